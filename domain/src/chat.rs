@@ -1,0 +1,103 @@
+//! Chats and channels, named the same way on both platforms.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::account::Platform;
+
+/// A chat of one platform.
+///
+/// Telegram: the Bot API dialog id (user `123`, basic group `-123`, channel or supergroup `-100123`).
+/// Discord: the channel's snowflake; a thread is a channel of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+#[serde(try_from = "String", into = "String")]
+pub struct ChatId(i64);
+
+/// A text that is not a chat id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not a chat id: expected a decimal number")]
+pub struct ChatIdError;
+
+impl ChatId {
+    /// The id from the platform's number.
+    #[must_use]
+    pub const fn new(id: i64) -> Self {
+        Self(id)
+    }
+
+    /// The platform's number.
+    #[must_use]
+    pub const fn get(self) -> i64 {
+        self.0
+    }
+}
+
+impl fmt::Display for ChatId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::str::FromStr for ChatId {
+    type Err = ChatIdError;
+
+    fn from_str(text: &str) -> Result<Self, ChatIdError> {
+        text.parse::<i64>().ok().filter(|id| *id != 0).map(Self).ok_or(ChatIdError)
+    }
+}
+
+impl TryFrom<String> for ChatId {
+    type Error = ChatIdError;
+
+    fn try_from(text: String) -> Result<Self, ChatIdError> {
+        text.parse()
+    }
+}
+
+impl From<ChatId> for String {
+    fn from(id: ChatId) -> Self {
+        id.to_string()
+    }
+}
+
+/// What a chat is, in words that both platforms share.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "chat_kind", rename_all = "snake_case"))]
+#[serde(rename_all = "snake_case")]
+pub enum ChatKind {
+    /// A private conversation (Telegram only).
+    Direct,
+    /// A Telegram basic group or supergroup.
+    Group,
+    /// A Telegram broadcast channel, or a Discord announcement channel.
+    Channel,
+    /// A Discord text channel.
+    Text,
+    /// A Discord thread or forum post.
+    Thread,
+}
+
+/// What an account knows of a chat: whether it can be a source or a destination, and why not.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChatFacts {
+    /// The chat.
+    pub id: ChatId,
+    /// Where it is.
+    pub platform: Platform,
+    /// What it is.
+    pub kind: ChatKind,
+    /// Its title; a person's name for a private conversation.
+    pub title: String,
+    /// The Discord guild's id, as text.
+    pub guild_id: Option<String>,
+    /// The Discord guild's name.
+    pub guild_name: Option<String>,
+    /// The account can read it, so it can be a source.
+    pub can_read: bool,
+    /// The account can write to it, so it can be a destination.
+    pub can_write: bool,
+    /// The newest message id known, 0 for an empty chat: where forwarding starts.
+    pub last_message_id: i64,
+}

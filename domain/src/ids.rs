@@ -1,0 +1,134 @@
+//! Every id of Causeway, from one macro: a `UUIDv7` inside, `<prefix>_<32 hex digits>` on the wire.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+use uuid::{Timestamp, Uuid};
+
+use crate::clock::Clock;
+
+/// A text that is not an id of the expected kind.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected an id of the form {prefix}_<32 hex digits>")]
+pub struct IdError {
+    prefix: &'static str,
+}
+
+fn new_uuid(clock: &dyn Clock) -> Uuid {
+    let now = clock.now();
+    let seconds = u64::try_from(now.timestamp()).unwrap_or(0);
+    Uuid::new_v7(Timestamp::from_unix(uuid::NoContext, seconds, now.timestamp_subsec_nanos()))
+}
+
+macro_rules! id {
+    ($(#[$meta:meta])* $name:ident, $prefix:literal) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(transparent))]
+        pub struct $name(Uuid);
+
+        impl $name {
+            /// What stands before the underscore on the wire.
+            pub const PREFIX: &'static str = $prefix;
+
+            /// A new id, ordered by the clock's time.
+            #[must_use]
+            pub fn new(clock: &dyn Clock) -> Self {
+                Self(new_uuid(clock))
+            }
+
+            /// The id that a database column holds.
+            #[must_use]
+            pub const fn from_uuid(uuid: Uuid) -> Self {
+                Self(uuid)
+            }
+
+            /// The bare UUID, for a database parameter.
+            #[must_use]
+            pub const fn as_uuid(&self) -> Uuid {
+                self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, concat!($prefix, "_{}"), self.0.simple())
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = IdError;
+
+            fn from_str(text: &str) -> Result<Self, IdError> {
+                let wrong = IdError { prefix: $prefix };
+                let hex = text.strip_prefix(concat!($prefix, "_")).ok_or_else(|| wrong.clone())?;
+                if hex.len() != 32 {
+                    return Err(wrong);
+                }
+                Uuid::try_parse(hex).map(Self).map_err(|_| wrong)
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.collect_str(self)
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+                text.parse().map_err(de::Error::custom)
+            }
+        }
+    };
+}
+
+id!(
+    /// A tenant: one registered user of the API.
+    UserId,
+    "user"
+);
+id!(
+    /// A linked platform account: a Telegram user session or a Discord bot.
+    AccountId,
+    "acc"
+);
+id!(
+    /// A forwarding pair.
+    PairId,
+    "pair"
+);
+id!(
+    /// One revision of one source message as it was ingested.
+    SourceMessageId,
+    "msg"
+);
+id!(
+    /// One stored attachment of a source message.
+    MediaId,
+    "media"
+);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn an_id_survives_the_wire() {
+        let id = PairId::new(&SystemClock);
+        assert_eq!(id.to_string().parse::<PairId>(), Ok(id));
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(serde_json::from_str::<PairId>(&json).unwrap(), id);
+    }
+
+    #[test]
+    fn an_id_of_another_kind_is_refused() {
+        let id = UserId::new(&SystemClock).to_string();
+        assert!(id.parse::<PairId>().is_err());
+        assert!("pair_".parse::<PairId>().is_err());
+        assert!("pair_zz".parse::<PairId>().is_err());
+        assert!("".parse::<PairId>().is_err());
+    }
+}

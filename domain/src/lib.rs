@@ -1,0 +1,25 @@
+//! The pure rules of Causeway: ids, the message model, text conversion, pairs, plans and state machines.
+//!
+//! No input or output, no async, no clock of its own: whatever is decided here can be tested with a table.
+
+pub mod account;
+pub mod chat;
+pub mod clock;
+pub mod delivery;
+pub mod email;
+pub mod ids;
+pub mod message;
+pub mod pair;
+pub mod plan;
+pub mod text;
+
+pub use account::{AccountStatus, Platform};
+pub use chat::{ChatFacts, ChatId, ChatKind};
+pub use clock::{Clock, FixedClock, SystemClock};
+pub use delivery::{DeliveryState, IdempotencyKey};
+pub use email::Email;
+pub use ids::{AccountId, MediaId, PairId, SourceMessageId, UserId};
+pub use message::{Author, Media, MediaKind, Message};
+pub use pair::{CopyMode, PairStatus};
+pub use plan::Plan;
+pub use text::{RichText, Span, Style};
