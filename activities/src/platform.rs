@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, RichText};
+use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, PartText};
 
 /// Who the platform says that we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,15 +41,16 @@ pub struct SendRequest {
     pub silent: bool,
 }
 
-/// What one send carries. Text is already split to the platform's limit.
+/// What one send carries. Text is already converted for the platform and split to its limit; a [`PartText`] of the
+/// other platform is a mistake of the caller, answered by [`PlatformError::Message`] `wrong_platform`.
 #[derive(Clone, Debug)]
 pub enum SendBody {
     /// Text only.
-    Text(RichText),
+    Text(PartText),
     /// Attachments (Telegram: exactly one; Discord: up to ten) with a caption.
     Media {
         /// The caption; may be empty.
-        caption: RichText,
+        caption: PartText,
         /// The attachments, in order.
         uploads: Vec<Upload>,
     },

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod message;
 pub mod pair;
 pub mod plan;
+pub mod render;
 pub mod text;
 
 pub use account::{AccountStatus, Platform};
@@ -22,4 +23,5 @@ pub use ids::{AccountId, MediaId, PairId, SourceMessageId, UserId};
 pub use message::{Author, Media, MediaKind, Message};
 pub use pair::{CopyMode, PairStatus};
 pub use plan::Plan;
+pub use render::PartText;
 pub use text::{RichText, Span, Style};
