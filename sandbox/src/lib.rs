@@ -1,1 +1,6 @@
-//! Placeholder.
+//! Local stand-ins for the outside world, and the stack that runs all of Causeway on one machine.
+//!
+//! Nothing here is imported by the product: real client libraries talk to these servers over real sockets.
+
+pub mod commands;
+pub mod stack;

@@ -1,0 +1,66 @@
+# The commands of this repository. `make help` lists them.
+#
+# Every cargo call names the whole workspace: another selection of crates would select other features and compile
+# the dependencies a second time.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help up demo test bench lint fmt sqlx sqlx-check openapi openapi-check build setup clean
+
+CARGO ?= cargo
+# The queries are checked against store/.sqlx; only `make sqlx` asks a database.
+export SQLX_OFFLINE ?= true
+# The profile of `make bench`: `make bench PROFILE=release` compiles every dependency once more, optimised.
+PROFILE ?= dev
+
+target = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+up: setup build ## Start everything (PostgreSQL, Temporal, sandbox, worker, API) and leave it running until Ctrl-C
+	@exec $(target)/debug/causeway-sandbox up --with-parent
+
+demo: setup build ## Show the main job in all four directions, with a killed worker in the middle, and check the result
+	@exec $(target)/debug/causeway-sandbox demo --with-parent
+
+test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, and every test
+	$(CARGO) test --workspace
+
+bench: setup ## Measure throughput, latency and memory beside the ceiling; PROFILE=release for optimised builds
+	$(CARGO) build --workspace --profile $(PROFILE)
+	@exec $(target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/causeway-sandbox bench --with-parent
+
+lint: ## Check the formatting and run clippy, warnings denied
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+fmt: ## Format the code
+	$(CARGO) fmt --all
+
+sqlx: setup ## Write store/.sqlx anew from the queries and migrations, against a private PostgreSQL
+	@scripts/sqlx write
+
+sqlx-check: setup ## Check that store/.sqlx is what the queries and migrations say
+	@scripts/sqlx check
+
+openapi: build ## Write api/openapi.json anew from the routes
+	@$(target)/debug/causeway-api openapi >$(target)/openapi.json
+	@mv $(target)/openapi.json api/openapi.json
+
+openapi-check: build ## Check that api/openapi.json is what the routes say
+	@$(target)/debug/causeway-api openapi | diff -u api/openapi.json - \
+		|| { echo 'api/openapi.json is stale: run make openapi' >&2; exit 1; }
+
+build: ## Compile the workspace
+	$(CARGO) build --workspace
+
+setup: ## Install what is missing: PostgreSQL binaries, and Temporal and test clients below .local/
+	@scripts/setup
+
+clean: ## Remove everything that was built, installed or stored below target/ and .local/
+	@for link in .local/*/postgres; do if [[ -L $$link ]]; then rm -rf -- "$$(readlink "$$link")"; fi; done
+	rm -rf .local
+	$(CARGO) clean

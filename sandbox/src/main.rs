@@ -1,0 +1,45 @@
+//! `causeway-sandbox`: the sandbox servers, and the commands that run the whole stack with them.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use sandbox::commands::{self, PostgresArgs, StackArgs};
+use tracing_subscriber::EnvFilter;
+
+/// Local stand-ins for Telegram and Discord, and all of Causeway running against them. Loopback only.
+#[derive(Debug, Parser)]
+#[command(name = "causeway-sandbox", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start everything and leave it running until Ctrl-C.
+    Up(StackArgs),
+    /// Run a command beside an empty, private PostgreSQL.
+    Postgres(PostgresArgs),
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match run(cli.command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("causeway-sandbox: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Up(args) => commands::up(args).await?,
+        Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,198 @@
+//! How each part is started, and how it is known to be ready: the one place that knows their options and variables.
+
+use std::path::PathBuf;
+
+use super::{StackOptions, Urls, part::Part, ports::Ports, process::Launch, secrets::Secrets};
+
+/// The ports of a stack, by name.
+pub const PORT_NAMES: [&str; 12] = [
+    "postgres",
+    "temporal",
+    "temporal-ui",
+    "temporal-http",
+    "temporal-metrics",
+    "telegram",
+    "telegram-control",
+    "discord-tls",
+    "discord",
+    "discord-control",
+    "api",
+    "worker-metrics",
+];
+
+/// The search attributes of our workflows. The worker registers them too; here they exist before it starts.
+const SEARCH_ATTRIBUTES: [&str; 4] = ["UserId=Keyword", "Plan=Keyword", "Platform=Keyword", "State=Keyword"];
+
+/// Any number will do: the sandbox knows no applications.
+const TELEGRAM_API_ID: &str = "1";
+
+/// Any text will do: the sandbox knows no applications.
+const TELEGRAM_API_HASH: &str = "0123456789abcdef0123456789abcdef";
+
+/// Everything that is decided before the first process starts.
+#[derive(Debug)]
+pub struct Plan {
+    /// What was asked for.
+    pub options: StackOptions,
+    /// The reserved ports.
+    pub ports: Ports,
+    /// The shared keys.
+    pub secrets: Secrets,
+}
+
+impl Plan {
+    /// The addresses of the stack; `database` is known by the cluster.
+    #[must_use]
+    pub fn urls(&self, database: String) -> Urls {
+        let api = self.ports.url("api");
+        Urls {
+            docs: format!("{api}/docs"),
+            api,
+            temporal: self.ports.url("temporal"),
+            temporal_ui: self.ports.url("temporal-ui"),
+            telegram_control: self.ports.url("telegram-control"),
+            telegram: self.ports.address("telegram"),
+            telegram_key: self.telegram_key(),
+            discord_control: self.ports.url("discord-control"),
+            discord_http: self.ports.url("discord"),
+            discord_tls: self.ports.address("discord-tls"),
+            discord_ca: self.discord_ca(),
+            worker_metrics: self.ports.url("worker-metrics"),
+            database,
+        }
+    }
+
+    /// Where the Telegram sandbox's public key is put for the worker.
+    #[must_use]
+    pub fn telegram_key(&self) -> PathBuf {
+        self.options.state_dir.join("telegram-rsa.pem")
+    }
+
+    fn discord_ca(&self) -> PathBuf {
+        self.options.state_dir.join("discord/ca.pem")
+    }
+
+    /// The HTTP address that answers 2xx once `part` is ready; PostgreSQL has none.
+    #[must_use]
+    pub fn probe(&self, part: Part) -> Option<String> {
+        match part {
+            Part::Postgres => None,
+            Part::Temporal => Some(format!("{}/api/v1/namespaces/default", self.ports.url("temporal-http"))),
+            Part::Telegram => Some(format!("{}/health", self.ports.url("telegram-control"))),
+            Part::Discord => Some(format!("{}/health", self.ports.url("discord-control"))),
+            Part::Worker => Some(format!("{}/health/ready", self.ports.url("worker-metrics"))),
+            Part::Api => Some(format!("{}/health/ready", self.ports.url("api"))),
+        }
+    }
+
+    /// What a person may want to know of a started part.
+    #[must_use]
+    pub fn address(&self, part: Part) -> String {
+        match part {
+            Part::Postgres => self.ports.address("postgres"),
+            Part::Temporal => format!("{}  UI {}", self.ports.address("temporal"), self.ports.url("temporal-ui")),
+            Part::Telegram => {
+                format!("{}  control {}", self.ports.address("telegram"), self.ports.url("telegram-control"))
+            }
+            Part::Discord => {
+                format!("{}  control {}", self.ports.address("discord-tls"), self.ports.url("discord-control"))
+            }
+            Part::Worker => format!("metrics {}/metrics", self.ports.url("worker-metrics")),
+            Part::Api => self.ports.url("api"),
+        }
+    }
+
+    /// The Temporal development server, with what it knows kept in a file.
+    ///
+    /// # Errors
+    /// When it is not installed.
+    pub fn temporal(&self) -> anyhow::Result<Launch> {
+        let port = |name: &str| self.ports.get(name).to_string();
+        let mut launch = Launch::new(self.options.temporal()?)
+            .arg("server")
+            .arg("start-dev")
+            .option("--db-filename", self.options.state_dir.join("temporal.db").display().to_string())
+            .option("--ip", "127.0.0.1")
+            .option("--port", port("temporal"))
+            .option("--ui-port", port("temporal-ui"))
+            .option("--http-port", port("temporal-http"))
+            .option("--metrics-port", port("temporal-metrics"))
+            .option("--dynamic-config-value", "matching.enableFairness=true")
+            .arg("--ui-disable-news-fetch")
+            .option("--log-level", "warn");
+        for attribute in SEARCH_ATTRIBUTES {
+            launch = launch.option("--search-attribute", attribute);
+        }
+        Ok(launch)
+    }
+
+    /// The Telegram sandbox server.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn telegram(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("telegram")
+            .option("--listen", self.ports.address("telegram"))
+            .option("--control", self.ports.address("telegram-control"))
+            .option("--data", self.options.state_dir.join("telegram").display().to_string()))
+    }
+
+    /// The Discord sandbox server.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn discord(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("discord")
+            .option("--listen-tls", self.ports.address("discord-tls"))
+            .option("--listen", self.ports.address("discord"))
+            .option("--control", self.ports.address("discord-control"))
+            .option("--data", self.options.state_dir.join("discord").display().to_string()))
+    }
+
+    /// The worker, as configured in `.env.example` but for the endpoints of the platforms.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn worker(&self, database: &str) -> anyhow::Result<Launch> {
+        let launch = self
+            .product("causeway-worker", database)?
+            .env("WORKER_NAME", "stack")
+            .env("METRICS_LISTEN", self.ports.address("worker-metrics"))
+            .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
+            .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
+            .env("TELEGRAM_ENDPOINT", self.ports.address("telegram"))
+            .env("TELEGRAM_RSA_KEY_FILE", self.telegram_key().display().to_string())
+            .env("DISCORD_ENDPOINT", self.ports.address("discord-tls"))
+            .env("DISCORD_CA_FILE", self.discord_ca().display().to_string());
+        Ok(with(launch, &self.options.worker_env))
+    }
+
+    /// The API.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn api(&self, database: &str) -> anyhow::Result<Launch> {
+        let launch = self
+            .product("causeway-api", database)?
+            .env("API_LISTEN", self.ports.address("api"))
+            .env("JWT_SECRET", &self.secrets.jwt_secret)
+            .env("OPERATOR_TOKEN", &self.secrets.operator_token);
+        Ok(with(launch, &self.options.api_env))
+    }
+
+    fn product(&self, program: &str, database: &str) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program(program)?)
+            .env("DATABASE_URL", database)
+            .env("TEMPORAL_ADDRESS", self.ports.url("temporal"))
+            .env("TEMPORAL_NAMESPACE", "default")
+            .env("SEAL_KEYS", &self.secrets.seal_keys)
+            .env("PAYLOAD_KEYS", &self.secrets.payload_keys)
+            .env("LOG_FORMAT", "pretty"))
+    }
+}
+
+fn with(launch: Launch, more: &[(String, String)]) -> Launch {
+    more.iter().fold(launch, |launch, (name, value)| launch.env(name, value))
+}
