@@ -32,6 +32,16 @@ impl ChatId {
     pub const fn get(self) -> i64 {
         self.0
     }
+
+    /// True when every account sees the same message ids in this chat. Telegram numbers the messages of private chats
+    /// and basic groups per account; channels, supergroups and Discord number them for everybody.
+    #[must_use]
+    pub const fn message_ids_are_global(self, platform: Platform) -> bool {
+        match platform {
+            Platform::Discord => true,
+            Platform::Telegram => self.0 <= -1_000_000_000_000,
+        }
+    }
 }
 
 impl fmt::Display for ChatId {

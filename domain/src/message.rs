@@ -54,6 +54,17 @@ impl Message {
     pub fn is_empty(&self) -> bool {
         self.text.text.is_empty() && self.media.is_empty()
     }
+
+    /// The rule by which no pair carries the message, whatever its settings: stable code and text for the history.
+    #[must_use]
+    pub fn skip_rule(&self) -> Option<(&'static str, &'static str)> {
+        match self.unsupported.as_deref() {
+            Some("service") => Some(("service_message", "a service message, not written by anybody")),
+            Some(_) => None,
+            None if self.is_empty() => Some(("empty", "the message has no content that could be carried")),
+            None => None,
+        }
+    }
 }
 
 /// Who wrote a message.

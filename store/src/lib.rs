@@ -1,1 +1,57 @@
-//! Placeholder.
+//! The only SQL of Causeway: one file per noun, free functions over a connection, every query checked at compile time.
+//!
+//! Functions that serve a request take the tenant's `UserId` first; those that serve the machinery take the id of the
+//! thing itself. Cross-tenant questions live in [`sweep`].
+
+pub mod accounts;
+pub mod chats;
+pub mod deliveries;
+mod error;
+pub mod ingest;
+pub mod leases;
+pub mod media;
+pub mod pairs;
+pub mod seal;
+pub mod sweep;
+pub mod users;
+
+pub use error::StoreError;
+pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};
+
+/// The schema's history, embedded.
+pub static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("../migrations");
+
+/// Connections that one process keeps at most: hosts, drains and requests share them.
+pub const CONNECTIONS_MAX: u32 = 16;
+/// How long a caller waits for a connection before it is told that the database is unavailable.
+const ACQUIRE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
+
+/// Opens a pool without connecting yet, so that a process starts while the database is still coming up.
+///
+/// # Errors
+/// [`StoreError::Database`] when the URL does not parse.
+pub fn connect(url: &secrecy::SecretString) -> Result<PgPool, StoreError> {
+    use secrecy::ExposeSecret as _;
+    let pool = sqlx::postgres::PgPoolOptions::new()
+        .max_connections(CONNECTIONS_MAX)
+        .acquire_timeout(ACQUIRE_TIMEOUT)
+        .connect_lazy(url.expose_secret())?;
+    Ok(pool)
+}
+
+/// Applies the migrations that are missing.
+///
+/// # Errors
+/// [`StoreError::Migration`] when the database cannot be reached or its schema is not ours.
+pub async fn migrate(pool: &PgPool) -> Result<(), StoreError> {
+    MIGRATOR.run(pool).await.map_err(StoreError::Migration)
+}
+
+/// Proves that the database answers.
+///
+/// # Errors
+/// [`StoreError::Database`] when it does not.
+pub async fn ping(pool: &PgPool) -> Result<(), StoreError> {
+    sqlx::query_scalar!(r#"SELECT 1 AS "one!""#).fetch_one(pool).await?;
+    Ok(())
+}

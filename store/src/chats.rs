@@ -1,0 +1,108 @@
+//! Chats that an account knows, and how far each has been read.
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, ChatFacts, ChatId};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// Records what the platform says of chats. A cursor, once there, is left alone: it tells what is durable.
+pub async fn upsert(
+    connection: &mut PgConnection,
+    account: AccountId,
+    facts: &[ChatFacts],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    for chat in facts {
+        sqlx::query!(
+            r#"INSERT INTO chats (account_id, chat_id, kind, title, guild_id, guild_name, can_read, can_write, cursor, seen_at)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+               ON CONFLICT ON CONSTRAINT chats_pkey DO UPDATE SET
+                   kind = excluded.kind, title = excluded.title, guild_id = excluded.guild_id,
+                   guild_name = excluded.guild_name, can_read = excluded.can_read, can_write = excluded.can_write,
+                   seen_at = excluded.seen_at"#,
+            account as AccountId,
+            chat.id as ChatId,
+            chat.kind as domain::ChatKind,
+            chat.title,
+            chat.guild_id,
+            chat.guild_name,
+            chat.can_read,
+            chat.can_write,
+            chat.last_message_id,
+            now
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    Ok(())
+}
+
+/// Starts reading a chat that no pair has read so far: nothing older than `last_message_id` will be carried.
+/// A chat that is a source already keeps its cursor.
+pub async fn start_reading(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chat: ChatId,
+    last_message_id: i64,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE chats SET cursor = greatest(cursor, $3) WHERE account_id = $1 AND chat_id = $2
+           AND NOT EXISTS (SELECT FROM pairs p WHERE p.source_account_id = $1 AND p.source_chat_id = $2
+                                                AND p.deleted_at IS NULL)",
+        account as AccountId,
+        chat as ChatId,
+        last_message_id
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The chats of an account, by guild and title.
+pub async fn list(connection: &mut PgConnection, account: AccountId) -> Result<Vec<ChatFacts>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT c.chat_id, c.kind, c.title, c.guild_id, c.guild_name, c.can_read, c.can_write, c.cursor, a.platform
+         FROM chats c JOIN accounts a ON a.id = c.account_id WHERE c.account_id = $1
+         ORDER BY c.guild_name NULLS FIRST, c.title, c.chat_id",
+        account as AccountId
+    )
+    .fetch_all(connection)
+    .await?;
+    let facts = rows.into_iter().map(|row| ChatFacts {
+        id: row.chat_id,
+        platform: row.platform,
+        kind: row.kind,
+        title: row.title,
+        guild_id: row.guild_id,
+        guild_name: row.guild_name,
+        can_read: row.can_read,
+        can_write: row.can_write,
+        last_message_id: row.cursor,
+    });
+    Ok(facts.collect())
+}
+
+/// A chat that a host has to read, and how far it got.
+#[derive(Clone, Copy, Debug)]
+pub struct Source {
+    /// The chat.
+    pub chat: ChatId,
+    /// The newest message that is durable.
+    pub cursor: i64,
+}
+
+/// The chats of an account that are the source of a pair: after downtime, their history is fetched.
+pub async fn sources(connection: &mut PgConnection, account: AccountId) -> Result<Vec<Source>, StoreError> {
+    let sources = sqlx::query_as!(
+        Source,
+        r#"SELECT c.chat_id AS chat, c.cursor FROM chats c WHERE c.account_id = $1 AND EXISTS (
+               SELECT FROM pairs p WHERE p.source_account_id = c.account_id AND p.source_chat_id = c.chat_id
+                                     AND p.deleted_at IS NULL)
+           ORDER BY c.chat_id"#,
+        account as AccountId
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(sources)
+}

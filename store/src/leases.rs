@@ -1,0 +1,94 @@
+//! Which worker hosts which account. A lease has an epoch, and work done under an older epoch is refused.
+
+use chrono::{DateTime, Utc};
+use domain::AccountId;
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// A lease that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// The account.
+    pub account: AccountId,
+    /// Valid as long as the row has this epoch.
+    pub epoch: i64,
+}
+
+/// Takes the lease, from whoever had it. `task_token` names the hosting attempt, so that the same worker, started
+/// anew, can report it as failed.
+pub async fn take(
+    connection: &mut PgConnection,
+    account: AccountId,
+    host: &str,
+    task_token: &[u8],
+    now: DateTime<Utc>,
+) -> Result<Option<Lease>, StoreError> {
+    let epoch = sqlx::query_scalar!(
+        "UPDATE accounts SET host = $2, host_task_token = $3, hosted_at = $4, lease_epoch = lease_epoch + 1
+         WHERE id = $1 AND status <> 'logged_out' RETURNING lease_epoch",
+        account as AccountId,
+        host,
+        task_token,
+        now
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(epoch.map(|epoch| Lease { account, epoch }))
+}
+
+/// Gives the lease back, if it is still ours.
+pub async fn release(connection: &mut PgConnection, lease: Lease) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE accounts SET host = NULL, host_task_token = NULL WHERE id = $1 AND lease_epoch = $2",
+        lease.account as AccountId,
+        lease.epoch
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// True while the lease is ours.
+pub async fn holds(connection: &mut PgConnection, lease: Lease) -> Result<bool, StoreError> {
+    let holds = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM accounts WHERE id = $1 AND lease_epoch = $2) AS "holds!""#,
+        lease.account as AccountId,
+        lease.epoch
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(holds)
+}
+
+/// A hosting attempt that a former process of this worker left behind.
+#[derive(Clone, Debug)]
+pub struct StaleAttempt {
+    /// The lease, for [`release`].
+    pub account: AccountId,
+    /// Its epoch.
+    pub epoch: i64,
+    /// The activity attempt's task token.
+    pub task_token: Vec<u8>,
+}
+
+/// What a worker's former process left: at start, all of it is stale.
+pub async fn left_by(connection: &mut PgConnection, host: &str) -> Result<Vec<StaleAttempt>, StoreError> {
+    let attempts = sqlx::query_as!(
+        StaleAttempt,
+        r#"SELECT id AS account, lease_epoch AS epoch, host_task_token AS "task_token!" FROM accounts
+           WHERE host = $1 AND host_task_token IS NOT NULL ORDER BY id"#,
+        host
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(attempts)
+}
+
+/// The worker that hosts the account now.
+pub async fn host_of(connection: &mut PgConnection, account: AccountId) -> Result<Option<String>, StoreError> {
+    let host = sqlx::query_scalar!("SELECT host FROM accounts WHERE id = $1", account as AccountId)
+        .fetch_optional(connection)
+        .await?;
+    Ok(host.flatten())
+}

@@ -1,0 +1,86 @@
+//! Cross-tenant questions of the sweep: what did a crash leave between a commit and Temporal?
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, PairId, UserId};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// Pairs with deliveries that were due before `due_before` and are still open, whatever their wake flag says.
+pub async fn stuck_pairs(
+    connection: &mut PgConnection,
+    due_before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<PairId>, StoreError> {
+    let pairs = sqlx::query_scalar!(
+        "SELECT p.id FROM pairs p
+         WHERE p.deleted_at IS NULL AND p.status <> 'paused' AND EXISTS (
+             SELECT FROM deliveries d WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') AND d.due_at < $1)
+         ORDER BY p.id LIMIT $2",
+        due_before,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(pairs)
+}
+
+/// Something whose workflow is not known to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Unstarted<Id> {
+    /// What.
+    pub id: Id,
+    /// Whose.
+    pub user_id: UserId,
+}
+
+/// Pairs made before `made_before` whose workflow is not known to have started.
+pub async fn unstarted_pairs(
+    connection: &mut PgConnection,
+    made_before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Unstarted<PairId>>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, user_id FROM pairs WHERE NOT workflow_started AND deleted_at IS NULL AND created_at < $1
+         ORDER BY id LIMIT $2",
+        made_before,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| Unstarted { id: row.id, user_id: row.user_id }).collect())
+}
+
+/// Deleted pairs whose workflow is not known to have ended.
+pub async fn unended_pairs(
+    connection: &mut PgConnection,
+    deleted_before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<PairId>, StoreError> {
+    let pairs = sqlx::query_scalar!(
+        "SELECT id FROM pairs WHERE workflow_started AND deleted_at < $1 ORDER BY id LIMIT $2",
+        deleted_before,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(pairs)
+}
+
+/// Accounts that want a host and whose workflow is not known to have started.
+pub async fn unstarted_accounts(
+    connection: &mut PgConnection,
+    made_before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Unstarted<AccountId>>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT id, user_id FROM accounts
+         WHERE NOT workflow_started AND status NOT IN ('logged_out', 'revoked', 'banned') AND created_at < $1
+         ORDER BY id LIMIT $2",
+        made_before,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| Unstarted { id: row.id, user_id: row.user_id }).collect())
+}
