@@ -2,5 +2,6 @@
 //!
 //! Nothing here is imported by the product: real client libraries talk to these servers over real sockets.
 
+pub mod client;
 pub mod commands;
 pub mod stack;

@@ -1,0 +1,13 @@
+//! Thin clients of the HTTP API and of the sandbox's control APIs, for the demonstration, the tests and the bench.
+
+mod causeway;
+mod discord;
+mod http;
+mod telegram;
+
+pub use self::{
+    causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
+    discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
+    http::{CallError, Http},
+    telegram::{NewUser, TelegramBot, TelegramChat, TelegramControl, TelegramMessage},
+};

@@ -1,0 +1,173 @@
+//! The Telegram sandbox's control API: being people on Telegram.
+
+use reqwest::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::http::{CallError, Http, id_text};
+
+/// A person to be made.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct NewUser {
+    /// With country code.
+    pub phone: String,
+    /// For people.
+    pub first_name: String,
+    /// Without the `@`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub username: Option<String>,
+    /// Turns two-step verification on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub password: Option<String>,
+}
+
+/// A bot that was made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TelegramBot {
+    /// Its user id.
+    pub id: i64,
+    /// Its secret.
+    pub token: String,
+}
+
+/// A chat that was made.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TelegramChat {
+    /// The Bot API dialog id.
+    pub dialog_id: i64,
+}
+
+/// A message as it stands in a chat.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TelegramMessage {
+    /// Its id in the chat.
+    pub id: i64,
+    /// Who wrote it.
+    #[serde(default)]
+    pub from: Value,
+    /// Its text.
+    #[serde(default)]
+    pub text: String,
+    /// Its formatting.
+    #[serde(default)]
+    pub entities: Value,
+    /// The message that it answers.
+    #[serde(default)]
+    pub reply_to: Option<i64>,
+    /// Everything else.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, Value>,
+}
+
+#[derive(Deserialize)]
+struct Id {
+    id: i64,
+}
+
+#[derive(Deserialize)]
+struct Code {
+    #[serde(deserialize_with = "id_text")]
+    code: String,
+}
+
+/// The control API of one Telegram sandbox.
+#[derive(Clone, Debug)]
+pub struct TelegramControl(Http);
+
+impl TelegramControl {
+    /// The control API at `base`.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn new(base: &str) -> anyhow::Result<Self> {
+        Ok(Self(Http::new(base)?))
+    }
+
+    /// For calls that have no method here.
+    #[must_use]
+    pub const fn http(&self) -> &Http {
+        &self.0
+    }
+
+    /// Makes a person and returns their id.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn create_user(&self, user: &NewUser) -> Result<i64, CallError> {
+        let Id { id } = self.0.post("/users", user).await?;
+        Ok(id)
+    }
+
+    /// The login code that was last sent to `phone`.
+    ///
+    /// # Errors
+    /// When none was sent.
+    pub async fn code(&self, phone: &str) -> Result<String, CallError> {
+        let Code { code } = self.0.get(&format!("/codes/{phone}")).await?;
+        Ok(code)
+    }
+
+    /// Makes a chat: `channel`, `supergroup`, `forum` or `group`.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn create_chat(
+        &self,
+        kind: &str,
+        title: &str,
+        creator: i64,
+        members: &[i64],
+    ) -> Result<TelegramChat, CallError> {
+        let chat = json!({ "kind": kind, "title": title, "creator": creator, "members": members });
+        self.0.post("/chats", &chat).await
+    }
+
+    /// Changes someone's standing in a chat: `member`, `admin`, `left` or `kicked`.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn set_member(&self, dialog_id: i64, user: i64, role: &str) -> Result<Value, CallError> {
+        self.0.post(&format!("/chats/{dialog_id}/members"), &json!({ "user_id": user, "role": role })).await
+    }
+
+    /// Writes plain text as `from` and returns the message's id.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn say(&self, dialog_id: i64, from: i64, text: &str) -> Result<i64, CallError> {
+        self.post(dialog_id, &json!({ "from": from, "text": text })).await
+    }
+
+    /// Writes any message and returns its id.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn post(&self, dialog_id: i64, message: &Value) -> Result<i64, CallError> {
+        let Id { id } = self.0.post(&format!("/chats/{dialog_id}/messages"), message).await?;
+        Ok(id)
+    }
+
+    /// What a chat holds, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such chat.
+    pub async fn messages(&self, dialog_id: i64) -> Result<Vec<TelegramMessage>, CallError> {
+        self.0.get(&format!("/chats/{dialog_id}/messages")).await
+    }
+
+    /// Injects a fault.
+    ///
+    /// # Errors
+    /// When the sandbox does not know it.
+    pub async fn fault(&self, fault: &Value) -> Result<Value, CallError> {
+        self.0.post("/faults", fault).await
+    }
+
+    /// Removes all faults.
+    ///
+    /// # Errors
+    /// When the sandbox does not answer.
+    pub async fn clear_faults(&self) -> Result<Value, CallError> {
+        self.0.call(Method::DELETE, "/faults", None::<&()>).await
+    }
+}
