@@ -1,1 +1,4 @@
-//! Placeholder.
+//! Every side effect of Causeway: the platform adapters and the activities that use them.
+
+pub mod discord;
+pub mod platform;

@@ -1,0 +1,207 @@
+//! Guilds, channels and threads: what the bot can see, read and write, and what was said there.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use domain::{ChatFacts, ChatId, ChatKind, Message, Platform};
+use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serenity::all::{
+    Channel, ChannelId, ChannelType, GuildChannel, GuildId, GuildInfo, Member, PartialGuild, Permissions, UserId,
+};
+use serenity::http::{GuildPagination, Route};
+
+use crate::platform::PlatformError;
+
+use super::errors::chat as closed;
+use super::normalise::Normaliser;
+use super::rest::{CALL_LIMIT, Rest};
+use super::snowflake;
+use super::titles::Titles;
+
+/// Discord's largest page of guilds.
+const GUILDS_PAGE: usize = 200;
+/// A bot needs sharding long before; further guilds are not listed.
+const GUILDS_MAX: usize = 2_500;
+/// Guilds asked about at once: four calls each, far below the global limit of 50 per second.
+const GUILDS_AT_ONCE: usize = 4;
+/// Discord's largest page of messages.
+const MESSAGES_PAGE: usize = 100;
+
+/// Who asks, and when.
+pub(super) struct Asker<'a> {
+    pub(super) rest: &'a Rest,
+    pub(super) me: i64,
+    pub(super) titles: &'a Titles,
+    pub(super) now: DateTime<Utc>,
+}
+
+impl Asker<'_> {
+    /// Every channel and active thread that the bot can see, guild by guild.
+    pub(super) async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {
+        let guilds = self.guilds().await?;
+        let per_guild: Vec<Vec<ChatFacts>> =
+            stream::iter(guilds).map(|guild| self.chats_of(guild.id)).buffered(GUILDS_AT_ONCE).try_collect().await?;
+        Ok(per_guild.into_iter().flatten().collect())
+    }
+
+    /// One channel, asked now.
+    pub(super) async fn chat(&self, chat: ChatId) -> Result<ChatFacts, PlatformError> {
+        let channel = self.channel(snowflake::channel(chat)?).await?;
+        let view = self.view_of(channel.guild_id).await?;
+        let parent = match channel.parent_id {
+            Some(parent) if is_thread(channel.kind) => Some(self.channel(parent).await?),
+            _ => None,
+        };
+        self.facts(&view, &channel, parent.as_ref())
+            .ok_or_else(|| closed("missing_access", "the bot cannot see this channel, or it holds no messages"))
+    }
+
+    /// Messages above `after`, oldest first, at most `limit`.
+    pub(super) async fn history_after(
+        &self,
+        chat: ChatId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Message>, PlatformError> {
+        let channel_id = snowflake::channel(chat)?;
+        let normaliser = Normaliser { me: self.me, titles: self.titles };
+        let (mut found, mut after) = (Vec::new(), after.max(1));
+        while found.len() < limit {
+            let asked = MESSAGES_PAGE.min(limit - found.len());
+            let params = vec![("limit", asked.to_string()), ("after", after.to_string())];
+            let page: Vec<serde_json::Value> = self.rest.get(Route::ChannelMessages { channel_id }, params).await?;
+            let full = page.len() == asked;
+            let mut page: Vec<Message> = page.into_iter().filter_map(|value| normaliser.raw(value)).collect();
+            page.sort_by_key(|message| message.message_id);
+            let Some(last) = page.last().filter(|last| last.message_id > after) else { break };
+            after = last.message_id;
+            found.append(&mut page);
+            if !full {
+                break;
+            }
+        }
+        Ok(found)
+    }
+
+    async fn guilds(&self) -> Result<Vec<GuildInfo>, PlatformError> {
+        let http = self.rest.http();
+        let mut guilds: Vec<GuildInfo> = Vec::new();
+        while guilds.len() < GUILDS_MAX {
+            let after = guilds.last().map(|guild| GuildPagination::After(guild.id));
+            let page = self.rest.call(CALL_LIMIT, http.get_guilds(after, Some(GUILDS_PAGE as u64))).await?;
+            let full = page.len() == GUILDS_PAGE;
+            guilds.extend(page);
+            if !full {
+                break;
+            }
+        }
+        Ok(guilds)
+    }
+
+    /// A guild that the bot has left in the meantime holds nothing for it.
+    async fn chats_of(&self, guild: GuildId) -> Result<Vec<ChatFacts>, PlatformError> {
+        match self.listed(guild).await {
+            Err(PlatformError::Chat { .. }) => Ok(Vec::new()),
+            answer => answer,
+        }
+    }
+
+    async fn listed(&self, guild: GuildId) -> Result<Vec<ChatFacts>, PlatformError> {
+        let http = self.rest.http();
+        let view = self.view_of(guild).await?;
+        let mut channels = self.rest.call(CALL_LIMIT, http.get_channels(guild)).await?;
+        channels.sort_by_key(|channel| (channel.position, channel.id));
+        let threads = self.rest.call(CALL_LIMIT, http.get_guild_active_threads(guild)).await?.threads;
+        let parents: HashMap<ChannelId, &GuildChannel> = channels.iter().map(|channel| (channel.id, channel)).collect();
+        let own = channels.iter().filter_map(|channel| self.facts(&view, channel, None));
+        let below = threads.iter().filter_map(|thread| {
+            let parent = parents.get(&thread.parent_id?)?;
+            self.facts(&view, thread, Some(*parent))
+        });
+        Ok(own.chain(below).collect())
+    }
+
+    async fn channel(&self, id: ChannelId) -> Result<GuildChannel, PlatformError> {
+        match self.rest.call(CALL_LIMIT, self.rest.http().get_channel(id)).await? {
+            Channel::Guild(channel) => Ok(channel),
+            _ => Err(closed("wrong_channel_type", "only channels of a server can be used")),
+        }
+    }
+
+    async fn view_of(&self, guild: GuildId) -> Result<View, PlatformError> {
+        let http = self.rest.http();
+        let me = UserId::new(u64::try_from(self.me).unwrap_or(1).max(1));
+        Ok(View {
+            guild: self.rest.call(CALL_LIMIT, http.get_guild(guild)).await?,
+            member: self.rest.call(CALL_LIMIT, http.get_member(guild, me)).await?,
+        })
+    }
+
+    /// `None` for a channel that the bot cannot see or that holds no messages of its own.
+    fn facts(&self, view: &View, channel: &GuildChannel, parent: Option<&GuildChannel>) -> Option<ChatFacts> {
+        let id = snowflake::signed(channel.id.get());
+        let kind = kind_of(channel.kind)?;
+        let rights = view.rights(channel, parent, self.now);
+        self.titles.put(id, &channel.name);
+        rights.view.then(|| ChatFacts {
+            id: ChatId::new(id),
+            platform: Platform::Discord,
+            kind,
+            title: channel.name.clone(),
+            guild_id: Some(view.guild.id.to_string()),
+            guild_name: Some(view.guild.name.clone()),
+            can_read: rights.read,
+            can_write: rights.write,
+            last_message_id: channel.last_message_id.map_or(0, |id| snowflake::signed(id.get())),
+        })
+    }
+}
+
+/// A guild as the bot stands in it.
+struct View {
+    guild: PartialGuild,
+    member: Member,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Rights {
+    view: bool,
+    read: bool,
+    write: bool,
+}
+
+impl View {
+    /// Threads have no overwrites of their own: their parent's count, with a permission of their own for writing.
+    fn rights(&self, channel: &GuildChannel, parent: Option<&GuildChannel>, now: DateTime<Utc>) -> Rights {
+        let granted = self.guild.user_permissions_in(parent.unwrap_or(channel), &self.member);
+        let moderator = granted.contains(Permissions::MANAGE_THREADS);
+        let thread = is_thread(channel.kind);
+        let speak = if thread { Permissions::SEND_MESSAGES_IN_THREADS } else { Permissions::SEND_MESSAGES };
+        let locked = channel.thread_metadata.as_ref().is_some_and(|thread| thread.locked) && !moderator;
+        let silenced = self.member.communication_disabled_until.is_some_and(|until| *until > now)
+            && !granted.contains(Permissions::ADMINISTRATOR);
+        let view = granted.contains(Permissions::VIEW_CHANNEL);
+        Rights {
+            view,
+            read: view && granted.contains(Permissions::READ_MESSAGE_HISTORY),
+            write: view && granted.contains(speak) && !locked && !silenced,
+        }
+    }
+}
+
+/// `None` for what holds no messages: categories, forums (their posts are threads), directories.
+const fn kind_of(kind: ChannelType) -> Option<ChatKind> {
+    match kind {
+        ChannelType::Text | ChannelType::Voice | ChannelType::Stage => Some(ChatKind::Text),
+        ChannelType::News => Some(ChatKind::Channel),
+        ChannelType::NewsThread | ChannelType::PublicThread | ChannelType::PrivateThread => Some(ChatKind::Thread),
+        _ => None,
+    }
+}
+
+const fn is_thread(kind: ChannelType) -> bool {
+    matches!(kind, ChannelType::NewsThread | ChannelType::PublicThread | ChannelType::PrivateThread)
+}
+
+#[cfg(test)]
+mod tests;

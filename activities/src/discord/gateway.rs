@@ -1,0 +1,337 @@
+//! One bot's gateway connection, on a thread of its own.
+//!
+//! serenity spawns a task per event, which loses the order of events on a multi-threaded runtime. A current-thread
+//! runtime polls spawned tasks first in, first out, and the handlers below queue their event in their first poll, so
+//! the order stays. The thread belongs to one bot alone, for two reasons found in serenity 0.12.5: its shard runner
+//! spins without yielding when a socket ends without a close code (until the next heartbeat fails), which must not
+//! stop other bots; and its queuer and runners keep each other alive after a fatal error, and only the end of their
+//! runtime ends them.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use futures::StreamExt as _;
+use futures::channel::mpsc::UnboundedReceiver;
+use serenity::all::{
+    Context, EventHandler, GatewayIntents, Guild, GuildChannel, Message, Ready, ResumedEvent, ShardId, ShardManager,
+    ShardManagerOptions,
+};
+use serenity::gateway::{ConnectionStage, GatewayError};
+use serenity::http::Http;
+use tokio::sync::{Mutex, RwLock};
+use tokio::time::{Instant, MissedTickBehavior};
+use tokio_util::sync::CancellationToken;
+
+use crate::platform::PlatformError;
+
+use super::backoff::Backoff;
+use super::errors::{retryable, revoked};
+use super::events::EventSender;
+use super::normalise::Normaliser;
+use super::snowflake::signed;
+use super::titles::Titles;
+
+/// How often the link's state is looked at.
+const PULSE: Duration = Duration::from_millis(500);
+/// Discord asks for a heartbeat about every 41 s; two of them unanswered mean that serenity itself is stuck.
+const ACK_AGE_MAX: Duration = Duration::from_secs(110);
+/// serenity retries a failed connection every 5 s by itself; after this long it is built anew.
+const DOWN_MAX: Duration = Duration::from_secs(180);
+/// A close frame is a courtesy; nobody waits longer for it.
+const FAREWELL_LIMIT: Duration = Duration::from_secs(2);
+/// serenity's futures are large but not deep.
+const STACK_BYTES: usize = 1 << 20;
+/// Every bot of ours is far below the 2,500 guilds that one shard may have.
+const SHARD: ShardId = ShardId(0);
+
+/// What a gateway needs.
+pub(super) struct GatewaySettings {
+    /// Carries the token; no call is made with it on the gateway's thread.
+    pub(super) http: Arc<Http>,
+    /// Where to connect, as `GET /gateway` said.
+    pub(super) url: String,
+    /// The bot's user id.
+    pub(super) me: i64,
+    /// Filled with the names of channels as they are seen.
+    pub(super) titles: Arc<Titles>,
+    /// Where events go.
+    pub(super) events: EventSender,
+}
+
+/// A running gateway; dropping it stops it.
+pub(super) struct Gateway {
+    stop: CancellationToken,
+    up: Arc<AtomicBool>,
+}
+
+impl Gateway {
+    /// Starts the thread. Errors when the system refuses another one.
+    pub(super) fn start(settings: GatewaySettings) -> Result<Self, PlatformError> {
+        let (stop, up) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
+        let worker = Worker { settings: Arc::new(settings), stop: stop.clone(), up: Arc::clone(&up) };
+        std::thread::Builder::new()
+            .name("discord-gateway".to_owned())
+            .stack_size(STACK_BYTES)
+            .spawn(move || worker.run())
+            .map_err(|error| retryable("thread_refused", error.to_string()))?;
+        Ok(Self { stop, up })
+    }
+
+    /// True while a session is live and its heartbeats are answered.
+    pub(super) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire)
+    }
+
+    /// Says good-bye to Discord and ends the thread soon; the event stream ends with it.
+    pub(super) fn stop(&self) {
+        self.stop.cancel();
+    }
+}
+
+impl Drop for Gateway {
+    fn drop(&mut self) {
+        self.stop.cancel();
+    }
+}
+
+/// Why a session's runtime ended.
+enum End {
+    Stopped,
+    Gone(PlatformError),
+    Lost(&'static str),
+}
+
+/// The thread's own state.
+struct Worker {
+    settings: Arc<GatewaySettings>,
+    stop: CancellationToken,
+    up: Arc<AtomicBool>,
+}
+
+impl Worker {
+    fn run(self) {
+        let mut backoff = Backoff::default();
+        loop {
+            let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+                Ok(runtime) => runtime,
+                Err(error) => {
+                    tracing::error!(%error, "The system refuses a runtime for a Discord gateway; it is tried again.");
+                    std::thread::sleep(backoff.next_wait());
+                    if self.stop.is_cancelled() {
+                        return;
+                    }
+                    continue;
+                }
+            };
+            let started = Instant::now();
+            let end = runtime.block_on(self.session());
+            if started.elapsed() > DOWN_MAX {
+                backoff = Backoff::default();
+            }
+            match end {
+                End::Stopped => return runtime.shutdown_background(),
+                End::Gone(error) => {
+                    self.up.store(false, Ordering::Release);
+                    self.settings.events.gone(error);
+                    return runtime.shutdown_background();
+                }
+                End::Lost(detail) => {
+                    self.down(detail);
+                    runtime.block_on(async {
+                        tokio::select! {
+                            () = self.stop.cancelled() => (),
+                            () = tokio::time::sleep(backoff.next_wait()) => (),
+                        }
+                    });
+                    runtime.shutdown_background();
+                }
+            }
+        }
+    }
+
+    /// Runs serenity until it ends, fails for good or is found stuck.
+    async fn session(&self) -> End {
+        let (manager, mut verdict) = ShardManager::new(self.options());
+        // Also the answer to a stop that came during a backoff.
+        if self.stop.is_cancelled() {
+            return End::Stopped;
+        }
+        manager.set_shards(SHARD.0, 1, 1).await;
+        if manager.initialize().is_err() {
+            return End::Lost("the gateway could not be started");
+        }
+        let mut pulse = Pulse::new();
+        let mut ticks = tokio::time::interval(PULSE);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.stop.cancelled() => {
+                    let _late = tokio::time::timeout(FAREWELL_LIMIT, manager.shutdown_all()).await;
+                    return End::Stopped;
+                }
+                end = fatal(&mut verdict) => return end,
+                _ = ticks.tick() => if let Some(end) = self.look(&manager, &mut pulse).await { return end },
+            }
+        }
+    }
+
+    fn options(&self) -> ShardManagerOptions {
+        let handler = Handler { settings: Arc::clone(&self.settings), up: Arc::clone(&self.up) };
+        ShardManagerOptions {
+            data: Arc::new(RwLock::default()),
+            event_handlers: vec![Arc::new(handler)],
+            raw_event_handlers: Vec::new(),
+            shard_index: SHARD.0,
+            shard_init: 1,
+            shard_total: 1,
+            ws_url: Arc::new(Mutex::new(self.settings.url.clone())),
+            http: Arc::clone(&self.settings.http),
+            intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::MESSAGE_CONTENT,
+            presence: None,
+        }
+    }
+
+    /// serenity reports sessions that begin, not links that end, so the end is seen by looking.
+    async fn look(&self, manager: &ShardManager, pulse: &mut Pulse) -> Option<End> {
+        let seen = manager.runners.lock().await.get(&SHARD).map(|runner| (runner.stage, runner.latency));
+        let connected = matches!(seen, Some((ConnectionStage::Connected, _)));
+        if !connected {
+            self.down("the gateway connection was lost");
+        }
+        pulse.note(Instant::now(), connected, seen.and_then(|(_, latency)| latency))
+    }
+
+    /// Reports the link as down, once.
+    fn down(&self, detail: &str) {
+        if self.up.swap(false, Ordering::AcqRel) {
+            self.settings.events.disconnected(detail.to_owned());
+        }
+    }
+}
+
+/// Waits for serenity's verdict on the whole client; it gives one only on a fatal close code.
+async fn fatal(verdict: &mut UnboundedReceiver<Result<(), GatewayError>>) -> End {
+    match verdict.next().await {
+        Some(Err(GatewayError::InvalidAuthentication | GatewayError::NoAuthentication)) => {
+            End::Gone(revoked("token_invalid", "Discord refuses the bot's token"))
+        }
+        Some(Err(GatewayError::DisallowedGatewayIntents | GatewayError::InvalidGatewayIntents)) => End::Gone(revoked(
+            "intent_missing",
+            "the bot lacks the Message Content intent: switch it on in Discord's developer portal under Bot",
+        )),
+        Some(Err(_)) => End::Lost("the gateway refused the session"),
+        Some(Ok(())) | None => End::Lost("the gateway client ended"),
+    }
+}
+
+/// Heartbeats and connection as they are seen from outside.
+struct Pulse {
+    /// serenity keeps only the latest round-trip time; a new value is a new acknowledgement.
+    latency: Option<Duration>,
+    acknowledged: Instant,
+    connected: Instant,
+}
+
+impl Pulse {
+    fn new() -> Self {
+        Self { latency: None, acknowledged: Instant::now(), connected: Instant::now() }
+    }
+
+    /// Takes one look; an end when serenity does not get on by itself.
+    fn note(&mut self, now: Instant, connected: bool, latency: Option<Duration>) -> Option<End> {
+        if connected {
+            self.connected = now;
+        }
+        if !connected || latency != self.latency {
+            self.latency = latency;
+            self.acknowledged = now;
+        }
+        if now.duration_since(self.connected) > DOWN_MAX {
+            Some(End::Lost("the gateway stayed unreachable"))
+        } else if now.duration_since(self.acknowledged) > ACK_AGE_MAX {
+            Some(End::Lost("the gateway's heartbeats were not answered"))
+        } else {
+            None
+        }
+    }
+}
+
+/// Queues events; no method waits for anything.
+struct Handler {
+    settings: Arc<GatewaySettings>,
+    up: Arc<AtomicBool>,
+}
+
+impl Handler {
+    fn name(&self, channel: &GuildChannel) {
+        self.settings.titles.put(signed(channel.id.get()), &channel.name);
+    }
+}
+
+#[serenity::async_trait]
+impl EventHandler for Handler {
+    async fn message(&self, _context: Context, message: Message) {
+        let normaliser = Normaliser { me: self.settings.me, titles: &self.settings.titles };
+        self.settings.events.message(normaliser.message(&message));
+    }
+
+    /// A new session: whatever was said before it has to be read from history.
+    async fn ready(&self, _context: Context, _ready: Ready) {
+        self.up.store(true, Ordering::Release);
+        self.settings.events.connected();
+    }
+
+    /// The old session with everything replayed before this event: only a reported break needs an end.
+    async fn resume(&self, _context: Context, _event: ResumedEvent) {
+        if !self.up.swap(true, Ordering::AcqRel) {
+            self.settings.events.connected();
+        }
+    }
+
+    async fn guild_create(&self, _context: Context, guild: Guild, _is_new: Option<bool>) {
+        guild.channels.values().chain(&guild.threads).for_each(|channel| self.name(channel));
+    }
+
+    async fn channel_create(&self, _context: Context, channel: GuildChannel) {
+        self.name(&channel);
+    }
+
+    async fn channel_update(&self, _context: Context, _old: Option<GuildChannel>, new: GuildChannel) {
+        self.name(&new);
+    }
+
+    async fn thread_create(&self, _context: Context, thread: GuildChannel) {
+        self.name(&thread);
+    }
+
+    async fn thread_update(&self, _context: Context, _old: Option<GuildChannel>, new: GuildChannel) {
+        self.name(&new);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stuck_link_is_found() {
+        let start = Instant::now();
+        let mut pulse = Pulse::new();
+        let mut look = |seconds: u64, connected: bool, latency_ms: Option<u64>| {
+            let now = start + Duration::from_secs(seconds);
+            match pulse.note(now, connected, latency_ms.map(Duration::from_millis)) {
+                None => "fine",
+                Some(End::Lost(detail)) => detail,
+                Some(End::Stopped | End::Gone(_)) => panic!("only a lost link is found by looking"),
+            }
+        };
+        assert_eq!(look(100, true, None), "fine");
+        assert_eq!(look(105, true, Some(3)), "fine");
+        assert_eq!(look(200, true, Some(3)), "fine");
+        assert_eq!(look(216, true, Some(3)), "the gateway's heartbeats were not answered");
+        assert_eq!(look(220, true, Some(4)), "fine");
+        assert_eq!(look(390, false, Some(4)), "fine");
+        assert_eq!(look(401, false, None), "the gateway stayed unreachable");
+    }
+}
