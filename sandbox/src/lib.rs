@@ -4,4 +4,6 @@
 
 pub mod client;
 pub mod commands;
+pub mod demo;
+pub mod scene;
 pub mod stack;

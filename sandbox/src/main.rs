@@ -3,7 +3,10 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use sandbox::commands::{self, PostgresArgs, StackArgs};
+use sandbox::{
+    commands::{self, PostgresArgs, StackArgs},
+    demo::{self, DemoArgs},
+};
 use tracing_subscriber::EnvFilter;
 
 /// Local stand-ins for Telegram and Discord, and all of Causeway running against them. Loopback only.
@@ -18,6 +21,8 @@ struct Cli {
 enum Command {
     /// Start everything and leave it running until Ctrl-C.
     Up(StackArgs),
+    /// Show the main job in all four directions, with a killed worker in the middle, and check the result.
+    Demo(DemoArgs),
     /// Run a command beside an empty, private PostgreSQL.
     Postgres(PostgresArgs),
 }
@@ -39,6 +44,7 @@ async fn main() -> ExitCode {
 async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(args) => commands::up(args).await?,
+        Command::Demo(args) => return Ok(if demo::demo(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),
     }
     Ok(ExitCode::SUCCESS)

@@ -1,0 +1,92 @@
+//! How long a single message takes through a pair that was doing nothing.
+
+use std::time::{Duration, Instant};
+
+use super::{Cast, cast::ARRIVAL_PATIENCE};
+use crate::{
+    scene::marker,
+    stack::{Progress, span},
+};
+
+/// Between two messages of one pair: longer than a drain lingers for more, so that every message has to wake its pair.
+const IDLE_GAP: Duration = Duration::from_secs(6);
+
+/// How often the destination is looked at; the measurement is this much too long at worst, never too short.
+const LOOK_PERIOD: Duration = Duration::from_millis(2);
+
+/// Percentiles of the time from writing at the source to standing at the destination.
+#[derive(Clone, Copy, Debug)]
+pub struct Latency {
+    /// Half of the messages are faster.
+    pub p50_ms: f64,
+    /// All but one in a hundred are faster (with fewer messages: the slowest).
+    pub p99_ms: f64,
+}
+
+impl Latency {
+    /// The percentiles of some measured times.
+    #[must_use]
+    pub fn of(mut times: Vec<Duration>) -> Self {
+        times.sort_unstable();
+        let at = |percent: usize| {
+            // Nearest rank: the smallest time that at least `percent` of all do not exceed.
+            let rank = (times.len() * percent).div_ceil(100).max(1);
+            times.get(rank - 1).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
+        };
+        Self { p50_ms: at(50), p99_ms: at(99) }
+    }
+}
+
+/// Sends `messages` single messages, the directions in turn, and times each.
+///
+/// # Errors
+/// When one does not arrive.
+pub async fn measure(progress: Progress, cast: &mut Cast, messages: usize) -> anyhow::Result<Latency> {
+    progress.heading(&format!("{messages} single messages through idle pairs"));
+    let started = Instant::now();
+    let routes = cast.routes.clone();
+    let gap = IDLE_GAP / u32::try_from(routes.len())?;
+    let mut times = Vec::new();
+    for (index, route) in routes.iter().cycle().take(messages).enumerate() {
+        progress.waiting(&format!("message {} of {messages}", index + 1));
+        tokio::time::sleep(gap).await;
+        times.push(once(cast, route).await?);
+    }
+    let latency = Latency::of(times);
+    progress.done(started, &format!("p50 {:.1} ms, p99 {:.1} ms", latency.p50_ms, latency.p99_ms));
+    Ok(latency)
+}
+
+/// One message, from before it is written to when it is seen.
+///
+/// # Errors
+/// When it does not arrive.
+pub async fn once(cast: &mut Cast, route: &crate::scene::Route) -> anyhow::Result<Duration> {
+    let number = cast.next_number(route.direction);
+    let wanted = marker(route.direction, number);
+    let start = Instant::now();
+    route.source.say(&cast.controls, &format!("{wanted} alone")).await?;
+    while !route.destination.texts(&cast.controls).await?.iter().any(|text| text.contains(&wanted)) {
+        anyhow::ensure!(
+            start.elapsed() < ARRIVAL_PATIENCE,
+            "{wanted} did not arrive within {}",
+            span(ARRIVAL_PATIENCE)
+        );
+        tokio::time::sleep(LOOK_PERIOD).await;
+    }
+    Ok(start.elapsed())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn percentiles_are_nearest_ranks() {
+        let times: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
+        let latency = Latency::of(times);
+        assert!((latency.p50_ms - 100.0).abs() < 1e-6 && (latency.p99_ms - 198.0).abs() < 1e-6, "{latency:?}");
+        let one = Latency::of(vec![Duration::from_millis(7)]);
+        assert!((one.p50_ms - 7.0).abs() < 1e-6 && (one.p99_ms - 7.0).abs() < 1e-6);
+    }
+}

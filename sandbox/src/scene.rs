@@ -1,0 +1,35 @@
+//! People, chats and linked accounts on a running stack: what the demonstration, the tests and the bench set up first.
+
+mod count;
+mod link;
+mod spot;
+
+use std::time::{Duration, Instant};
+
+pub use self::{
+    count::{Tally, marker, tally},
+    link::{link_discord, link_telegram, wait_for_status},
+    spot::{Controls, Direction, Route, Spot},
+};
+
+/// How often [`until`] looks.
+const LOOK_PERIOD: Duration = Duration::from_millis(20);
+
+/// Asks `look` until it answers, for at most `patience`.
+///
+/// # Errors
+/// When the time is over, naming `what`; or what `look` fails with.
+pub async fn until<T>(
+    what: &str,
+    patience: Duration,
+    mut look: impl AsyncFnMut() -> anyhow::Result<Option<T>>,
+) -> anyhow::Result<T> {
+    let started = Instant::now();
+    loop {
+        if let Some(found) = look().await? {
+            return Ok(found);
+        }
+        anyhow::ensure!(started.elapsed() < patience, "not within {} s: {what}", patience.as_secs());
+        tokio::time::sleep(LOOK_PERIOD).await;
+    }
+}
