@@ -1,1 +1,12 @@
-//! Placeholder.
+//! The durable workflows of Causeway and their contract: task queues, workflow ids, signals, queries, updates, payload
+//! structs and activity declarations.
+//!
+//! Deterministic: no database, no network, no clock but the workflow's. Payload structs change by addition only, with
+//! `#[serde(default)]`, because a payload that does not decode stops its workflow.
+
+pub mod account;
+pub mod codec;
+pub mod contract;
+pub mod forwarding;
+pub mod options;
+pub mod sweep;

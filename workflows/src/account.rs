@@ -1,0 +1,505 @@
+//! `account_session`: one entity workflow per linked account: its login, its hosting, its health, its end.
+
+use std::time::Duration;
+
+use domain::{AccountId, AccountStatus, ChatFacts, ChatId, Platform, UserId};
+use serde::{Deserialize, Serialize};
+use temporalio_common::ActivityError;
+use temporalio_macros::activity_definitions;
+use temporalio_workflow::{
+    ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, TimerResult,
+    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, join, workflow, workflow_methods,
+};
+
+use crate::{contract::STATE, options};
+
+/// Health is checked this often unless the worker's setting says otherwise.
+pub const HEALTH_CHECK_PERIOD: Duration = Duration::from_secs(300);
+/// First wait after a hosting ended in a way that may pass.
+const REHOST_FIRST: Duration = Duration::from_millis(500);
+/// Longest wait between hostings.
+const REHOST_MAX: Duration = Duration::from_secs(60);
+
+/// What an account's workflow is started with, and what it carries over when it continues as new.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AccountInput {
+    /// The account.
+    pub account: AccountId,
+    /// Whose it is.
+    pub user: UserId,
+    /// Where it lives.
+    pub platform: Platform,
+    /// Its state, as far as the workflow knows.
+    #[serde(default = "new_account")]
+    pub status: AccountStatus,
+    /// Events after which to continue as new; 0 means [`options::HISTORY_EVENTS_MAX`]. Tests make it small.
+    #[serde(default)]
+    pub history_max: u32,
+}
+
+const fn new_account() -> AccountStatus {
+    AccountStatus::New
+}
+
+/// Names an account to an activity.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct AccountRef {
+    /// The account.
+    pub account: AccountId,
+}
+
+/// A step of a login, asked for by the user. What they typed is sealed by the payload codec.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "step")]
+pub enum LoginStep {
+    /// Telegram: send a code to the account's phone.
+    RequestCode,
+    /// Telegram: send it again, by the next means.
+    ResendCode,
+    /// Telegram: the code that the user received.
+    SubmitCode {
+        /// As typed.
+        code: String,
+    },
+    /// Telegram: the two-step verification password.
+    SubmitPassword {
+        /// As typed.
+        password: String,
+    },
+    /// Discord: is the stored token good, and does the bot have what forwarding needs?
+    VerifyToken,
+    /// A newer API's word that this worker does not know: refused.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A login step on its way to the activity.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LoginRequest {
+    /// The account.
+    pub account: AccountId,
+    /// What to do.
+    pub step: LoginStep,
+}
+
+/// Why a request about an account was refused, for the API's problem document.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Refusal {
+    /// Stable code, such as `code_invalid`.
+    pub code: String,
+    /// For people.
+    pub detail: String,
+    /// When trying again makes sense.
+    #[serde(default)]
+    pub retry_after_seconds: Option<u64>,
+}
+
+/// What came of a login step.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LoginReply {
+    /// The account's state now.
+    pub status: AccountStatus,
+    /// Why the step was refused.
+    #[serde(default)]
+    pub refusal: Option<Refusal>,
+}
+
+/// A question about a chat.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct ChatRequest {
+    /// The account that asks.
+    pub account: AccountId,
+    /// One chat, or all of them.
+    #[serde(default)]
+    pub chat: Option<ChatId>,
+}
+
+/// What the platform says of chats. They are in the database too.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct ChatReply {
+    /// The chat that was asked for; empty for all, which are read from the database.
+    #[serde(default)]
+    pub chat: Option<ChatFacts>,
+    /// Why there is no answer.
+    #[serde(default)]
+    pub refusal: Option<Refusal>,
+}
+
+/// Where an account is hosted.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct Located {
+    /// The host's task queue.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// The worker's setting, in seconds; 0 for the default.
+    #[serde(default)]
+    pub health_check_seconds: u64,
+}
+
+/// How a hosting ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum HostOutcome {
+    /// The workflow asked it to stop.
+    Stopped,
+    /// The account is out until its user acts; the database has the reason.
+    Gone {
+        /// Revoked or banned.
+        status: AccountStatus,
+    },
+    /// The account was taken by another host.
+    Lost,
+    /// A newer worker's word.
+    #[serde(other)]
+    Unknown,
+}
+
+/// A change of state to record.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct StatusChange {
+    /// The account.
+    pub account: AccountId,
+    /// Its new state.
+    pub status: AccountStatus,
+}
+
+/// What an operator or the API sees of an account's workflow.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountView {
+    /// The account's state, as far as the workflow knows.
+    pub status: AccountStatus,
+    /// A hosting activity is running or waiting for a worker.
+    #[serde(default)]
+    pub hosting: bool,
+    /// Hostings that ended badly, in a row.
+    #[serde(default)]
+    pub failures: u32,
+    /// Health checks that passed in this run.
+    #[serde(default)]
+    pub health_checks: u32,
+}
+
+/// Declarations; `activities` implements them.
+pub struct AccountActivities;
+
+#[activity_definitions]
+impl AccountActivities {
+    /// One step of a login.
+    #[activity(name = "account.log_in")]
+    pub fn log_in(input: LoginRequest) -> Result<LoginReply, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Hosts the account until told to stop: connection, updates, ingest.
+    #[activity(name = "account.host")]
+    pub fn host(input: AccountRef) -> Result<HostOutcome, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Where is the account hosted?
+    #[activity(name = "account.locate")]
+    pub fn locate(input: AccountRef) -> Result<Located, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Does the hosted account still work? Runs on its host.
+    #[activity(name = "account.check_health")]
+    pub fn check_health(input: AccountRef) -> Result<bool, ActivityError> {
+        unimplemented!()
+    }
+
+    /// What does the platform say of a chat, or of all? Runs on the account's host.
+    #[activity(name = "account.ask_chats")]
+    pub fn ask_chats(input: ChatRequest) -> Result<ChatReply, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Records a change of state that the workflow decided.
+    #[activity(name = "account.set_status")]
+    pub fn set_status(input: StatusChange) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+
+    /// Ends the session at the platform and forgets the secrets.
+    #[activity(name = "account.log_out")]
+    pub fn end_session(input: AccountRef) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+}
+pub use account_activities::{AskChats, CheckHealth, EndSession, Host, Locate, LogIn, SetStatus};
+
+/// One account's life.
+#[workflow]
+pub struct AccountSession {
+    input: AccountInput,
+    view: AccountView,
+    /// Where health checks and chat questions go; forgotten when a question finds nobody there.
+    located: Option<Located>,
+    interrupt: bool,
+    log_out: bool,
+}
+
+#[workflow_methods]
+impl AccountSession {
+    /// Restores what a former run carried over.
+    #[init]
+    pub fn new(_ctx: &WorkflowContextView, input: AccountInput) -> Self {
+        let view = AccountView { status: input.status, hosting: false, failures: 0, health_checks: 0 };
+        Self { input, view, located: None, interrupt: false, log_out: false }
+    }
+
+    /// Wait until the account can be hosted; host it; again.
+    #[run(name = "account_session")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        loop {
+            ctx.wait_condition(|s| s.log_out || s.view.status.wants_host()).await?;
+            if ctx.state(|s| s.log_out) {
+                return Self::end(ctx).await;
+            }
+            let outcome = Self::host(ctx).await?;
+            Self::settle(ctx, outcome).await?;
+            let max =
+                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
+            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+                let handlers = ctx.clone();
+                ctx.wait_condition(move |_| handlers.all_handlers_finished()).await?;
+                if !ctx.state(|s| s.log_out) {
+                    let input = ctx.state(|s| AccountInput { status: s.view.status, ..s.input.clone() });
+                    ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
+                }
+            }
+        }
+    }
+
+    /// Hosts until the hosting ends or somebody wants it to. `None` when it failed in a way that may pass.
+    async fn host(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Option<HostOutcome>> {
+        let account = ctx.state_mut(|s| {
+            s.view.hosting = true;
+            s.interrupt = false;
+            AccountRef { account: s.input.account }
+        });
+        let host_token = ctx.cancellation_token().child_token();
+        let health_token = ctx.cancellation_token().child_token();
+        let hosting = ctx.execute_activity(AccountActivities::host, account, options::host(host_token.clone()));
+        let (outcome, (), ()) = join!(
+            async {
+                let outcome = hosting.await;
+                ctx.state_mut(|s| s.view.hosting = false);
+                health_token.cancel();
+                outcome
+            },
+            async {
+                // An error means that the workflow itself was cancelled, which ends the hosting too.
+                if ctx.wait_condition(|s| !s.view.hosting || s.interrupt || s.log_out).await.is_err()
+                    || ctx.state(|s| s.view.hosting)
+                {
+                    host_token.cancel();
+                }
+            },
+            Self::check_health(ctx.clone(), account, health_token.clone()),
+        );
+        ctx.state_mut(|s| s.located = None);
+        match outcome {
+            Ok(outcome) => Ok(Some(outcome)),
+            Err(ActivityExecutionError::Cancelled(cancelled)) => {
+                if ctx.state(|s| s.interrupt || s.log_out) {
+                    Ok(Some(HostOutcome::Stopped))
+                } else {
+                    Err(ActivityExecutionError::Cancelled(cancelled).into())
+                }
+            }
+            Err(ActivityExecutionError::Failed(_)) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Asks the host every few minutes whether the account still works, until `token` is cancelled.
+    async fn check_health(ctx: WorkflowContext<Self>, account: AccountRef, token: WorkflowCancellationToken) {
+        let mut period = HEALTH_CHECK_PERIOD;
+        let mut first = true;
+        loop {
+            // The setting is the host's: it is learnt soon after the hosting began.
+            let wait = if first { Duration::from_secs(5).min(period) } else { period };
+            let timer = TimerOptions::builder(wait).cancellation_token(token.clone()).build();
+            match ctx.timer(timer).await {
+                TimerResult::Fired => (),
+                TimerResult::Cancelled => return,
+            }
+            first = false;
+            let Some(located) = Self::locate(&ctx, account).await else { continue };
+            if located.health_check_seconds > 0 {
+                period = Duration::from_secs(located.health_check_seconds);
+            }
+            let Some(queue) = located.queue else { continue };
+            let mut options = options::on_host(queue, "check the account's health");
+            options.cancellation_token = Some(token.clone());
+            match ctx.execute_activity(AccountActivities::check_health, account, options).await {
+                Ok(true) => ctx.state_mut(|s| s.view.health_checks += 1),
+                // The host has seen it and is reconnecting, or the account has moved.
+                Ok(false) | Err(_) => ctx.state_mut(|s| s.located = None),
+            }
+            if ctx.history_length() > options::HISTORY_EVENTS_MAX {
+                ctx.state_mut(|s| s.interrupt = true);
+                return;
+            }
+        }
+    }
+
+    async fn locate(ctx: &WorkflowContext<Self>, account: AccountRef) -> Option<Located> {
+        if let Some(located) = ctx.state(|s| s.located.clone()) {
+            return Some(located);
+        }
+        let located =
+            ctx.execute_activity(AccountActivities::locate, account, options::light("find the host")).await.ok()?;
+        if located.queue.is_some() {
+            ctx.state_mut(|s| s.located = Some(located.clone()));
+        }
+        Some(located)
+    }
+
+    /// What comes after a hosting.
+    async fn settle(ctx: &mut WorkflowContext<Self>, outcome: Option<HostOutcome>) -> WorkflowResult<()> {
+        match outcome {
+            Some(HostOutcome::Stopped) => ctx.state_mut(|s| s.view.failures = 0),
+            Some(HostOutcome::Gone { status }) => {
+                ctx.state_mut(|s| {
+                    s.view.failures = 0;
+                    s.view.status = status;
+                });
+                ctx.upsert_search_attributes([STATE.value_set("gone".into())]);
+            }
+            Some(HostOutcome::Lost | HostOutcome::Unknown) | None => {
+                let failures = ctx.state_mut(|s| {
+                    s.view.failures += 1;
+                    s.view.failures
+                });
+                ctx.timer(options::backoff(failures, REHOST_FIRST, REHOST_MAX)).await;
+            }
+        }
+        Ok(())
+    }
+
+    async fn end(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let account = ctx.state(|s| AccountRef { account: s.input.account });
+        ctx.execute_activity(AccountActivities::end_session, account, options::light("log out")).await?;
+        ctx.state_mut(|s| s.view.status = AccountStatus::LoggedOut);
+        let handlers = ctx.clone();
+        ctx.wait_condition(move |_| handlers.all_handlers_finished()).await?;
+        Ok(())
+    }
+
+    /// One step of a login, answered when the platform has answered.
+    #[update]
+    pub async fn log_in(
+        ctx: &mut WorkflowContext<Self>,
+        step: LoginStep,
+    ) -> Result<LoginReply, Box<dyn std::error::Error + Send + Sync>> {
+        let status = ctx.state(|s| s.view.status);
+        if status.wants_host() {
+            return Ok(LoginReply { status, refusal: None });
+        }
+        let summary = match step {
+            LoginStep::RequestCode => "request a login code",
+            LoginStep::ResendCode => "request the login code again",
+            LoginStep::SubmitCode { .. } => "submit the login code",
+            LoginStep::SubmitPassword { .. } => "submit the password",
+            LoginStep::VerifyToken => "verify the bot token",
+            LoginStep::Unknown => "refuse an unknown step",
+        };
+        let request = LoginRequest { account: ctx.state(|s| s.input.account), step };
+        let reply = match ctx.execute_activity(AccountActivities::log_in, request, options::login(summary)).await {
+            Ok(reply) => reply,
+            Err(_) => LoginReply {
+                status,
+                refusal: Some(Refusal {
+                    code: "platform_unavailable".into(),
+                    detail: "the platform could not be reached; try again".into(),
+                    retry_after_seconds: Some(30),
+                }),
+            },
+        };
+        ctx.state_mut(|s| s.view.status = reply.status);
+        Ok(reply)
+    }
+
+    /// What does the platform say of a chat now, or of all chats?
+    #[update]
+    pub async fn ask_chats(
+        ctx: &mut WorkflowContext<Self>,
+        chat: Option<ChatId>,
+    ) -> Result<ChatReply, Box<dyn std::error::Error + Send + Sync>> {
+        let account = AccountRef { account: ctx.state(|s| s.input.account) };
+        let queue = Self::locate(ctx, account).await.and_then(|located| located.queue);
+        let offline = ChatReply {
+            chat: None,
+            refusal: Some(Refusal {
+                code: "account_not_online".into(),
+                detail: "the account is not connected just now".into(),
+                retry_after_seconds: Some(5),
+            }),
+        };
+        let Some(queue) = queue else { return Ok(offline) };
+        let request = ChatRequest { account: account.account, chat };
+        let options = options::on_host(queue, "ask the platform about chats");
+        match ctx.execute_activity(AccountActivities::ask_chats, request, options).await {
+            Ok(reply) => Ok(reply),
+            Err(_) => {
+                ctx.state_mut(|s| s.located = None);
+                Ok(offline)
+            }
+        }
+    }
+
+    /// Connect anew, also after the account was paused or revoked.
+    #[signal]
+    pub async fn reconnect(ctx: &mut WorkflowContext<Self>) {
+        Self::change_status(ctx, AccountStatus::Connecting).await;
+    }
+
+    /// Stop hosting until resumed.
+    #[signal]
+    pub async fn pause(ctx: &mut WorkflowContext<Self>) {
+        Self::change_status(ctx, AccountStatus::Paused).await;
+    }
+
+    /// Host again after a pause.
+    #[signal]
+    pub async fn resume(ctx: &mut WorkflowContext<Self>) {
+        Self::change_status(ctx, AccountStatus::Connecting).await;
+    }
+
+    /// End the session at the platform and forget the account.
+    #[signal]
+    pub fn log_out(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.log_out = true;
+    }
+
+    /// What the workflow is doing.
+    #[query]
+    pub fn view(&self, _ctx: &WorkflowContextView) -> AccountView {
+        self.view.clone()
+    }
+
+    /// Ends a running hosting and goes on in `status`. An account that never signed in has nothing to host.
+    async fn change_status(ctx: &mut WorkflowContext<Self>, status: AccountStatus) {
+        let change = ctx.state(|s| match s.view.status {
+            AccountStatus::New | AccountStatus::AwaitingCode | AccountStatus::AwaitingPassword => None,
+            AccountStatus::LoggedOut => None,
+            AccountStatus::Connecting
+            | AccountStatus::Online
+            | AccountStatus::Reconnecting
+            | AccountStatus::Paused
+            | AccountStatus::Revoked
+            | AccountStatus::Banned => Some(StatusChange { account: s.input.account, status }),
+        });
+        let Some(change) = change else { return };
+        let recorded =
+            ctx.execute_activity(AccountActivities::set_status, change, options::light("record the state")).await;
+        if recorded.is_ok() {
+            ctx.state_mut(|s| {
+                s.view.status = status;
+                s.interrupt = true;
+            });
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Names that other processes use: task queues, workflow ids, search attributes.
+
+use domain::{AccountId, PairId};
+use temporalio_common::search_attributes::SearchAttributeKey;
+
+/// Workflows and light activities.
+pub const CONTROL_QUEUE: &str = "control";
+/// Hosting slots: one running activity for each hosted account.
+pub const HOSTS_QUEUE: &str = "hosts";
+
+/// Everything for the accounts that `worker` hosts.
+#[must_use]
+pub fn host_queue(worker: &str) -> String {
+    format!("host-{worker}")
+}
+
+/// The id of an account's session workflow.
+#[must_use]
+pub fn account_workflow_id(account: AccountId) -> String {
+    format!("account-{account}")
+}
+
+/// The id of a pair's workflow.
+#[must_use]
+pub fn pair_workflow_id(pair: PairId) -> String {
+    format!("pair-{pair}")
+}
+
+/// The id of the sweep's schedule, and the stem of its workflow ids.
+pub const SWEEP_SCHEDULE_ID: &str = "sweep";
+
+/// Whose workflow it is.
+pub const USER_ID: SearchAttributeKey<String> = SearchAttributeKey::keyword("UserId");
+/// What they pay for.
+pub const PLAN: SearchAttributeKey<String> = SearchAttributeKey::keyword("Plan");
+/// Where the account lives.
+pub const PLATFORM: SearchAttributeKey<String> = SearchAttributeKey::keyword("Platform");
+/// What the workflow is doing.
+pub const STATE: SearchAttributeKey<String> = SearchAttributeKey::keyword("State");
+
+/// The search attributes that the namespace must know, all of type Keyword.
+pub const SEARCH_ATTRIBUTES: [&str; 4] = ["UserId", "Plan", "Platform", "State"];

@@ -1,0 +1,379 @@
+//! `pair_forwarding`: one entity workflow per pair. It is woken, drains the pair's deliveries on the destination
+//! account's host, and sleeps until it is woken again or the next delivery is due.
+
+use std::time::Duration;
+
+use domain::{PairId, PairStatus, UserId};
+use serde::{Deserialize, Serialize};
+use temporalio_common::{ActivityError, Priority};
+use temporalio_macros::activity_definitions;
+use temporalio_workflow::{
+    ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext,
+    WorkflowContextView, WorkflowResult, select, workflow, workflow_methods,
+};
+
+use crate::{contract::STATE, options};
+
+/// First wait after a drain that could not run or send; doubled up to [`RETRY_MAX`].
+const RETRY_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait for an account or a platform that is away: short enough that a person need not press anything.
+const RETRY_MAX: Duration = Duration::from_secs(30);
+/// First wait after a destination refused us.
+const BLOCKED_FIRST: Duration = Duration::from_secs(30);
+/// Longest wait for a destination that refuses us: an hour of silence is not abuse, and the user can resume at once.
+const BLOCKED_MAX: Duration = Duration::from_secs(3_600);
+
+/// What a pair's workflow is started with, and what it carries over when it continues as new.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PairInput {
+    /// The pair.
+    pub pair: PairId,
+    /// Whose it is.
+    pub user: UserId,
+    /// There may be something to do.
+    #[serde(default)]
+    pub woken: bool,
+    /// Totals since the pair was made.
+    #[serde(default)]
+    pub totals: Totals,
+    /// Events after which to continue as new; 0 means [`options::HISTORY_EVENTS_MAX`]. Tests make it small.
+    #[serde(default)]
+    pub history_max: u32,
+}
+
+/// Messages so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Sent.
+    #[serde(default)]
+    pub sent: u64,
+    /// Refused for good by the destination.
+    #[serde(default)]
+    pub dead: u64,
+}
+
+/// Names a pair to an activity.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub struct PairRef {
+    /// The pair.
+    pub pair: PairId,
+}
+
+/// Where and how a pair drains now.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct PairRoute {
+    /// The destination host's task queue; `None` while the account has no host.
+    #[serde(default)]
+    pub queue: Option<String>,
+    /// The pair's state; `None` when it is deleted.
+    #[serde(default)]
+    pub status: Option<PairStatus>,
+    /// Why the destination account will not be hosted until its user acts.
+    #[serde(default)]
+    pub unavailable: Option<String>,
+    /// Temporal priority by plan.
+    pub priority_key: u32,
+    /// Share by plan.
+    pub fairness_weight: f32,
+}
+
+/// What a drain did, and what comes next.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub struct DrainReport {
+    /// Messages sent.
+    #[serde(default)]
+    pub sent: u64,
+    /// Messages given up.
+    #[serde(default)]
+    pub dead: u64,
+    /// What comes next.
+    #[serde(default)]
+    pub next: Next,
+}
+
+/// What comes after a drain.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "kind")]
+pub enum Next {
+    /// Nothing is open: sleep until woken.
+    #[default]
+    Idle,
+    /// More is open: drain again at once.
+    More,
+    /// The head is due in so many milliseconds, or the account must be silent that long.
+    In {
+        /// Milliseconds from now.
+        ms: u64,
+        /// Why, for people.
+        #[serde(default)]
+        reason: String,
+    },
+    /// The platform or the account is away: try again soon.
+    Retry {
+        /// Why, for people.
+        #[serde(default)]
+        reason: String,
+    },
+    /// The destination refuses us: try again rarely, or when the user resumes.
+    Blocked {
+        /// Why, for people.
+        #[serde(default)]
+        reason: String,
+    },
+    /// The account is hosted elsewhere, or another drain has begun: ask the route again.
+    Moved,
+    /// The user paused the pair.
+    Paused,
+    /// The pair is deleted.
+    Deleted,
+    /// A newer worker's word that this one does not know: treated as `Retry`.
+    #[serde(other)]
+    Unknown,
+}
+
+/// What an operator or the API sees of a pair's workflow.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PairView {
+    /// `idle`, `draining`, `waiting`, `blocked`, `paused`.
+    #[serde(default)]
+    pub state: String,
+    /// Why, for people.
+    #[serde(default)]
+    pub reason: Option<String>,
+    /// Messages so far.
+    #[serde(default)]
+    pub totals: Totals,
+    /// Failures in a row.
+    #[serde(default)]
+    pub failures: u32,
+}
+
+/// Declarations; `activities` implements them.
+pub struct ForwardingActivities;
+
+#[activity_definitions]
+impl ForwardingActivities {
+    /// Where does the pair drain now?
+    #[activity(name = "forwarding.route")]
+    pub fn route(input: PairRef) -> Result<PairRoute, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Sends what is due, in order, on the destination account's host.
+    #[activity(name = "forwarding.drain_pair")]
+    pub fn drain_pair(input: PairRef) -> Result<DrainReport, ActivityError> {
+        unimplemented!()
+    }
+
+    /// Records that the pair's workflow ended with the pair.
+    #[activity(name = "forwarding.pair_ended")]
+    pub fn pair_ended(input: PairRef) -> Result<(), ActivityError> {
+        unimplemented!()
+    }
+}
+pub use forwarding_activities::{DrainPair, PairEnded, Route};
+
+/// One pair's life.
+#[workflow]
+pub struct PairForwarding {
+    input: PairInput,
+    route: Option<PairRoute>,
+    view: PairView,
+    paused: bool,
+    /// Somebody wants a drain now, whatever the wait.
+    roused: bool,
+    deleted: bool,
+}
+
+#[workflow_methods]
+impl PairForwarding {
+    /// Restores what a former run carried over.
+    #[init]
+    pub fn new(_ctx: &WorkflowContextView, input: PairInput) -> Self {
+        let view = PairView { state: "idle".into(), totals: input.totals, ..PairView::default() };
+        Self { input, route: None, view, paused: false, roused: false, deleted: false }
+    }
+
+    /// Sleep until woken, drain, again.
+    #[run(name = "pair_forwarding")]
+    pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let mut next = Next::Idle;
+        loop {
+            if !Self::sleep(ctx, &next).await? {
+                return Self::end(ctx).await;
+            }
+            next = Self::drain(ctx).await?;
+            if next == Next::Deleted {
+                return Self::end(ctx).await;
+            }
+            Self::note(ctx, &next);
+            let max =
+                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
+            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+                let open = next != Next::Idle && next != Next::Paused;
+                let input = ctx.state(|s| PairInput {
+                    woken: s.input.woken || s.roused || open,
+                    totals: s.view.totals,
+                    ..s.input.clone()
+                });
+                ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
+            }
+        }
+    }
+
+    /// Waits for what `next` asks for. False when the pair was deleted meanwhile.
+    async fn sleep(ctx: &mut WorkflowContext<Self>, next: &Next) -> WorkflowResult<bool> {
+        let failures = ctx.state(|s| s.view.failures);
+        let wait = match next {
+            Next::More | Next::Deleted => Some(Duration::ZERO),
+            Next::Idle | Next::Paused => None,
+            Next::In { ms, .. } => Some(Duration::from_millis(*ms)),
+            Next::Retry { .. } | Next::Moved | Next::Unknown => {
+                Some(options::backoff(failures, RETRY_FIRST, RETRY_MAX))
+            }
+            Next::Blocked { .. } => Some(options::backoff(failures, BLOCKED_FIRST, BLOCKED_MAX)),
+        };
+        // A wake says that there is a new message: it must not shorten the wait for a destination that refuses us.
+        let patient = matches!(next, Next::Blocked { .. } | Next::Retry { .. } | Next::In { .. } | Next::Paused);
+        let roused = move |s: &Self| s.deleted || s.roused || s.input.woken && !s.paused && !patient;
+        match wait {
+            Some(wait) if wait.is_zero() => (),
+            None => ctx.wait_condition(roused).await?,
+            Some(wait) => {
+                let token = ctx.cancellation_token().child_token();
+                select! {
+                    _ = ctx.timer(TimerOptions::builder(wait).cancellation_token(token.clone()).build()) => (),
+                    woken = ctx.wait_condition(roused) => { woken?; token.cancel(); }
+                }
+            }
+        }
+        Ok(!ctx.state(|s| s.deleted))
+    }
+
+    /// One drain on the destination's host, asking for the route where it is not known.
+    async fn drain(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Next> {
+        // Cleared before the drain: a wake that comes during it causes one more.
+        let pair = ctx.state_mut(|s| {
+            s.input.woken = false;
+            s.roused = false;
+            s.view.state = "draining".into();
+            PairRef { pair: s.input.pair }
+        });
+        let route = match ctx.state(|s| s.route.clone()) {
+            Some(route) => route,
+            None => ctx.execute_activity(ForwardingActivities::route, pair, options::light("find the host")).await?,
+        };
+        let queue = match (route.status, route.unavailable.clone(), route.queue.clone()) {
+            (None, _, _) => return Ok(Next::Deleted),
+            (Some(PairStatus::Paused), _, _) => return Ok(Next::Paused),
+            (Some(PairStatus::Active | PairStatus::Blocked), Some(reason), _) => return Ok(Next::Blocked { reason }),
+            (Some(PairStatus::Active | PairStatus::Blocked), None, None) => {
+                return Ok(Next::Retry { reason: "the destination account has no host".into() });
+            }
+            (Some(PairStatus::Active | PairStatus::Blocked), None, Some(queue)) => queue,
+        };
+        let priority = Priority::builder()
+            .priority_key(route.priority_key)
+            .fairness_key(ctx.state(|s| s.input.user.to_string()))
+            .fairness_weight(route.fairness_weight)
+            .build();
+        ctx.state_mut(|s| s.route = Some(route));
+        let options = options::drain(queue, priority, ctx.cancellation_token());
+        match ctx.execute_activity(ForwardingActivities::drain_pair, pair, options).await {
+            Ok(report) => {
+                ctx.state_mut(|s| {
+                    s.view.totals.sent += report.sent;
+                    s.view.totals.dead += report.dead;
+                    if report.sent > 0 {
+                        s.view.failures = 0;
+                    }
+                });
+                Ok(report.next)
+            }
+            Err(ActivityExecutionError::Cancelled(cancelled)) => {
+                Err(ActivityExecutionError::Cancelled(cancelled).into())
+            }
+            // The worker died or refused: nothing is known, so ask where the account is now.
+            Err(ActivityExecutionError::Failed(_)) => Ok(Next::Moved),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Remembers for queries and search what comes next, and forgets a route that no longer holds.
+    fn note(ctx: &WorkflowContext<Self>, next: &Next) {
+        let (state, reason) = match next {
+            Next::Idle | Next::More | Next::Deleted => ("idle", None),
+            Next::In { reason, .. } | Next::Retry { reason } => ("waiting", Some(reason.clone())),
+            Next::Moved | Next::Unknown => ("waiting", Some("the destination account is moving".to_owned())),
+            Next::Blocked { reason } => ("blocked", Some(reason.clone())),
+            Next::Paused => ("paused", None),
+        };
+        let changed = ctx.state_mut(|s| {
+            match next {
+                Next::Idle | Next::More | Next::Deleted | Next::In { .. } => s.view.failures = 0,
+                Next::Retry { .. } | Next::Moved | Next::Unknown | Next::Blocked { .. } => {
+                    s.view.failures += 1;
+                    s.route = None;
+                }
+                Next::Paused => s.route = None,
+            }
+            s.view.state = state.into();
+            let changed = s.view.reason != reason;
+            s.view.reason = reason;
+            changed
+        });
+        if changed {
+            ctx.upsert_search_attributes([STATE.value_set(state.into())]);
+        }
+    }
+
+    async fn end(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let pair = ctx.state(|s| PairRef { pair: s.input.pair });
+        ctx.execute_activity(ForwardingActivities::pair_ended, pair, options::light("record the end")).await?;
+        Ok(())
+    }
+
+    /// There is a new delivery.
+    #[signal]
+    pub fn wake(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.input.woken = true;
+    }
+
+    /// The user paused the pair; the database says so too.
+    #[signal]
+    pub fn pause(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.paused = true;
+        self.view.reason = None;
+    }
+
+    /// The user resumed the pair: drain now, whatever the wait.
+    #[signal]
+    pub fn resume(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.paused = false;
+        self.rouse();
+    }
+
+    /// The pair was changed: read it again.
+    #[signal]
+    pub fn configure(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.rouse();
+    }
+
+    /// The pair was deleted.
+    #[signal]
+    pub fn delete(&mut self, _ctx: &mut SyncWorkflowContext<Self>) {
+        self.deleted = true;
+    }
+
+    /// What the workflow is doing.
+    #[query]
+    pub fn view(&self, _ctx: &WorkflowContextView) -> PairView {
+        self.view.clone()
+    }
+
+    fn rouse(&mut self) {
+        self.route = None;
+        self.view.failures = 0;
+        self.roused = true;
+    }
+}

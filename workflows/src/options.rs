@@ -1,0 +1,109 @@
+//! Time-outs, retries and bounds of the workflows, each with its reason.
+
+use std::time::Duration;
+
+use temporalio_common::{Priority, RetryPolicy};
+use temporalio_workflow::{ActivityCancellationType, ActivityOptions, WorkflowCancellationToken};
+
+/// Events after which a workflow continues as new: low enough that a replay after a restart takes milliseconds.
+pub const HISTORY_EVENTS_MAX: u32 = 1_500;
+
+/// A host that stops heartbeating is dead after this long. A restarted worker reports its own stale attempts sooner.
+pub const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(15);
+/// One hosting may last this long before it is begun anew; long, because a new hosting is a new connection.
+const HOSTING_MAX: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// One question to a platform, with the connection that it may need.
+const PLATFORM_CALL_MAX: Duration = Duration::from_secs(45);
+/// One statement or two.
+const LIGHT_CALL_MAX: Duration = Duration::from_secs(10);
+/// A task for a worker that is gone is given up after this long, and the route is asked again.
+const ROUTE_STALE_AFTER: Duration = Duration::from_secs(20);
+/// One drain: it returns by itself well before.
+const DRAIN_MAX: Duration = Duration::from_secs(180);
+
+/// Hosting an account: retried for ever, because a host that died must be replaced.
+#[must_use]
+pub fn host(token: WorkflowCancellationToken) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
+        .task_queue(crate::contract::HOSTS_QUEUE)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .cancellation_token(token)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .backoff_coefficient(2.0)
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .do_not_eagerly_execute(true)
+        .summary("host the account")
+        .build()
+}
+
+/// A step of a login: a person waits for the answer, so few tries, close together.
+#[must_use]
+pub fn login(summary: &str) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PLATFORM_CALL_MAX)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_millis(300)).maximum_attempts(3).build())
+        .summary(summary.to_owned())
+        .build()
+}
+
+/// A question to a hosted account, on its host.
+#[must_use]
+pub fn on_host(queue: String, summary: &str) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PLATFORM_CALL_MAX)
+        .task_queue(queue)
+        .schedule_to_start_timeout(ROUTE_STALE_AFTER)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_millis(300)).maximum_attempts(2).build())
+        .summary(summary.to_owned())
+        .build()
+}
+
+/// A short piece of bookkeeping in the database: retried for ever, because it must happen.
+#[must_use]
+pub fn light(summary: &str) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(LIGHT_CALL_MAX)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .maximum_interval(Duration::from_secs(20))
+                .build(),
+        )
+        .summary(summary.to_owned())
+        .build()
+}
+
+/// A drain: never retried by Temporal, because after a failure the route is asked again.
+#[must_use]
+pub fn drain(queue: String, priority: Priority, token: WorkflowCancellationToken) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(DRAIN_MAX)
+        .task_queue(queue)
+        .schedule_to_start_timeout(ROUTE_STALE_AFTER)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .cancellation_token(token)
+        .retry_policy(RetryPolicy::builder().maximum_attempts(1).build())
+        .priority(priority)
+        .summary("drain the pair")
+        .build()
+}
+
+/// Waits between tries that failed: doubling from `first` to `max`.
+#[must_use]
+pub fn backoff(failures: u32, first: Duration, max: Duration) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(20))).min(max)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backoff_doubles_up_to_its_bound() {
+        let wait = |failures| backoff(failures, Duration::from_secs(1), Duration::from_secs(60)).as_secs();
+        assert_eq!([wait(1), wait(2), wait(3), wait(6), wait(7), wait(500)], [1, 2, 4, 32, 60, 60]);
+        assert_eq!(wait(0), 1);
+    }
+}
