@@ -128,7 +128,8 @@ pub enum PlatformError {
 /// What a hosted account's stream yields.
 #[derive(Debug)]
 pub enum PlatformEvent {
-    /// Messages as they came, oldest first. Acknowledge after they are durable.
+    /// Messages as they came, oldest first. Acknowledge after they are durable. May be empty: then only the
+    /// platform's cursors moved.
     Messages(Vec<Message>),
     /// The link is up (first time, or again after trouble): gaps must be fetched by history before going on.
     Connected,
@@ -168,6 +169,11 @@ pub trait Connection: Send + Sync {
     /// Proves that the account still works.
     async fn health(&self) -> Result<(), PlatformError>;
 
+    /// Ends the session at the platform, where there is one to end; the connection is of no use afterwards.
+    async fn log_out(&self) -> Result<(), PlatformError> {
+        Ok(())
+    }
+
     /// Closes the connection; the event stream ends.
     async fn close(&self);
 }
@@ -175,7 +181,8 @@ pub trait Connection: Send + Sync {
 /// The stream half of a connection; owned by the host's loop alone.
 #[async_trait]
 pub trait EventStream: Send {
-    /// The next event; `None` after [`Connection::close`].
+    /// The next event; `None` after [`Connection::close`] or [`PlatformEvent::Gone`]. May be dropped while waiting
+    /// without losing an event.
     async fn next(&mut self) -> Option<PlatformEvent>;
 
     /// Everything yielded so far is durable: advance the platform's update state and return the sealed-to-be session

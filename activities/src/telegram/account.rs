@@ -1,0 +1,89 @@
+//! What the parts of one hosted account share: the link, the names, who we are, and how to address a chat.
+
+use std::sync::Arc;
+
+use domain::ChatId;
+use grammers_session::types::{PeerAuth, PeerInfo};
+use grammers_tl_types::{enums, types};
+
+use super::{
+    link::Link,
+    names::{Dialog, Names},
+};
+use crate::platform::{Identity, PlatformError};
+
+/// One signed-in account on its link.
+pub(super) struct Account {
+    pub(super) link: Arc<Link>,
+    pub(super) names: Names,
+    pub(super) identity: Identity,
+}
+
+impl Account {
+    /// Remembers names, and the access hashes of chats and channels.
+    pub(super) fn learn(&self, users: &[enums::User], chats: &[enums::Chat]) {
+        self.names.learn(users, chats);
+        for chat in chats {
+            if let Some(peer) = addressable(chat) {
+                self.link.session().remember(peer);
+            }
+        }
+    }
+
+    /// Remembers how to address the persons in `ids`, with whom there is a private conversation. Others are not kept:
+    /// a busy group would fill the session with people that nobody writes to.
+    pub(super) fn learn_direct(&self, users: &[enums::User], ids: &[i64]) {
+        for user in users {
+            if let enums::User::User(user) = user
+                && !user.min
+                && ids.contains(&user.id)
+            {
+                self.link.session().remember(PeerInfo::from(user));
+            }
+        }
+    }
+
+    /// How to address `chat`; looks through the dialogs once when it is not known yet.
+    pub(super) async fn input_peer(&self, chat: ChatId) -> Result<enums::InputPeer, PlatformError> {
+        if let Some(peer) = self.known_peer(chat) {
+            return Ok(peer);
+        }
+        self.dialogs().await?;
+        self.known_peer(chat).ok_or_else(|| PlatformError::Chat {
+            code: "chat_unknown".to_owned(),
+            detail: "the account is not in this chat".to_owned(),
+        })
+    }
+
+    /// How to address `chat` as a channel; `None` for private conversations and basic groups.
+    pub(super) async fn input_channel(&self, chat: ChatId) -> Result<Option<enums::InputChannel>, PlatformError> {
+        if !matches!(Dialog::from(chat), Dialog::Channel(_)) {
+            return Ok(None);
+        }
+        match self.input_peer(chat).await? {
+            enums::InputPeer::Channel(channel) => Ok(Some(
+                types::InputChannel { channel_id: channel.channel_id, access_hash: channel.access_hash }.into(),
+            )),
+            _ => Ok(None),
+        }
+    }
+
+    fn known_peer(&self, chat: ChatId) -> Option<enums::InputPeer> {
+        let hash = || self.link.session().known(chat.get()).and_then(|peer| peer.auth()).map(PeerAuth::hash);
+        Some(match Dialog::from(chat) {
+            Dialog::User(id) if id == self.identity.external_id => enums::InputPeer::PeerSelf,
+            Dialog::User(user_id) => types::InputPeerUser { user_id, access_hash: hash()? }.into(),
+            Dialog::Group(chat_id) => types::InputPeerChat { chat_id }.into(),
+            Dialog::Channel(channel_id) => types::InputPeerChannel { channel_id, access_hash: hash()? }.into(),
+        })
+    }
+}
+
+/// What the session keeps of a chat. A `min` chat comes with a hash that only works in its context.
+fn addressable(chat: &enums::Chat) -> Option<PeerInfo> {
+    match chat {
+        enums::Chat::Chat(chat) => Some(PeerInfo::Chat { id: chat.id }),
+        enums::Chat::Channel(channel) if !channel.min => Some(PeerInfo::from(channel)),
+        _ => None,
+    }
+}

@@ -1,0 +1,154 @@
+//! A live, signed-in account.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use chrono::{DateTime, Utc};
+use domain::{ChatFacts, ChatId, Clock, Media, Message};
+use grammers_session::types::{PeerInfo, UpdatesState};
+use grammers_tl_types::{enums, functions, types};
+use secrecy::SecretString;
+
+use super::{
+    account::Account,
+    endpoint::TelegramConfig,
+    engine,
+    errors::CallError,
+    link::Link,
+    names::{Names, display_name},
+    session::TelegramSession,
+    updates::TelegramEvents,
+};
+use crate::platform::{Connection, EventStream, Identity, PlatformError, SendRequest};
+
+/// Both halves of a live account, and the door to its session.
+pub struct TelegramLink {
+    /// Sends and reads.
+    pub connection: Arc<dyn Connection>,
+    /// What happens. Starts with [`crate::platform::PlatformEvent::Connected`].
+    pub events: Box<dyn EventStream>,
+    /// The session, for saving it outside of [`EventStream::acknowledge`] (before a planned stop).
+    pub session: SessionHandle,
+}
+
+/// Reads the session of a live account.
+#[derive(Clone)]
+pub struct SessionHandle(Arc<Account>);
+
+impl SessionHandle {
+    /// The session document with everything that was acknowledged so far; a secret.
+    #[must_use]
+    pub fn snapshot(&self) -> SecretString {
+        self.0.link.session().export()
+    }
+}
+
+struct TelegramConnection {
+    account: Arc<Account>,
+    clock: Arc<dyn Clock>,
+}
+
+/// Connects the account of a stored session and asks who it is.
+///
+/// # Errors
+/// [`PlatformError::Revoked`] or [`PlatformError::Banned`] when the session is over; [`PlatformError::Retryable`] and
+/// [`PlatformError::Wait`] when it may work later.
+pub async fn connect(
+    config: &TelegramConfig,
+    session: &SecretString,
+    clock: Arc<dyn Clock>,
+) -> Result<TelegramLink, PlatformError> {
+    let session = TelegramSession::open(session, &config.endpoint)
+        .map_err(|error| PlatformError::Revoked { code: "session_unreadable".to_owned(), detail: error.to_string() })?;
+    let (link, feeds) = Link::new(config.clone(), Arc::new(session));
+    let user = who_am_i(&link).await?;
+    let identity = signed_in(&link, &user).await?;
+    let account = Arc::new(Account { link, names: Names::default(), identity });
+    account.names.learn(&[user.into()], &[]);
+    if account.link.session().knows_no_chats() {
+        account.dialogs().await?;
+    }
+    let queue = engine::start(Arc::clone(&account), feeds);
+    Ok(TelegramLink {
+        connection: Arc::new(TelegramConnection { account: Arc::clone(&account), clock: Arc::clone(&clock) }),
+        events: Box::new(TelegramEvents::new(Arc::clone(&account), queue, clock)),
+        session: SessionHandle(account),
+    })
+}
+
+/// The user that the session belongs to.
+pub(super) async fn who_am_i(link: &Link) -> Result<types::User, PlatformError> {
+    let users = link.ask(&functions::users::GetUsers { id: vec![enums::InputUser::UserSelf] }).await?;
+    let user = users.into_iter().find_map(|user| match user {
+        enums::User::User(user) => Some(user),
+        enums::User::Empty(_) => None,
+    });
+    user.ok_or_else(|| PlatformError::Revoked {
+        code: "session_revoked".to_owned(),
+        detail: "nobody is signed in with this session".to_owned(),
+    })
+}
+
+/// Notes in the session who is signed in and, the first time, where its updates start.
+pub(super) async fn signed_in(link: &Link, user: &types::User) -> Result<Identity, PlatformError> {
+    let session = link.session();
+    session.remember(PeerInfo::from(types::User { is_self: true, ..user.clone() }));
+    if session.cursors().pts == 0 {
+        let enums::updates::State::State(state) = link.ask(&functions::updates::GetState {}).await?;
+        let (pts, qts, date, seq) = (state.pts, state.qts, state.date, state.seq);
+        session.set_cursors(UpdatesState { pts, qts, date, seq, channels: session.cursors().channels });
+    }
+    Ok(Identity { external_id: user.id, display_name: display_name(user) })
+}
+
+/// Ends the session at Telegram; one that is over already is fine.
+pub(super) async fn end_session(link: &Link) -> Result<(), PlatformError> {
+    match link.call(&functions::auth::LogOut {}).await.map_err(CallError::into) {
+        Ok(_) | Err(PlatformError::Revoked { .. } | PlatformError::Banned { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+#[async_trait]
+impl Connection for TelegramConnection {
+    fn identity(&self) -> &Identity {
+        &self.account.identity
+    }
+
+    async fn send(&self, request: &SendRequest) -> Result<i64, PlatformError> {
+        self.account.send(request, self.clock.now()).await
+    }
+
+    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<i64>, PlatformError> {
+        self.account.read_back(request, since).await
+    }
+
+    async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {
+        self.account.dialogs().await
+    }
+
+    async fn chat(&self, chat: ChatId) -> Result<ChatFacts, PlatformError> {
+        self.account.facts(chat).await
+    }
+
+    async fn history_after(&self, chat: ChatId, after: i64, limit: usize) -> Result<Vec<Message>, PlatformError> {
+        self.account.history_after(chat, after, limit).await
+    }
+
+    async fn download(&self, media: &Media, bytes_max: u64) -> Result<Bytes, PlatformError> {
+        self.account.download(media, bytes_max).await
+    }
+
+    async fn health(&self) -> Result<(), PlatformError> {
+        self.account.link.ask(&functions::updates::GetState {}).await.map(drop)
+    }
+
+    async fn log_out(&self) -> Result<(), PlatformError> {
+        end_session(&self.account.link).await
+    }
+
+    async fn close(&self) {
+        self.account.link.close().await;
+    }
+}

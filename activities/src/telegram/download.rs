@@ -1,0 +1,95 @@
+//! Fetching an attachment: the message is read again, because a file reference expires and a message id does not.
+
+use bytes::{Bytes, BytesMut};
+use domain::{Media, message::MediaSource};
+use grammers_tl_types::{
+    enums::{self, InputFileLocation},
+    functions,
+};
+
+use super::{
+    account::Account,
+    errors::{CallError, retryable},
+    media::location,
+};
+use crate::platform::PlatformError;
+
+/// Telegram's largest chunk.
+const CHUNK_BYTES: i32 = 512 * 1024;
+/// How often an expired file reference is renewed within one download.
+const RENEWALS_MAX: usize = 2;
+
+impl Account {
+    /// The bytes of `media`, at most `bytes_max`.
+    pub(super) async fn download(&self, media: &Media, bytes_max: u64) -> Result<Bytes, PlatformError> {
+        let MediaSource::TelegramMessage { chat, message_id } = media.source else {
+            return Err(refused("wrong_platform", "this attachment is not on Telegram"));
+        };
+        if media.size_bytes > bytes_max {
+            return Err(too_large());
+        }
+        let mut bytes = BytesMut::with_capacity(usize::try_from(media.size_bytes).unwrap_or(0));
+        for _ in 0..=RENEWALS_MAX {
+            let message = self.message(chat, message_id).await?;
+            let found = message.and_then(|message| location(message.media.as_ref()));
+            let (place, dc) =
+                found.ok_or_else(|| refused("media_gone", "the message does not hold a file any more"))?;
+            match self.fetch(&place, dc, &mut bytes, bytes_max).await {
+                Ok(()) => return Ok(bytes.freeze()),
+                Err(error) if error.is("FILE_REFERENCE_EXPIRED") => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(retryable("file_reference_expired", "the file's reference expires faster than it can be read"))
+    }
+
+    /// Goes on after what `bytes` already holds.
+    async fn fetch(
+        &self,
+        place: &InputFileLocation,
+        dc: i32,
+        bytes: &mut BytesMut,
+        bytes_max: u64,
+    ) -> Result<(), CallError> {
+        let mut dc = if dc > 0 { dc } else { self.link.session().home() };
+        loop {
+            self.link.authorise_in(dc).await?;
+            let offset = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+            let request = functions::upload::GetFile {
+                precise: false,
+                cdn_supported: false,
+                location: place.clone(),
+                offset,
+                limit: CHUNK_BYTES,
+            };
+            let chunk = match self.link.call_in(dc, &request).await {
+                Ok(enums::upload::File::File(file)) => file.bytes,
+                Ok(enums::upload::File::CdnRedirect(_)) => {
+                    return Err(CallError::Link(refused("cdn_file", "the file is on a CDN that we did not ask for")));
+                }
+                Err(error) => match error.migrate_to() {
+                    Some(other) if other != dc => {
+                        dc = other;
+                        continue;
+                    }
+                    _ => return Err(error),
+                },
+            };
+            bytes.extend_from_slice(&chunk);
+            if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
+                return Err(CallError::Link(too_large()));
+            }
+            if i32::try_from(chunk.len()).is_ok_and(|length| length < CHUNK_BYTES) {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn refused(code: &str, detail: &str) -> PlatformError {
+    PlatformError::Message { code: code.to_owned(), detail: detail.to_owned() }
+}
+
+fn too_large() -> PlatformError {
+    refused("media_too_large", "the attachment is larger than the destination takes")
+}

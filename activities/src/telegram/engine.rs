@@ -1,0 +1,320 @@
+//! The update loop of one account: live updates, gaps, reconnecting. Runs as a task of its own, so that whoever reads
+//! the events may stop waiting at any moment without losing one.
+//!
+//! Grammers' own loop has no time-outs and cannot say which state has been handed out, so only its message boxes
+//! (ordering and gap detection) are used. Every event carries the cursors that are true once it is durable.
+
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
+
+use futures::FutureExt as _;
+use grammers_session::{
+    types::UpdatesState,
+    updates::{MessageBoxes, PrematureEndReason, UpdateAndPeers, UpdatesLike},
+};
+use grammers_tl_types::{enums, functions, types};
+use tokio::{
+    sync::mpsc,
+    time::{Instant, sleep, timeout_at},
+};
+
+use super::{
+    account::Account,
+    backoff::Backoff,
+    errors::{NETWORK, retryable},
+    gaps,
+    link::Feed,
+    names::{channel_dialog, dialog_id},
+    normalise,
+};
+use crate::platform::{PlatformError, PlatformEvent};
+
+/// Events that may wait for the reader. More wait in the socket's buffer, and beyond that the gap is fetched again.
+const QUEUE: usize = 128;
+/// After this long without a word from Telegram, it is asked whether something was missed.
+const SILENCE_MAX: Duration = Duration::from_secs(60);
+/// Updates without a message after which the reader gets an empty batch, so that the cursors are saved.
+const QUIET_UPDATES_MAX: usize = 200;
+/// The longest wait that Telegram may impose on the loop before it tries again.
+const WAIT_MAX: Duration = Duration::from_secs(600);
+/// Messages per request for a channel's difference: Telegram's limit for a user.
+const CHANNEL_DIFFERENCE_LIMIT: i32 = 100;
+/// After this many panics in a row the cursors are given up, and history fills the gap.
+const PANICS_MAX: u32 = 3;
+
+/// An event and the cursors that may be saved once it is durable.
+pub(super) struct Yielded {
+    pub(super) event: PlatformEvent,
+    pub(super) cursors: Option<UpdatesState>,
+}
+
+/// Why the loop ends for good.
+struct Ended;
+
+/// Starts the loop. It ends when the link is closed, when the reader is dropped, or after [`PlatformEvent::Gone`].
+pub(super) fn start(account: Arc<Account>, feeds: mpsc::UnboundedReceiver<Feed>) -> mpsc::Receiver<Yielded> {
+    let (out, events) = mpsc::channel(QUEUE);
+    let boxes = MessageBoxes::load(account.link.session().cursors());
+    let engine = Engine { account, feeds, feed: None, boxes, out, quiet: 0, heard: Instant::now() };
+    tokio::spawn(supervise(engine));
+    events
+}
+
+/// Grammers panics on answers that it does not expect; the loop then starts again from what was acknowledged.
+async fn supervise(mut engine: Engine) {
+    let mut panics = 0;
+    while AssertUnwindSafe(engine.run()).catch_unwind().await.is_err() {
+        tracing::error!("the Telegram update loop panicked and starts again");
+        panics += 1;
+        let cursors = engine.account.link.session().cursors();
+        engine.boxes = if panics < PANICS_MAX { MessageBoxes::load(cursors) } else { MessageBoxes::new() };
+        engine.quiet = 0;
+        sleep(Duration::from_secs(1)).await;
+    }
+}
+
+struct Engine {
+    account: Arc<Account>,
+    feeds: mpsc::UnboundedReceiver<Feed>,
+    feed: Option<Feed>,
+    boxes: MessageBoxes,
+    out: mpsc::Sender<Yielded>,
+    quiet: usize,
+    heard: Instant,
+}
+
+enum Heard {
+    Update(Box<UpdatesLike>),
+    Nothing,
+    LinkLost,
+    Closed,
+}
+
+impl Engine {
+    async fn run(&mut self) {
+        if self.recover().await.is_err() {
+            return;
+        }
+        loop {
+            match self.step().await {
+                Ok(true) => {}
+                Ok(false) => return,
+                Err(error) => {
+                    if self.cope(error).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Does one thing: fetches a difference that is due, or takes an update. False when the link was closed.
+    async fn step(&mut self) -> Result<bool, PlatformError> {
+        if self.account.link.closed().is_cancelled() || self.out.is_closed() {
+            return Ok(false);
+        }
+        let deadline = Instant::from_std(self.boxes.check_deadlines());
+        if let Some(request) = self.boxes.get_difference() {
+            return self.difference(request).await.map(|()| true);
+        }
+        if let Some(request) = self.boxes.get_channel_difference() {
+            return self.channel_difference(request).await.map(|()| true);
+        }
+        match self.listen(deadline.min(self.heard + SILENCE_MAX)).await {
+            Heard::Closed => Ok(false),
+            Heard::LinkLost => Err(retryable(NETWORK, "the connection to Telegram was lost")),
+            Heard::Nothing => {
+                if self.heard + SILENCE_MAX <= Instant::now() {
+                    self.probe().await?;
+                }
+                Ok(true)
+            }
+            Heard::Update(update) => {
+                self.heard = Instant::now();
+                if matches!(*update, UpdatesLike::ConnectionClosed) {
+                    return Err(retryable(NETWORK, "Telegram closed the connection"));
+                }
+                let (update, gap) = gaps::keep_cursors(*update, &self.boxes);
+                if let Ok(news) = self.boxes.process_updates(update) {
+                    self.publish(news).await;
+                }
+                self.announce_gap(gap).await;
+                Ok(true)
+            }
+        }
+    }
+
+    async fn listen(&mut self, deadline: Instant) -> Heard {
+        let closed = self.account.link.closed().clone();
+        let Some(feed) = &mut self.feed else { return Heard::LinkLost };
+        tokio::select! {
+            biased;
+            () = closed.cancelled() => Heard::Closed,
+            heard = timeout_at(deadline, feed.recv()) => match heard {
+                Ok(Some(update)) => Heard::Update(Box::new(update)),
+                Ok(None) => Heard::LinkLost,
+                Err(_) => Heard::Nothing,
+            },
+        }
+    }
+
+    /// Asks for the account's state: proves the link, and shows whether an update was missed.
+    async fn probe(&mut self) -> Result<(), PlatformError> {
+        let enums::updates::State::State(state) = self.account.link.ask(&functions::updates::GetState {}).await?;
+        self.heard = Instant::now();
+        if self.boxes.is_empty() {
+            self.boxes.set_state(state);
+        } else if self.boxes.session_state().pts < state.pts {
+            self.fetch_difference();
+        }
+        Ok(())
+    }
+
+    /// Makes the next step fetch the account's difference.
+    fn fetch_difference(&mut self) {
+        // The boxes answer "gap" and remember that it has to be fetched.
+        let _gap = self.boxes.process_updates(UpdatesLike::ConnectionClosed);
+    }
+
+    async fn difference(&mut self, request: functions::updates::GetDifference) -> Result<(), PlatformError> {
+        let answer = match self.account.link.ask(&request).await {
+            Err(PlatformError::Message { code, detail }) => {
+                tracing::warn!(telegram.error = code, "the update cursor is unusable; starting from the present");
+                self.boxes = MessageBoxes::new();
+                return Err(retryable(&code, detail));
+            }
+            answer => answer?,
+        };
+        let (answer, gap) = gaps::keep_cursors_in_difference(answer, &self.boxes);
+        let news = self.boxes.apply_difference(answer);
+        self.heard = Instant::now();
+        self.publish(news).await;
+        self.announce_gap(gap).await;
+        Ok(())
+    }
+
+    async fn channel_difference(
+        &mut self,
+        mut request: functions::updates::GetChannelDifference,
+    ) -> Result<(), PlatformError> {
+        let enums::InputChannel::Channel(channel) = &request.channel else { return Ok(()) };
+        let known = self.account.link.session().known(channel_dialog(channel.channel_id));
+        let Some(auth) = known.and_then(|peer| peer.auth()) else {
+            // Without an access hash the channel cannot be asked; its next message brings one.
+            self.boxes.end_channel_difference(PrematureEndReason::Banned);
+            self.announce_gap(true).await;
+            return Ok(());
+        };
+        request.channel = types::InputChannel { channel_id: channel.channel_id, access_hash: auth.hash() }.into();
+        request.limit = CHANNEL_DIFFERENCE_LIMIT;
+        let answer = match self.account.link.ask(&request).await {
+            Ok(answer) => answer,
+            // Closed to us, or a cursor that the channel refuses: its history is asked when it comes back.
+            Err(PlatformError::Chat { .. } | PlatformError::Message { .. }) => {
+                self.boxes.end_channel_difference(PrematureEndReason::Banned);
+                return Ok(());
+            }
+            Err(PlatformError::Retryable { code, .. }) if code == "persistent_timestamp_outdated" => {
+                self.boxes.end_channel_difference(PrematureEndReason::TemporaryServerIssues);
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let too_long = matches!(answer, enums::updates::ChannelDifference::TooLong(_));
+        if gaps::lacks_cursor(&answer) {
+            self.boxes.end_channel_difference(PrematureEndReason::Banned);
+        } else {
+            let news = self.boxes.apply_channel_difference(answer);
+            self.publish(news).await;
+        }
+        self.heard = Instant::now();
+        self.announce_gap(too_long).await;
+        Ok(())
+    }
+
+    /// Hands out the messages of a batch, in the order of each chat.
+    async fn publish(&mut self, (updates, users, chats): UpdateAndPeers) {
+        self.account.learn(&users, &chats);
+        let me = self.account.identity.external_id;
+        let mut messages = Vec::new();
+        for (update, _) in &updates {
+            let message = match update {
+                enums::Update::NewMessage(update) => &update.message,
+                enums::Update::NewChannelMessage(update) => &update.message,
+                _ => continue,
+            };
+            if let Some(peer @ enums::Peer::User(_)) = normalise::peer_of(message) {
+                self.account.learn_direct(&users, &[dialog_id(peer)]);
+            }
+            messages.extend(normalise::message(message, &self.account.names, me));
+        }
+        self.quiet += updates.len();
+        if messages.is_empty() && self.quiet < QUIET_UPDATES_MAX {
+            return;
+        }
+        self.quiet = 0;
+        messages.sort_by_key(|message| (message.sent_at, message.message_id));
+        let cursors = Some(self.boxes.session_state());
+        self.tell(PlatformEvent::Messages(messages), cursors).await;
+    }
+
+    /// Telegram says that it will not repeat what was missed: the reader has to ask for history.
+    async fn announce_gap(&mut self, gap: bool) {
+        if gap {
+            self.tell(PlatformEvent::Connected, None).await;
+        }
+    }
+
+    /// Decides how to go on after an error.
+    async fn cope(&mut self, error: PlatformError) -> Result<(), Ended> {
+        match error {
+            PlatformError::Wait { code, wait } => {
+                tracing::info!(telegram.error = code, telegram.wait_s = wait.as_secs(), "Telegram asks us to wait");
+                self.pause(wait.min(WAIT_MAX)).await
+            }
+            PlatformError::Revoked { .. } | PlatformError::Banned { .. } => {
+                self.tell(PlatformEvent::Gone(error), None).await;
+                Err(Ended)
+            }
+            other => {
+                self.tell(PlatformEvent::Disconnected { detail: other.to_string() }, None).await;
+                self.recover().await
+            }
+        }
+    }
+
+    /// Tries until Telegram answers, then announces the link and has the gap fetched.
+    async fn recover(&mut self) -> Result<(), Ended> {
+        let mut backoff = Backoff::default();
+        loop {
+            match self.probe().await {
+                Ok(()) => break,
+                Err(error @ (PlatformError::Revoked { .. } | PlatformError::Banned { .. })) => {
+                    self.tell(PlatformEvent::Gone(error), None).await;
+                    return Err(Ended);
+                }
+                Err(PlatformError::Wait { wait, .. }) => self.pause(wait.min(WAIT_MAX)).await?,
+                Err(_) => self.pause(backoff.next()).await?,
+            }
+        }
+        // The newest pool's updates; what an older one still held is part of the difference.
+        while let Ok(feed) = self.feeds.try_recv() {
+            self.feed = Some(feed);
+        }
+        self.fetch_difference();
+        self.tell(PlatformEvent::Connected, None).await;
+        Ok(())
+    }
+
+    async fn pause(&self, wait: Duration) -> Result<(), Ended> {
+        tokio::select! {
+            () = self.account.link.closed().cancelled() => Err(Ended),
+            () = self.out.closed() => Err(Ended),
+            () = sleep(wait) => Ok(()),
+        }
+    }
+
+    async fn tell(&self, event: PlatformEvent, cursors: Option<UpdatesState>) {
+        // A reader that is gone is noticed by the next step.
+        let _reader = self.out.send(Yielded { event, cursors }).await;
+    }
+}

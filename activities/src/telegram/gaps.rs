@@ -1,0 +1,94 @@
+//! Where grammers' message boxes would step over missed messages, and how that is prevented.
+
+use grammers_session::updates::{MessageBoxes, UpdatesLike};
+use grammers_tl_types::enums::{
+    self, Update,
+    updates::{ChannelDifference, Difference},
+};
+
+/// `updateChannelTooLong` may carry the channel's present cursor, which the boxes would take over, and with it skip
+/// all that was missed. So it is removed where we have a cursor of our own. The flag is true when we have none: then
+/// only history can tell what was missed.
+pub(super) fn keep_cursors(update: UpdatesLike, boxes: &MessageBoxes) -> (UpdatesLike, bool) {
+    match update {
+        UpdatesLike::Updates(enums::Updates::Updates(mut updates)) => {
+            let gap = strip(&mut updates.updates, boxes);
+            (UpdatesLike::Updates(enums::Updates::Updates(updates)), gap)
+        }
+        UpdatesLike::Updates(enums::Updates::Combined(mut updates)) => {
+            let gap = strip(&mut updates.updates, boxes);
+            (UpdatesLike::Updates(enums::Updates::Combined(updates)), gap)
+        }
+        other => (other, false),
+    }
+}
+
+/// The same for the account's difference, which may also be too long as a whole.
+pub(super) fn keep_cursors_in_difference(answer: Difference, boxes: &MessageBoxes) -> (Difference, bool) {
+    match answer {
+        Difference::Difference(mut difference) => {
+            let gap = strip(&mut difference.other_updates, boxes);
+            (Difference::Difference(difference), gap)
+        }
+        Difference::Slice(mut slice) => {
+            let gap = strip(&mut slice.other_updates, boxes);
+            (Difference::Slice(slice), gap)
+        }
+        too_long @ Difference::TooLong(_) => (too_long, true),
+        empty @ Difference::Empty(_) => (empty, false),
+    }
+}
+
+/// True for a too-long answer without the cursor that the boxes insist on.
+pub(super) const fn lacks_cursor(answer: &ChannelDifference) -> bool {
+    match answer {
+        ChannelDifference::TooLong(answer) => {
+            !matches!(&answer.dialog, enums::Dialog::Dialog(dialog) if dialog.pts.is_some())
+        }
+        ChannelDifference::Empty(_) | ChannelDifference::Difference(_) => false,
+    }
+}
+
+fn strip(updates: &mut [Update], boxes: &MessageBoxes) -> bool {
+    let mut gap = false;
+    for update in updates {
+        if let Update::ChannelTooLong(update) = update {
+            let known = boxes.session_state().channels.iter().any(|channel| channel.id == update.channel_id);
+            if known {
+                update.pts = None;
+            } else {
+                gap = true;
+            }
+        }
+    }
+    gap
+}
+
+#[cfg(test)]
+mod tests {
+    use grammers_session::types::{ChannelState, UpdatesState};
+    use grammers_tl_types::types;
+
+    use super::*;
+
+    #[test]
+    fn our_cursor_survives_a_channel_that_is_too_long() {
+        let state = UpdatesState { pts: 1, channels: vec![ChannelState { id: 7, pts: 40 }], ..UpdatesState::default() };
+        let mut boxes = MessageBoxes::load(state);
+        let too_long = |channel_id| {
+            UpdatesLike::Updates(enums::Updates::Updates(types::Updates {
+                updates: vec![types::UpdateChannelTooLong { channel_id, pts: Some(90) }.into()],
+                users: vec![],
+                chats: vec![],
+                date: 0,
+                seq: 0,
+            }))
+        };
+        let (update, gap) = keep_cursors(too_long(7), &boxes);
+        assert!(!gap);
+        boxes.process_updates(update).unwrap();
+        assert_eq!(boxes.session_state().channels, [ChannelState { id: 7, pts: 40 }]);
+        let (_, gap) = keep_cursors(too_long(8), &boxes);
+        assert!(gap, "a channel without a cursor needs its history");
+    }
+}

@@ -1,0 +1,35 @@
+//! Telegram: a user's account over MTProto, by grammers.
+//!
+//! [`connect`] makes a live account of a stored session; [`login`] makes a session of a phone number. Nothing outside
+//! of this module sees a grammers type.
+
+mod account;
+mod backoff;
+mod chats;
+mod client;
+mod download;
+mod endpoint;
+mod engine;
+mod entities;
+mod errors;
+mod gaps;
+mod group;
+mod handshake;
+mod history;
+mod link;
+pub mod login;
+mod media;
+mod names;
+mod normalise;
+mod password;
+mod read_back;
+mod rsa_key;
+mod send;
+mod session;
+mod session_document;
+mod updates;
+mod upload;
+
+pub use client::{SessionHandle, TelegramLink, connect};
+pub use endpoint::{CALL_TIMEOUT, EndpointError, TelegramConfig, TelegramEndpoint};
+pub use rsa_key::{RsaKeyError, RsaPublicKey};

@@ -1,0 +1,133 @@
+//! A Telegram message in the words of the domain. Pure: the names of people and chats come from outside.
+
+use chrono::DateTime;
+use domain::{Author, ChatId, Message, RichText};
+use grammers_tl_types::{enums, types};
+
+use super::{
+    entities::to_rich_text,
+    media::{Content, content},
+    names::{Names, dialog_id},
+};
+
+/// The message, or `None` for a hole left by a deletion.
+pub(super) fn message(message: &enums::Message, names: &Names, me: i64) -> Option<Message> {
+    match message {
+        enums::Message::Message(message) => Some(ordinary(message, names, me)),
+        enums::Message::Service(message) => Some(service(message, names, me)),
+        enums::Message::Empty(_) => None,
+    }
+}
+
+/// The chat that a message belongs to.
+pub(super) const fn peer_of(message: &enums::Message) -> Option<&enums::Peer> {
+    match message {
+        enums::Message::Message(message) => Some(&message.peer_id),
+        enums::Message::Service(message) => Some(&message.peer_id),
+        enums::Message::Empty(message) => message.peer_id.as_ref(),
+    }
+}
+
+/// A message's number in its chat.
+pub(super) const fn id_of(message: &enums::Message) -> i32 {
+    match message {
+        enums::Message::Message(message) => message.id,
+        enums::Message::Service(message) => message.id,
+        enums::Message::Empty(message) => message.id,
+    }
+}
+
+fn ordinary(message: &types::Message, names: &Names, me: i64) -> Message {
+    let chat = ChatId::new(dialog_id(&message.peer_id));
+    let message_id = i64::from(message.id);
+    let (media, unsupported) = match content(message.media.as_ref(), chat, message_id) {
+        Content::Nothing => (Vec::new(), None),
+        Content::File(media) => (vec![media], None),
+        Content::Unsupported(name) => (Vec::new(), Some(name.to_owned())),
+    };
+    let (reply_to, topic) = references(message.reply_to.as_ref());
+    Message {
+        chat,
+        message_id,
+        revision: 0,
+        sent_at: DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default(),
+        author: author(message, names, me),
+        chat_title: names.get(chat.get()).map(|name| name.title),
+        outgoing: message.out,
+        text: to_rich_text(message.message.clone(), message.entities.as_deref()),
+        media,
+        reply_to,
+        album: message.grouped_id,
+        topic,
+        unsupported,
+    }
+}
+
+/// Somebody joined, a title changed, a message was pinned: recorded as not carried.
+fn service(message: &types::MessageService, names: &Names, me: i64) -> Message {
+    let chat = ChatId::new(dialog_id(&message.peer_id));
+    let (reply_to, topic) = references(message.reply_to.as_ref());
+    let writer = writer_id(message.from_id.as_ref(), &message.peer_id, message.out, message.post, me);
+    Message {
+        chat,
+        message_id: message.id.into(),
+        revision: 0,
+        sent_at: DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default(),
+        author: writer.map(|id| named(id, names)),
+        chat_title: names.get(chat.get()).map(|name| name.title),
+        outgoing: message.out,
+        text: RichText::default(),
+        media: Vec::new(),
+        reply_to,
+        album: None,
+        topic,
+        unsupported: Some("service".to_owned()),
+    }
+}
+
+fn author(message: &types::Message, names: &Names, me: i64) -> Option<Author> {
+    let writer = writer_id(message.from_id.as_ref(), &message.peer_id, message.out, message.post, me);
+    match (writer, &message.post_author) {
+        (Some(id), _) => Some(named(id, names)),
+        // A signed channel post names its writer and gives no id.
+        (None, Some(signature)) => {
+            Some(Author { id: dialog_id(&message.peer_id), name: signature.clone(), bot: message.via_bot_id.is_some() })
+        }
+        (None, None) => None,
+    }
+}
+
+/// Who wrote it, as a Bot API dialog id; a channel post has no writer.
+fn writer_id(from: Option<&enums::Peer>, peer: &enums::Peer, out: bool, post: bool, me: i64) -> Option<i64> {
+    match (from, peer) {
+        (Some(from), _) => Some(dialog_id(from)),
+        (None, _) if post => None,
+        (None, _) if out => Some(me),
+        (None, enums::Peer::User(user)) => Some(user.user_id),
+        (None, enums::Peer::Chat(_) | enums::Peer::Channel(_)) => None,
+    }
+}
+
+fn named(id: i64, names: &Names) -> Author {
+    let name = names.get(id);
+    let bot = name.as_ref().is_some_and(|name| name.bot);
+    Author { id, name: name.map_or_else(|| format!("user {id}"), |name| name.title), bot }
+}
+
+/// The answered message and the forum topic.
+fn references(header: Option<&enums::MessageReplyHeader>) -> (Option<i64>, Option<i64>) {
+    let Some(enums::MessageReplyHeader::Header(header)) = header else { return (None, None) };
+    // An answer to a message of another chat cannot be linked.
+    let answered = header.reply_to_msg_id.filter(|_| header.reply_to_peer_id.is_none()).map(i64::from);
+    let top = header.reply_to_top_id.map(i64::from);
+    match (header.forum_topic, top) {
+        (false, _) => (answered, None),
+        (true, Some(topic)) => (answered, Some(topic)),
+        // In a topic every message "answers" the topic's first message.
+        (true, None) => (None, answered),
+    }
+}
+
+#[cfg(test)]
+#[path = "normalise_tests.rs"]
+mod tests;

@@ -1,0 +1,239 @@
+use domain::{MediaKind, Span, Style, message::MediaSource};
+use grammers_tl_types::Deserializable;
+
+use super::*;
+
+const ME: i64 = 1;
+const CHANNEL: i64 = -1_000_000_000_077;
+
+/// A structure without content: all-zero bytes are "no flags, no numbers, empty text".
+fn blank<T: Deserializable>() -> T {
+    T::from_bytes(&[0; 256]).unwrap()
+}
+
+fn names() -> Names {
+    let names = Names::default();
+    let user = |id, first: &str, bot| {
+        enums::User::User(types::User { id, first_name: Some(first.to_owned()), bot, ..blank() })
+    };
+    let channel = types::ChatForbidden { id: 12, title: "Cellar".into() };
+    let forbidden = types::ChannelForbidden {
+        broadcast: true,
+        megagroup: false,
+        monoforum: false,
+        id: 77,
+        access_hash: 5,
+        title: "News".into(),
+        until_date: None,
+    };
+    names.learn(
+        &[user(ME, "Me", false), user(9, "Ann", false), user(10, "Robot", true)],
+        &[channel.into(), forbidden.into()],
+    );
+    names
+}
+
+fn user(user_id: i64) -> enums::Peer {
+    types::PeerUser { user_id }.into()
+}
+
+fn channel() -> enums::Peer {
+    types::PeerChannel { channel_id: 77 }.into()
+}
+
+fn plain(peer_id: enums::Peer, text: &str) -> types::Message {
+    let short = types::UpdateShortMessage { id: 5, date: 1_700_000_000, message: text.to_owned(), ..blank() };
+    let boxes = &mut grammers_session::updates::MessageBoxes::new();
+    let update = grammers_session::updates::UpdatesLike::Updates(enums::Updates::UpdateShortMessage(
+        types::UpdateShortMessage { user_id: 9, pts: 1, pts_count: 1, ..short },
+    ));
+    let (mut updates, ..) = boxes.process_updates(update).unwrap();
+    match updates.remove(0).0 {
+        enums::Update::NewMessage(types::UpdateNewMessage { message: enums::Message::Message(message), .. }) => {
+            types::Message { peer_id, ..message }
+        }
+        other => panic!("not a message: {other:?}"),
+    }
+}
+
+fn normal(message: types::Message) -> Message {
+    super::message(&enums::Message::Message(message), &names(), ME).unwrap()
+}
+
+#[test]
+fn a_channel_post_has_text_and_no_author() {
+    let entities = Some(vec![types::MessageEntityBold { offset: 0, length: 5 }.into()]);
+    let message = normal(types::Message { post: true, entities, ..plain(channel(), "hello") });
+    assert_eq!(message.chat, ChatId::new(CHANNEL));
+    assert_eq!(message.message_id, 5);
+    assert_eq!(message.sent_at.timestamp(), 1_700_000_000);
+    assert_eq!(message.author, None);
+    assert_eq!(message.chat_title.as_deref(), Some("News"));
+    assert_eq!(message.text.text, "hello");
+    assert_eq!(message.text.spans, [Span { offset: 0, length: 5, style: Style::Bold }]);
+    assert_eq!((message.reply_to, message.album, message.topic, message.unsupported), (None, None, None, None));
+}
+
+#[test]
+fn the_author_is_named() {
+    let group = || types::PeerChat { chat_id: 12 }.into();
+    let from = |id| Some(user(id));
+    let anonymous = Some(types::PeerChannel { channel_id: 77 }.into());
+    for (message, id, name, bot) in [
+        (types::Message { from_id: from(9), ..plain(group(), "x") }, 9, "Ann", false),
+        (types::Message { from_id: from(10), ..plain(group(), "x") }, 10, "Robot", true),
+        (types::Message { from_id: from(99), ..plain(group(), "x") }, 99, "user 99", false),
+        (types::Message { from_id: anonymous, ..plain(group(), "x") }, CHANNEL, "News", false),
+        (plain(user(9), "x"), 9, "Ann", false),
+        (types::Message { out: true, ..plain(user(9), "x") }, ME, "Me", false),
+        (
+            types::Message { post: true, post_author: Some("Editor".into()), ..plain(channel(), "x") },
+            CHANNEL,
+            "Editor",
+            false,
+        ),
+    ] {
+        let out = message.out;
+        let message = normal(message);
+        assert_eq!(message.author, Some(Author { id, name: name.into(), bot }));
+        assert_eq!(message.outgoing, out);
+    }
+}
+
+#[test]
+fn replies_and_topics_are_told_apart() {
+    let header = |forum_topic, reply_to_msg_id, reply_to_top_id, elsewhere: bool| {
+        let header = types::MessageReplyHeader {
+            forum_topic,
+            reply_to_msg_id,
+            reply_to_top_id,
+            reply_to_peer_id: elsewhere.then(channel),
+            ..blank()
+        };
+        normal(types::Message { reply_to: Some(header.into()), ..plain(user(9), "x") })
+    };
+    for (forum, answered, top, elsewhere, reply_to, topic) in [
+        (false, Some(3), None, false, Some(3), None),
+        (false, Some(3), Some(2), false, Some(3), None),
+        (false, Some(3), None, true, None, None),
+        (true, Some(2), None, false, None, Some(2)),
+        (true, Some(3), Some(2), false, Some(3), Some(2)),
+    ] {
+        let message = header(forum, answered, top, elsewhere);
+        assert_eq!((message.reply_to, message.topic), (reply_to, topic), "{forum} {answered:?} {top:?}");
+    }
+}
+
+#[test]
+fn an_album_keeps_its_id_and_a_photo_its_largest_size() {
+    let size = |name: &str, size| types::PhotoSize { r#type: name.into(), w: 1, h: 1, size }.into();
+    let photo = types::Photo {
+        has_stickers: false,
+        id: 1,
+        access_hash: 2,
+        file_reference: vec![],
+        date: 0,
+        sizes: vec![size("s", 10), size("y", 900), size("m", 100)],
+        video_sizes: None,
+        dc_id: 2,
+    };
+    let media = types::MessageMediaPhoto { photo: Some(photo.into()), ..blank() };
+    let message =
+        normal(types::Message { grouped_id: Some(44), media: Some(media.into()), ..plain(channel(), "caption") });
+    assert_eq!(message.album, Some(44));
+    assert_eq!(message.text.text, "caption");
+    let [media] = message.media.as_slice() else { panic!("one photo") };
+    assert_eq!((media.kind, media.size_bytes, media.file_name.as_str()), (MediaKind::Photo, 900, "photo_5.jpg"));
+    assert_eq!(media.source, MediaSource::TelegramMessage { chat: ChatId::new(CHANNEL), message_id: 5 });
+}
+
+#[test]
+fn a_document_keeps_or_gets_a_name() {
+    let document = |mime: &str, attributes| {
+        let document = types::Document {
+            id: 1,
+            access_hash: 2,
+            file_reference: vec![],
+            date: 0,
+            mime_type: mime.into(),
+            size: 321,
+            thumbs: None,
+            video_thumbs: None,
+            dc_id: 2,
+            attributes,
+        };
+        let media = types::MessageMediaDocument { document: Some(document.into()), ..blank() };
+        normal(types::Message { media: Some(media.into()), ..plain(channel(), "") })
+    };
+    let name = types::DocumentAttributeFilename { file_name: "plan.pdf".into() }.into();
+    for (mime, attributes, file_name, stated) in [
+        ("application/pdf", vec![name], "plan.pdf", "application/pdf"),
+        ("audio/ogg", vec![], "file_5.ogg", "audio/ogg"),
+        ("", vec![], "file_5", "application/octet-stream"),
+    ] {
+        let message = document(mime, attributes);
+        let [media] = message.media.as_slice() else { panic!("one file") };
+        assert_eq!((media.kind, media.size_bytes), (MediaKind::Document, 321));
+        assert_eq!((media.file_name.as_str(), media.mime.as_str()), (file_name, stated));
+    }
+    let sticker = types::DocumentAttributeSticker {
+        mask: false,
+        alt: String::new(),
+        stickerset: enums::InputStickerSet::Empty,
+        mask_coords: None,
+    };
+    assert_eq!(document("image/webp", vec![sticker.into()]).unsupported.as_deref(), Some("sticker"));
+}
+
+#[test]
+fn what_is_not_carried_is_named() {
+    let dice = types::MessageMediaDice { value: 6, emoticon: "🎲".into(), game_outcome: None };
+    let contact = types::MessageMediaContact {
+        phone_number: "+1".into(),
+        first_name: String::new(),
+        last_name: String::new(),
+        vcard: String::new(),
+        user_id: 0,
+    };
+    let photo = types::MessageMediaPhoto { photo: None, ..blank() };
+    for (media, name) in [
+        (dice.into(), Some("dice")),
+        (contact.into(), Some("contact")),
+        (types::MessageMediaGeo { geo: enums::GeoPoint::Empty }.into(), Some("location")),
+        (photo.into(), Some("expired_media")),
+        (enums::MessageMedia::Unsupported, Some("unknown")),
+        (enums::MessageMedia::Empty, None),
+    ] {
+        let message = normal(types::Message { media: Some(media), ..plain(channel(), "") });
+        assert_eq!(message.unsupported.as_deref(), name);
+        assert!(message.media.is_empty());
+    }
+}
+
+#[test]
+fn a_service_message_is_recorded_and_a_hole_is_not() {
+    let service = types::MessageService {
+        out: false,
+        mentioned: false,
+        media_unread: false,
+        reactions_are_possible: false,
+        silent: false,
+        post: false,
+        legacy: false,
+        id: 6,
+        from_id: Some(user(9)),
+        peer_id: channel(),
+        saved_peer_id: None,
+        reply_to: None,
+        date: 1_700_000_000,
+        action: enums::MessageAction::PinMessage,
+        reactions: None,
+        ttl_period: None,
+    };
+    let message = super::message(&service.into(), &names(), ME).unwrap();
+    assert_eq!(message.unsupported.as_deref(), Some("service"));
+    assert!(message.is_empty());
+    assert_eq!(message.author.unwrap().name, "Ann");
+    let hole = types::MessageEmpty { id: 7, peer_id: None };
+    assert!(super::message(&hole.into(), &names(), ME).is_none());
+}
