@@ -4,7 +4,6 @@
 mod cast;
 mod codec;
 mod crash;
-mod latency;
 
 use std::time::Instant;
 
@@ -14,7 +13,7 @@ use serde_json::Value;
 use self::cast::Cast;
 use crate::{
     commands::{StackArgs, stop_on_signal, with_stack},
-    scene::{Direction, Route, Tally, marker, tally, until},
+    scene::{ARRIVAL_PATIENCE, Direction, Latency, Route, Tally, idle_latency, marker, tally, until},
     stack::{Progress, Stack, remove_state, span},
 };
 
@@ -37,7 +36,7 @@ pub struct DemoArgs {
 struct Outcome {
     written: usize,
     tally: Tally,
-    idle: latency::Latency,
+    idle: Latency,
 }
 
 /// Runs the demonstration; true when all of it held.
@@ -80,7 +79,7 @@ async fn perform(stack: &Stack, args: &DemoArgs) -> anyhow::Result<Outcome> {
     let mut cast = Cast::assemble(stack).await?;
     say_hello(progress, &mut cast).await?;
     codec::show(stack, &cast).await?;
-    let idle = latency::measure(progress, &mut cast, args.idle_messages).await?;
+    let idle = through_idle_pairs(progress, &mut cast, args.idle_messages).await?;
     crash::survive(stack, &mut cast, args.stream_messages).await?;
     let tally = count(progress, &cast).await?;
     Ok(Outcome { written: cast.written.values().sum(), tally, idle })
@@ -111,10 +110,20 @@ async fn show_steps(progress: Progress, cast: &Cast) -> anyhow::Result<()> {
     Ok(())
 }
 
+async fn through_idle_pairs(progress: Progress, cast: &mut Cast, messages: usize) -> anyhow::Result<Latency> {
+    progress.heading(&format!("{messages} single messages through idle pairs"));
+    let started = Instant::now();
+    let (controls, routes) = (cast.controls.clone(), cast.routes.clone());
+    let next = |route: &Route| cast.next_number(route.direction);
+    let idle = idle_latency(progress, &controls, &routes, messages, next).await?;
+    progress.done(started, &format!("p50 {:.1} ms, p99 {:.1} ms", idle.p50_ms, idle.p99_ms));
+    Ok(idle)
+}
+
 /// Waits until message `number` stands at the destination, and returns it.
 async fn arrival(cast: &Cast, route: &Route, number: usize) -> anyhow::Result<String> {
     let wanted = marker(route.direction, number);
-    until(&format!("{wanted} at the destination"), cast::ARRIVAL_PATIENCE, async || {
+    until(&format!("{wanted} at the destination"), ARRIVAL_PATIENCE, async || {
         let texts = route.destination.texts(&cast.controls).await?;
         Ok(texts.into_iter().rev().find(|text| text.contains(&wanted)))
     })

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use sandbox::{
+    bench::{self, BenchArgs},
     commands::{self, PostgresArgs, StackArgs},
     demo::{self, DemoArgs},
 };
@@ -23,6 +24,8 @@ enum Command {
     Up(StackArgs),
     /// Show the main job in all four directions, with a killed worker in the middle, and check the result.
     Demo(DemoArgs),
+    /// Measure throughput, latency and memory beside a bare serenity loop.
+    Bench(BenchArgs),
     /// Run a command beside an empty, private PostgreSQL.
     Postgres(PostgresArgs),
 }
@@ -45,6 +48,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(args) => commands::up(args).await?,
         Command::Demo(args) => return Ok(if demo::demo(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Bench(args) => bench::bench(args).await?,
         Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),
     }
     Ok(ExitCode::SUCCESS)

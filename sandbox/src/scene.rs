@@ -1,6 +1,7 @@
 //! People, chats and linked accounts on a running stack: what the demonstration, the tests and the bench set up first.
 
 mod count;
+mod latency;
 mod link;
 mod spot;
 
@@ -8,9 +9,13 @@ use std::time::{Duration, Instant};
 
 pub use self::{
     count::{Tally, marker, tally},
+    latency::{Latency, idle_latency},
     link::{link_discord, link_telegram, wait_for_status},
     spot::{Controls, Direction, Route, Spot},
 };
+
+/// How long one message may take before we give up on it.
+pub const ARRIVAL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// How often [`until`] looks.
 const LOOK_PERIOD: Duration = Duration::from_millis(20);

@@ -1,9 +1,6 @@
 //! Who takes part: a user of Causeway with two Telegram accounts and a Discord bot, and the people who write.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+use std::{collections::BTreeMap, time::Instant};
 
 use serde_json::json;
 
@@ -12,9 +9,6 @@ use crate::{
     scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker},
     stack::{Progress, Stack},
 };
-
-/// How long one message may take before the demonstration gives up on it.
-pub const ARRIVAL_PATIENCE: Duration = Duration::from_secs(60);
 
 /// Alice's second factor.
 const ALICE_PASSWORD: &str = "a second factor";

@@ -8,7 +8,10 @@ use serde_json::Value;
 use tokio::process::Command;
 
 use super::{Cast, cast::EMAIL};
-use crate::stack::Stack;
+use crate::{
+    scene::{ARRIVAL_PATIENCE, until},
+    stack::Stack,
+};
 
 /// The encoding that our codec writes into the metadata of each payload.
 const ENCRYPTED: &[u8] = b"binary/encrypted";
@@ -50,7 +53,7 @@ pub async fn show(stack: &Stack, cast: &Cast) -> anyhow::Result<()> {
 
 /// The id of one `pair_forwarding` workflow.
 async fn pair_workflow(stack: &Stack) -> anyhow::Result<String> {
-    crate::scene::until("a pair's workflow in Temporal's list", super::cast::ARRIVAL_PATIENCE, async || {
+    until("a pair's workflow in Temporal's list", ARRIVAL_PATIENCE, async || {
         let list: Value = serde_json::from_str(&temporal(stack, &["workflow", "list", "--output", "json"]).await?)?;
         let ids = list.as_array().into_iter().flatten();
         let id = ids.filter_map(|row| row.pointer("/execution/workflowId")?.as_str());

@@ -2,11 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use super::{Cast, cast::ARRIVAL_PATIENCE};
-use crate::{
-    scene::marker,
-    stack::{Progress, span},
-};
+use super::{ARRIVAL_PATIENCE, Controls, Route, marker};
+use crate::stack::{Progress, span};
 
 /// Between two messages of one pair: longer than a drain lingers for more, so that every message has to wake its pair.
 const IDLE_GAP: Duration = Duration::from_secs(6);
@@ -37,36 +34,34 @@ impl Latency {
     }
 }
 
-/// Sends `messages` single messages, the directions in turn, and times each.
+/// Sends `messages` single messages, the routes in turn, each when its pair has been idle for a while, and times them.
+/// `number` gives each its number in its direction.
 ///
 /// # Errors
 /// When one does not arrive.
-pub async fn measure(progress: Progress, cast: &mut Cast, messages: usize) -> anyhow::Result<Latency> {
-    progress.heading(&format!("{messages} single messages through idle pairs"));
-    let started = Instant::now();
-    let routes = cast.routes.clone();
+pub async fn idle_latency(
+    progress: Progress,
+    controls: &Controls,
+    routes: &[Route],
+    messages: usize,
+    mut number: impl FnMut(&Route) -> usize,
+) -> anyhow::Result<Latency> {
     let gap = IDLE_GAP / u32::try_from(routes.len())?;
     let mut times = Vec::new();
     for (index, route) in routes.iter().cycle().take(messages).enumerate() {
         progress.waiting(&format!("message {} of {messages}", index + 1));
         tokio::time::sleep(gap).await;
-        times.push(once(cast, route).await?);
+        times.push(once(controls, route, number(route)).await?);
     }
-    let latency = Latency::of(times);
-    progress.done(started, &format!("p50 {:.1} ms, p99 {:.1} ms", latency.p50_ms, latency.p99_ms));
-    Ok(latency)
+    Ok(Latency::of(times))
 }
 
 /// One message, from before it is written to when it is seen.
-///
-/// # Errors
-/// When it does not arrive.
-pub async fn once(cast: &mut Cast, route: &crate::scene::Route) -> anyhow::Result<Duration> {
-    let number = cast.next_number(route.direction);
+async fn once(controls: &Controls, route: &Route, number: usize) -> anyhow::Result<Duration> {
     let wanted = marker(route.direction, number);
     let start = Instant::now();
-    route.source.say(&cast.controls, &format!("{wanted} alone")).await?;
-    while !route.destination.texts(&cast.controls).await?.iter().any(|text| text.contains(&wanted)) {
+    route.source.say(controls, &format!("{wanted} alone")).await?;
+    while !route.destination.texts(controls).await?.iter().any(|text| text.contains(&wanted)) {
         anyhow::ensure!(
             start.elapsed() < ARRIVAL_PATIENCE,
             "{wanted} did not arrive within {}",
