@@ -77,7 +77,8 @@ async fn measure(stack: &Stack, args: &BenchArgs) -> anyhow::Result<Results> {
     let mut discord_to_telegram = Vec::new();
     for run in 1..=args.runs {
         progress.heading(&format!("Run {run} of {}: {} messages each", args.runs, args.pairs * args.messages));
-        let ceiling = ceiling::run(progress, stack, &load, args.messages).await?;
+        let size = (args.accounts, args.pairs);
+        let ceiling = ceiling::run(progress, stack, &load.controls.discord, size, args.messages).await?;
         let durable = load.run(progress, Direction::TelegramToDiscord, args.messages).await?;
         telegram_to_discord.push(Rate { durable, ceiling: Some(ceiling) });
         let durable = load.run(progress, Direction::DiscordToTelegram, args.messages).await?;

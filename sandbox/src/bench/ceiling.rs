@@ -2,45 +2,49 @@
 
 use std::{net::SocketAddr, sync::Arc, time::Instant};
 
-use anyhow::Context as _;
 use futures::future::try_join_all;
 use serenity::{
     all::{ChannelId, CreateMessage, Nonce},
     http::{Http, HttpBuilder},
 };
 
-use super::load::{Load, body, count};
+use super::load::{body, count};
 use crate::{
+    client::DiscordControl,
     scene::Direction,
     stack::{Progress, Stack},
 };
 
-/// Sends `messages` to each of as many new channels as there are pairs, one after the other in each channel and all
-/// channels at once, and returns the messages per second.
+/// Sends `messages` to each of `channels` new channels, one after the other in each channel and all channels at once,
+/// and returns the messages per second. The bots are new, so that no worker of ours listens to what they cause.
 ///
 /// # Errors
 /// When a send fails.
-pub async fn run(progress: Progress, stack: &Stack, load: &Load, messages: usize) -> anyhow::Result<f64> {
-    let discord = &load.controls.discord;
-    let mut channels = Vec::new();
-    for bot in load.bots.iter().cycle().take(load.routes(Direction::TelegramToDiscord).count()) {
-        let guild = discord.create_guild("Ceiling", &[&bot.id]).await?;
-        channels.push((guild.channel_id.parse::<u64>()?, bot.token.clone()));
+pub async fn run(
+    progress: Progress,
+    stack: &Stack,
+    discord: &DiscordControl,
+    (bots, channels): (usize, usize),
+    messages: usize,
+) -> anyhow::Result<f64> {
+    let mut clients = Vec::new();
+    for index in 0..bots {
+        let bot = discord.create_bot(&format!("ceiling{index}")).await?;
+        clients.push((bot.id, Arc::new(client(stack, &bot.token)?)));
     }
-    let clients = load
-        .bots
-        .iter()
-        .map(|bot| Ok((bot.token.clone(), Arc::new(client(stack, &bot.token)?))))
-        .collect::<anyhow::Result<std::collections::BTreeMap<_, _>>>()?;
+    let mut targets = Vec::new();
+    for (bot, client) in clients.iter().cycle().take(channels) {
+        let guild = discord.create_guild("Ceiling", &[bot]).await?;
+        targets.push((Arc::clone(client), guild.channel_id.parse::<u64>()?));
+    }
     let started = Instant::now();
-    try_join_all(channels.iter().map(|(channel, token)| send(clients.get(token), *channel, messages))).await?;
-    let rate = count(channels.len() * messages) / started.elapsed().as_secs_f64();
+    try_join_all(targets.iter().map(|(client, channel)| send(client, *channel, messages))).await?;
+    let rate = count(targets.len() * messages) / started.elapsed().as_secs_f64();
     progress.done(started, &format!("{:<20} {rate:.0} messages/s", "bare serenity loop"));
     Ok(rate)
 }
 
-async fn send(client: Option<&Arc<Http>>, channel: u64, messages: usize) -> anyhow::Result<()> {
-    let http = client.context("a channel without a bot")?;
+async fn send(http: &Http, channel: u64, messages: usize) -> anyhow::Result<()> {
     for number in 0..messages {
         let message = CreateMessage::new()
             .content(body(Direction::TelegramToDiscord, number))

@@ -8,7 +8,7 @@ use std::{
 use futures::future::try_join_all;
 
 use crate::{
-    client::{CausewayClient, DiscordBot, NewUser},
+    client::{CausewayClient, NewUser},
     scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker, tally},
     stack::{Progress, Stack},
 };
@@ -23,8 +23,6 @@ const LOOK_PERIOD: Duration = Duration::from_millis(50);
 pub struct Load {
     /// The sandboxes.
     pub controls: Controls,
-    /// The bots, for the ceiling.
-    pub bots: Vec<DiscordBot>,
     routes: Vec<Route>,
     /// Messages written so far, by pair.
     written: BTreeMap<String, usize>,
@@ -56,14 +54,14 @@ impl Load {
             let account = link_telegram(&api, &controls.telegram, &user.phone, None).await?;
             people.push(Linked { account, identity });
             let bot = controls.discord.create_bot(&format!("courier{index}")).await?;
-            bots.push(Linked { account: link_discord(&api, &bot.token).await?, identity: bot });
+            bots.push(Linked { account: link_discord(&api, &bot.token).await?, identity: bot.id });
         }
         progress.done(started, &format!("{accounts} accounts of each platform linked"));
 
         let started = Instant::now();
         let mut routes = Vec::new();
         for (index, (person, bot)) in people.iter().cycle().zip(bots.iter().cycle()).take(pairs).enumerate() {
-            let guild = controls.discord.create_guild(&format!("Guild {index}"), &[&bot.identity.id]).await?;
+            let guild = controls.discord.create_guild(&format!("Guild {index}"), &[&bot.identity]).await?;
             let back = controls.discord.create_channel(&guild.id, "back").await?;
             let telegram = async |title: &str, creator: i64, members: &[i64]| {
                 let chat = controls.telegram.create_chat("channel", title, creator, members).await?;
@@ -80,8 +78,7 @@ impl Load {
             }
         }
         progress.done(started, &format!("{} pairs made", routes.len()));
-        let bots = bots.into_iter().map(|bot| bot.identity).collect();
-        Ok(Self { controls, bots, routes, written: BTreeMap::new() })
+        Ok(Self { controls, routes, written: BTreeMap::new() })
     }
 
     /// The pairs of one direction.

@@ -1,6 +1,6 @@
 //! `causeway-sandbox postgres -- COMMAND`: runs a command beside an empty, private PostgreSQL.
 
-use std::process::Stdio;
+use std::{fs, path::Path, process::Stdio};
 
 use anyhow::Context as _;
 use clap::Args;
@@ -9,6 +9,9 @@ use tokio::process::Command;
 
 use super::{stop_on_signal, with_stack};
 use crate::stack::{Part, Stack, StackOptions, die_with_parent, remove_state};
+
+/// How the state directories are named; the process id follows.
+const PREFIX: &str = "postgres-";
 
 /// Arguments of `postgres`.
 #[derive(Args, Debug)]
@@ -24,14 +27,15 @@ pub struct PostgresArgs {
 /// When the database or the command cannot be started.
 pub async fn postgres(args: PostgresArgs) -> anyhow::Result<u8> {
     let stop = stop_on_signal()?;
-    let mut options = StackOptions::fresh(&format!("postgres-{}", std::process::id()))?;
+    let mut options = StackOptions::fresh(&format!("{PREFIX}{}", std::process::id()))?;
+    sweep(&options.local)?;
     options.parts = vec![Part::Postgres];
     let (state, logs) = (options.state_dir.clone(), options.log_dir.clone());
     let code = with_stack(Stack::start(options), &stop, async |stack| run(stack, &args.command).await).await;
     let removed = remove_state(&state);
     let code = code?.context("interrupted")?;
     removed?;
-    std::fs::remove_dir_all(logs)?;
+    fs::remove_dir_all(logs)?;
     Ok(code)
 }
 
@@ -49,4 +53,17 @@ async fn run(stack: &Stack, command: &[String]) -> anyhow::Result<u8> {
     die_with_parent(&mut command, Signal::SIGTERM);
     let status = command.status().await.with_context(|| format!("cannot run {program}"))?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
+}
+
+/// Removes what killed runs left behind.
+fn sweep(local: &Path) -> anyhow::Result<()> {
+    let Ok(entries) = fs::read_dir(local) else { return Ok(()) };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let Some(pid) = name.to_str().and_then(|name| name.strip_prefix(PREFIX)?.parse::<u32>().ok()) else { continue };
+        if !Path::new(&format!("/proc/{pid}")).exists() {
+            remove_state(&entry.path())?;
+        }
+    }
+    Ok(())
 }
