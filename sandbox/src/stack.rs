@@ -12,6 +12,7 @@ mod process;
 mod progress;
 mod secrets;
 mod spawn;
+mod urls;
 
 use std::{
     collections::BTreeMap,
@@ -31,6 +32,7 @@ pub use self::{
     process::Death,
     progress::{Progress, span},
     spawn::{die_with_parent, stop_with_parent},
+    urls::Urls,
 };
 use self::{
     plan::{PORT_NAMES, Plan},
@@ -52,37 +54,6 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 /// The order of stopping: first what makes work, last what keeps it. Those of one row leave together.
 const STOP_ORDER: [&[Part]; 4] =
     [&[Part::Api, Part::Worker], &[Part::Telegram, Part::Discord], &[Part::Temporal], &[Part::Postgres]];
-
-/// Where the stack's parts are reached.
-#[derive(Clone, Debug)]
-pub struct Urls {
-    /// Base address of the HTTP API.
-    pub api: String,
-    /// The interactive API documentation.
-    pub docs: String,
-    /// Temporal's gRPC address, as a URL.
-    pub temporal: String,
-    /// The Temporal UI.
-    pub temporal_ui: String,
-    /// Base address of the Telegram sandbox's control API.
-    pub telegram_control: String,
-    /// `host:port` of the Telegram sandbox (MTProto).
-    pub telegram: String,
-    /// The file with its public RSA key.
-    pub telegram_key: PathBuf,
-    /// Base address of the Discord sandbox's control API.
-    pub discord_control: String,
-    /// Base address of the Discord sandbox's plain REST and gateway.
-    pub discord_http: String,
-    /// `host:port` of the Discord sandbox's REST over TLS.
-    pub discord_tls: String,
-    /// The file with its certificate authority.
-    pub discord_ca: PathBuf,
-    /// Base address of the worker's health and metrics.
-    pub worker_metrics: String,
-    /// The database, with its password.
-    pub database: String,
-}
 
 /// A running stack. Dropping it ends everything at once; [`Stack::stop`] ends it in order.
 #[derive(Debug)]

@@ -133,7 +133,7 @@ impl CausewayClient {
     ///
     /// # Errors
     /// When it is wrong or expired.
-    pub async fn submit_code(&self, account: &str, code: &str) -> Result<Account, CallError> {
+    pub async fn submit_code(&self, account: &str, code: &str) -> Result<Value, CallError> {
         self.0.post(&format!("/accounts/{account}/code"), &json!({ "code": code })).await
     }
 
@@ -141,7 +141,7 @@ impl CausewayClient {
     ///
     /// # Errors
     /// When it is wrong.
-    pub async fn submit_password(&self, account: &str, password: &str) -> Result<Account, CallError> {
+    pub async fn submit_password(&self, account: &str, password: &str) -> Result<Value, CallError> {
         self.0.post(&format!("/accounts/{account}/password"), &json!({ "password": password })).await
     }
 
