@@ -34,7 +34,7 @@ pub async fn connect(
 ) -> Result<(Arc<dyn Connection>, Box<dyn EventStream>), PlatformError> {
     let rest = Rest::new(config, well_formed(token)?)?;
     let identity = whoami(&rest).await?;
-    let url = rest.call(CALL_LIMIT, rest.http().get_gateway()).await?.url;
+    let url = config.checked_gateway(rest.call(CALL_LIMIT, rest.http().get_gateway()).await?.url)?;
     let titles = Arc::new(Titles::default());
     let (sender, events) = queue();
     let gateway = Gateway::start(GatewaySettings {

@@ -62,6 +62,22 @@ impl DiscordConfig {
         };
         builder.build().map_err(|error| input("endpoint_invalid", error.without_url().to_string()))
     }
+
+    /// The gateway's address as the API gave it, refused when the token would leave the endpoint's bounds: unencrypted
+    /// in production, beyond loopback otherwise.
+    pub(super) fn checked_gateway(&self, address: String) -> Result<String, PlatformError> {
+        let url = url::Url::parse(&address).ok();
+        let fine = url.is_some_and(|url| match &self.endpoint {
+            DiscordEndpoint::Production => url.scheme() == "wss",
+            DiscordEndpoint::Custom { .. } => match url.host() {
+                Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+                Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+                Some(url::Host::Domain(name)) => name == "localhost",
+                None => false,
+            },
+        });
+        if fine { Ok(address) } else { Err(input("endpoint_invalid", "the gateway's address is not acceptable")) }
+    }
 }
 
 fn redirect_to_loopback(
@@ -99,5 +115,23 @@ mod tests {
         assert_eq!(code(&custom("192.0.2.1:443", "")).as_deref(), Some("endpoint_not_loopback"));
         let garbled = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
         assert_eq!(code(&custom("127.0.0.1:443", garbled)).as_deref(), Some("endpoint_invalid"));
+    }
+
+    #[test]
+    fn a_token_stays_within_its_endpoint() {
+        let addr = "127.0.0.1:1".parse().unwrap();
+        let custom = DiscordConfig::new(DiscordEndpoint::Custom { addr, ca_pem: String::new() });
+        let production = DiscordConfig::new(DiscordEndpoint::Production);
+        for (address, in_production, in_custom) in [
+            ("wss://gateway.discord.gg", true, false),
+            ("ws://gateway.discord.gg", false, false),
+            ("ws://127.0.0.1:4600/gw", false, true),
+            ("ws://localhost:4600", false, true),
+            ("ws://[::1]:4600", false, true),
+            ("nonsense", false, false),
+        ] {
+            assert_eq!(production.checked_gateway(address.to_owned()).is_ok(), in_production, "{address}");
+            assert_eq!(custom.checked_gateway(address.to_owned()).is_ok(), in_custom, "{address}");
+        }
     }
 }

@@ -64,6 +64,14 @@ pub(super) fn rate_limited(wait: Duration) -> PlatformError {
     PlatformError::Wait { code: "rate_limited".to_owned(), wait }
 }
 
+/// The bot may not read what messages say; found at the token's proof or by the gateway.
+pub(super) fn intent_missing() -> PlatformError {
+    revoked(
+        "intent_missing",
+        "the bot lacks the Message Content intent: switch it on in Discord's developer portal under Bot",
+    )
+}
+
 /// The reply's target is gone or refused: the message itself can still be sent without the link.
 pub(super) fn is_reply_refused(error: &PlatformError) -> bool {
     matches!(error, PlatformError::Message { code, .. } if code == "unknown_message" || code == "reply_refused")

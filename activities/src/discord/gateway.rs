@@ -13,10 +13,7 @@ use std::time::Duration;
 
 use futures::StreamExt as _;
 use futures::channel::mpsc::UnboundedReceiver;
-use serenity::all::{
-    Context, EventHandler, GatewayIntents, Guild, GuildChannel, Message, Ready, ResumedEvent, ShardId, ShardManager,
-    ShardManagerOptions,
-};
+use serenity::all::{GatewayIntents, ShardId, ShardManager, ShardManagerOptions};
 use serenity::gateway::{ConnectionStage, GatewayError};
 use serenity::http::Http;
 use tokio::sync::{Mutex, RwLock};
@@ -26,10 +23,9 @@ use tokio_util::sync::CancellationToken;
 use crate::platform::PlatformError;
 
 use super::backoff::Backoff;
-use super::errors::{retryable, revoked};
+use super::errors::{intent_missing, retryable, revoked};
 use super::events::EventSender;
-use super::normalise::Normaliser;
-use super::snowflake::signed;
+use super::handler::Handler;
 use super::titles::Titles;
 
 /// How often the link's state is looked at.
@@ -177,7 +173,7 @@ impl Worker {
     }
 
     fn options(&self) -> ShardManagerOptions {
-        let handler = Handler { settings: Arc::clone(&self.settings), up: Arc::clone(&self.up) };
+        let handler = Handler::new(Arc::clone(&self.settings), Arc::clone(&self.up));
         ShardManagerOptions {
             data: Arc::new(RwLock::default()),
             event_handlers: vec![Arc::new(handler)],
@@ -216,10 +212,9 @@ async fn fatal(verdict: &mut UnboundedReceiver<Result<(), GatewayError>>) -> End
         Some(Err(GatewayError::InvalidAuthentication | GatewayError::NoAuthentication)) => {
             End::Gone(revoked("token_invalid", "Discord refuses the bot's token"))
         }
-        Some(Err(GatewayError::DisallowedGatewayIntents | GatewayError::InvalidGatewayIntents)) => End::Gone(revoked(
-            "intent_missing",
-            "the bot lacks the Message Content intent: switch it on in Discord's developer portal under Bot",
-        )),
+        Some(Err(GatewayError::DisallowedGatewayIntents | GatewayError::InvalidGatewayIntents)) => {
+            End::Gone(intent_missing())
+        }
         Some(Err(_)) => End::Lost("the gateway refused the session"),
         Some(Ok(())) | None => End::Lost("the gateway client ended"),
     }
@@ -254,59 +249,6 @@ impl Pulse {
         } else {
             None
         }
-    }
-}
-
-/// Queues events; no method waits for anything.
-struct Handler {
-    settings: Arc<GatewaySettings>,
-    up: Arc<AtomicBool>,
-}
-
-impl Handler {
-    fn name(&self, channel: &GuildChannel) {
-        self.settings.titles.put(signed(channel.id.get()), &channel.name);
-    }
-}
-
-#[serenity::async_trait]
-impl EventHandler for Handler {
-    async fn message(&self, _context: Context, message: Message) {
-        let normaliser = Normaliser { me: self.settings.me, titles: &self.settings.titles };
-        self.settings.events.message(normaliser.message(&message));
-    }
-
-    /// A new session: whatever was said before it has to be read from history.
-    async fn ready(&self, _context: Context, _ready: Ready) {
-        self.up.store(true, Ordering::Release);
-        self.settings.events.connected();
-    }
-
-    /// The old session with everything replayed before this event: only a reported break needs an end.
-    async fn resume(&self, _context: Context, _event: ResumedEvent) {
-        if !self.up.swap(true, Ordering::AcqRel) {
-            self.settings.events.connected();
-        }
-    }
-
-    async fn guild_create(&self, _context: Context, guild: Guild, _is_new: Option<bool>) {
-        guild.channels.values().chain(&guild.threads).for_each(|channel| self.name(channel));
-    }
-
-    async fn channel_create(&self, _context: Context, channel: GuildChannel) {
-        self.name(&channel);
-    }
-
-    async fn channel_update(&self, _context: Context, _old: Option<GuildChannel>, new: GuildChannel) {
-        self.name(&new);
-    }
-
-    async fn thread_create(&self, _context: Context, thread: GuildChannel) {
-        self.name(&thread);
-    }
-
-    async fn thread_update(&self, _context: Context, _old: Option<GuildChannel>, new: GuildChannel) {
-        self.name(&new);
     }
 }
 

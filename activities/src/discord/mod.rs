@@ -15,6 +15,7 @@ mod endpoint;
 mod errors;
 mod events;
 mod gateway;
+mod handler;
 mod media;
 mod normalise;
 mod rest;

@@ -10,7 +10,7 @@ use serenity::http::Route;
 use crate::platform::{Identity, PlatformError};
 
 use super::endpoint::DiscordConfig;
-use super::errors::{input, revoked};
+use super::errors::{input, intent_missing};
 use super::rest::{CALL_LIMIT, Rest};
 use super::snowflake;
 
@@ -28,10 +28,7 @@ pub async fn verify_token(config: &DiscordConfig, token: &SecretString) -> Resul
     let identity = whoami(&rest).await?;
     let application: Application = rest.get(Route::Oauth2ApplicationCurrent, Vec::new()).await?;
     if application.flags & MESSAGE_CONTENT_FLAGS == 0 {
-        return Err(revoked(
-            "intent_missing",
-            "the bot lacks the Message Content intent: switch it on in Discord's developer portal under Bot",
-        ));
+        return Err(intent_missing());
     }
     Ok(identity)
 }
