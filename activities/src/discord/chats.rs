@@ -13,10 +13,10 @@ use serenity::http::{GuildPagination, Route};
 use crate::platform::PlatformError;
 
 use super::errors::chat as closed;
+use super::names::Names;
 use super::normalise::Normaliser;
 use super::rest::{CALL_LIMIT, Rest};
 use super::snowflake;
-use super::titles::Titles;
 
 /// Discord's largest page of guilds.
 const GUILDS_PAGE: usize = 200;
@@ -31,7 +31,7 @@ const MESSAGES_PAGE: usize = 100;
 pub(super) struct Asker<'a> {
     pub(super) rest: &'a Rest,
     pub(super) me: i64,
-    pub(super) titles: &'a Titles,
+    pub(super) names: &'a Names,
     pub(super) now: DateTime<Utc>,
 }
 
@@ -64,7 +64,7 @@ impl Asker<'_> {
         limit: usize,
     ) -> Result<Vec<Message>, PlatformError> {
         let channel_id = snowflake::channel(chat)?;
-        let normaliser = Normaliser { me: self.me, titles: self.titles };
+        let normaliser = Normaliser { me: self.me, names: self.names };
         let (mut found, mut after) = (Vec::new(), after.max(1));
         while found.len() < limit {
             let asked = MESSAGES_PAGE.min(limit - found.len());
@@ -142,7 +142,7 @@ impl Asker<'_> {
         let id = snowflake::signed(channel.id.get());
         let kind = kind_of(channel.kind)?;
         let rights = view.rights(channel, parent, self.now);
-        self.titles.put(id, &channel.name);
+        self.names.put(id, &channel.name);
         rights.view.then(|| ChatFacts {
             id: ChatId::new(id),
             platform: Platform::Discord,

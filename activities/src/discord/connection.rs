@@ -16,9 +16,9 @@ use super::errors::retryable;
 use super::events::queue;
 use super::gateway::{Gateway, GatewaySettings};
 use super::media;
+use super::names::Names;
 use super::rest::{CALL_LIMIT, Rest};
 use super::send::{self, Recent};
-use super::titles::Titles;
 use super::token::{well_formed, whoami};
 
 /// Signs in with `token` and starts the gateway. The stream's first event is
@@ -35,16 +35,16 @@ pub async fn connect(
     let rest = Rest::new(config, well_formed(token)?)?;
     let identity = whoami(&rest).await?;
     let url = config.checked_gateway(rest.call(CALL_LIMIT, rest.http().get_gateway()).await?.url)?;
-    let titles = Arc::new(Titles::default());
+    let names = Arc::new(Names::default());
     let (sender, events) = queue();
     let gateway = Gateway::start(GatewaySettings {
         http: Arc::clone(rest.http()),
         url,
         me: identity.external_id,
-        titles: Arc::clone(&titles),
+        names: Arc::clone(&names),
         events: sender,
     })?;
-    let connection = DiscordConnection { identity, rest, gateway, titles, recent: Recent::default(), clock };
+    let connection = DiscordConnection { identity, rest, gateway, names, recent: Recent::default(), clock };
     Ok((Arc::new(connection), Box::new(events)))
 }
 
@@ -52,14 +52,14 @@ struct DiscordConnection {
     identity: Identity,
     rest: Rest,
     gateway: Gateway,
-    titles: Arc<Titles>,
+    names: Arc<Names>,
     recent: Recent,
     clock: Arc<dyn Clock>,
 }
 
 impl DiscordConnection {
     fn asker(&self) -> Asker<'_> {
-        Asker { rest: &self.rest, me: self.identity.external_id, titles: &self.titles, now: self.clock.now() }
+        Asker { rest: &self.rest, me: self.identity.external_id, names: &self.names, now: self.clock.now() }
     }
 }
 

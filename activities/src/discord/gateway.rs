@@ -1,11 +1,10 @@
 //! One bot's gateway connection, on a thread of its own.
 //!
 //! serenity spawns a task per event, which loses the order of events on a multi-threaded runtime. A current-thread
-//! runtime polls spawned tasks first in, first out, and the handlers below queue their event in their first poll, so
-//! the order stays. The thread belongs to one bot alone, for two reasons found in serenity 0.12.5: its shard runner
-//! spins without yielding when a socket ends without a close code (until the next heartbeat fails), which must not
-//! stop other bots; and its queuer and runners keep each other alive after a fatal error, and only the end of their
-//! runtime ends them.
+//! runtime polls spawned tasks first in, first out, and the handlers queue their event in their first poll, so the
+//! order stays. The thread belongs to one bot alone, because of how serenity 0.12.5 is built: its queuer and runners
+//! hold each other, so that after a fatal error only the end of their runtime ends them; and a runner takes the end of
+//! a socket's stream for silence and asks again without yielding until a heartbeat fails, which must not stop others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +25,7 @@ use super::backoff::Backoff;
 use super::errors::{intent_missing, retryable, revoked};
 use super::events::EventSender;
 use super::handler::Handler;
-use super::titles::Titles;
+use super::names::Names;
 
 /// How often the link's state is looked at.
 const PULSE: Duration = Duration::from_millis(500);
@@ -50,7 +49,7 @@ pub(super) struct GatewaySettings {
     /// The bot's user id.
     pub(super) me: i64,
     /// Filled with the names of channels as they are seen.
-    pub(super) titles: Arc<Titles>,
+    pub(super) names: Arc<Names>,
     /// Where events go.
     pub(super) events: EventSender,
 }

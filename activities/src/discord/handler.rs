@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serenity::all::{Context, EventHandler, Guild, GuildChannel, Message, Ready, ResumedEvent};
+use serenity::all::{Context, EventHandler, Guild, GuildChannel, Message, Ready, ResumedEvent, Role};
 
 use super::gateway::GatewaySettings;
 use super::normalise::Normaliser;
@@ -21,15 +21,19 @@ impl Handler {
         Self { settings, up }
     }
 
+    fn name_role(&self, role: &Role) {
+        self.settings.names.put(signed(role.id.get()), &role.name);
+    }
+
     fn name(&self, channel: &GuildChannel) {
-        self.settings.titles.put(signed(channel.id.get()), &channel.name);
+        self.settings.names.put(signed(channel.id.get()), &channel.name);
     }
 }
 
 #[serenity::async_trait]
 impl EventHandler for Handler {
     async fn message(&self, _context: Context, message: Message) {
-        let normaliser = Normaliser { me: self.settings.me, titles: &self.settings.titles };
+        let normaliser = Normaliser { me: self.settings.me, names: &self.settings.names };
         self.settings.events.message(normaliser.message(&message));
     }
 
@@ -48,6 +52,7 @@ impl EventHandler for Handler {
 
     async fn guild_create(&self, _context: Context, guild: Guild, _is_new: Option<bool>) {
         guild.channels.values().chain(&guild.threads).for_each(|channel| self.name(channel));
+        guild.roles.values().for_each(|role| self.name_role(role));
     }
 
     async fn channel_create(&self, _context: Context, channel: GuildChannel) {
@@ -64,5 +69,13 @@ impl EventHandler for Handler {
 
     async fn thread_update(&self, _context: Context, _old: Option<GuildChannel>, new: GuildChannel) {
         self.name(&new);
+    }
+
+    async fn guild_role_create(&self, _context: Context, new: Role) {
+        self.name_role(&new);
+    }
+
+    async fn guild_role_update(&self, _context: Context, _old: Option<Role>, new: Role) {
+        self.name_role(&new);
     }
 }

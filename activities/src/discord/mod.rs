@@ -17,11 +17,11 @@ mod events;
 mod gateway;
 mod handler;
 mod media;
+mod names;
 mod normalise;
 mod rest;
 mod send;
 mod snowflake;
-mod titles;
 mod token;
 
 pub use connection::connect;

@@ -6,8 +6,8 @@ use domain::text::RichText;
 use serde::Deserialize;
 use serenity::all::{Attachment, Message as Source, MessageReferenceKind, MessageSnapshot, MessageType, User};
 
+use super::names::Names;
 use super::snowflake;
-use super::titles::Titles;
 
 /// Name of what cannot be carried when a message could not even be decoded.
 const UNDECODABLE: &str = "undecodable";
@@ -17,7 +17,7 @@ pub(super) struct Normaliser<'a> {
     /// The bot's own user id: what it wrote is outgoing.
     pub(super) me: i64,
     /// Names of channels.
-    pub(super) titles: &'a Titles,
+    pub(super) names: &'a Names,
 }
 
 impl Normaliser<'_> {
@@ -38,7 +38,7 @@ impl Normaliser<'_> {
             sent_at: snowflake::time(message_id),
             outgoing: author.id == self.me,
             author: Some(author),
-            chat_title: self.titles.get(chat.get()),
+            chat_title: self.names.get(chat.get()),
             text: rich_text(content, mentions),
             media: attachments.iter().map(|attachment| media(chat, message_id, attachment)).collect(),
             reply_to: reply_to(source),

@@ -20,10 +20,10 @@ fn normalised(change: Value) -> Message {
     for (name, field) in change.as_object().unwrap() {
         value[name] = field.clone();
     }
-    let titles = Titles::default();
-    titles.put(501, "general");
+    let names = Names::default();
+    names.put(501, "general");
     let source: Source = serde_json::from_value(value).unwrap();
-    Normaliser { me: ME, titles: &titles }.message(&source)
+    Normaliser { me: ME, names: &names }.message(&source)
 }
 
 fn attachment(name: &str, mime: Value) -> Value {
@@ -133,8 +133,8 @@ fn what_is_not_carried_is_named() {
 
 #[test]
 fn an_undecodable_message_keeps_its_place() {
-    let titles = Titles::default();
-    let normaliser = Normaliser { me: ME, titles: &titles };
+    let names = Names::default();
+    let normaliser = Normaliser { me: ME, names: &names };
     let message = normaliser.raw(json!({"id": "175928847299117063", "channel_id": "501", "type": "new"})).unwrap();
     assert_eq!((message.message_id, message.chat), (175_928_847_299_117_063, ChatId::new(501)));
     assert_eq!(message.unsupported.as_deref(), Some("undecodable"));
