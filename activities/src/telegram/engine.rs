@@ -9,9 +9,9 @@ use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 use futures::FutureExt as _;
 use grammers_session::{
     types::UpdatesState,
-    updates::{MessageBoxes, PrematureEndReason, UpdateAndPeers, UpdatesLike},
+    updates::{MessageBoxes, UpdateAndPeers, UpdatesLike},
 };
-use grammers_tl_types::{enums, functions, types};
+use grammers_tl_types::{enums, functions};
 use tokio::{
     sync::mpsc,
     time::{Instant, sleep, timeout_at},
@@ -23,7 +23,7 @@ use super::{
     errors::{NETWORK, retryable},
     gaps,
     link::Feed,
-    names::{channel_dialog, dialog_id},
+    names::dialog_id,
     normalise,
 };
 use crate::platform::{PlatformError, PlatformEvent};
@@ -36,10 +36,10 @@ const SILENCE_MAX: Duration = Duration::from_secs(60);
 const QUIET_UPDATES_MAX: usize = 200;
 /// The longest wait that Telegram may impose on the loop before it tries again.
 const WAIT_MAX: Duration = Duration::from_secs(600);
-/// Messages per request for a channel's difference: Telegram's limit for a user.
-const CHANNEL_DIFFERENCE_LIMIT: i32 = 100;
 /// After this many panics in a row the cursors are given up, and history fills the gap.
 const PANICS_MAX: u32 = 3;
+/// Panics further apart than this are not "in a row".
+const PANIC_MEMORY: Duration = Duration::from_secs(600);
 
 /// An event and the cursors that may be saved once it is durable.
 pub(super) struct Yielded {
@@ -53,7 +53,7 @@ struct Ended;
 /// Starts the loop. It ends when the link is closed, when the reader is dropped, or after [`PlatformEvent::Gone`].
 pub(super) fn start(account: Arc<Account>, feeds: mpsc::UnboundedReceiver<Feed>) -> mpsc::Receiver<Yielded> {
     let (out, events) = mpsc::channel(QUEUE);
-    let boxes = MessageBoxes::load(account.link.session().cursors());
+    let boxes = boxes_at(account.link.session().cursors());
     let engine = Engine { account, feeds, feed: None, boxes, out, quiet: 0, heard: Instant::now() };
     tokio::spawn(supervise(engine));
     events
@@ -61,25 +61,39 @@ pub(super) fn start(account: Arc<Account>, feeds: mpsc::UnboundedReceiver<Feed>)
 
 /// Grammers panics on answers that it does not expect; the loop then starts again from what was acknowledged.
 async fn supervise(mut engine: Engine) {
-    let mut panics = 0;
+    let (mut panics, mut last) = (0, Instant::now());
     while AssertUnwindSafe(engine.run()).catch_unwind().await.is_err() {
         tracing::error!("the Telegram update loop panicked and starts again");
-        panics += 1;
+        panics = if last.elapsed() < PANIC_MEMORY { panics + 1 } else { 1 };
+        last = Instant::now();
         let cursors = engine.account.link.session().cursors();
-        engine.boxes = if panics < PANICS_MAX { MessageBoxes::load(cursors) } else { MessageBoxes::new() };
+        engine.boxes = if panics < PANICS_MAX { boxes_at(cursors) } else { MessageBoxes::new() };
         engine.quiet = 0;
         sleep(Duration::from_secs(1)).await;
     }
 }
 
-struct Engine {
-    account: Arc<Account>,
+/// Boxes that know every cursor and fetch the account's difference first. It names the channels in which something
+/// happened; asking every channel, as grammers does by itself, would cost hundreds of requests at each start.
+fn boxes_at(mut cursors: UpdatesState) -> MessageBoxes {
+    let channels = std::mem::take(&mut cursors.channels);
+    let mut boxes = MessageBoxes::load(cursors);
+    for channel in channels {
+        boxes.try_set_channel_state(channel.id, channel.pts);
+    }
+    boxes
+}
+
+/// The loop's state.
+pub(super) struct Engine {
+    pub(super) account: Arc<Account>,
     feeds: mpsc::UnboundedReceiver<Feed>,
     feed: Option<Feed>,
-    boxes: MessageBoxes,
+    pub(super) boxes: MessageBoxes,
     out: mpsc::Sender<Yielded>,
     quiet: usize,
-    heard: Instant,
+    /// When Telegram last said something.
+    pub(super) heard: Instant,
 }
 
 enum Heard {
@@ -161,10 +175,13 @@ impl Engine {
     async fn probe(&mut self) -> Result<(), PlatformError> {
         let enums::updates::State::State(state) = self.account.link.ask(&functions::updates::GetState {}).await?;
         self.heard = Instant::now();
-        if self.boxes.is_empty() {
-            self.boxes.set_state(state);
-        } else if self.boxes.session_state().pts < state.pts {
-            self.fetch_difference();
+        match self.boxes.session_state().pts {
+            0 => {
+                self.boxes = MessageBoxes::new();
+                self.boxes.set_state(state);
+            }
+            pts if pts < state.pts => self.fetch_difference(),
+            _ => {}
         }
         Ok(())
     }
@@ -175,64 +192,8 @@ impl Engine {
         let _gap = self.boxes.process_updates(UpdatesLike::ConnectionClosed);
     }
 
-    async fn difference(&mut self, request: functions::updates::GetDifference) -> Result<(), PlatformError> {
-        let answer = match self.account.link.ask(&request).await {
-            Err(PlatformError::Message { code, detail }) => {
-                tracing::warn!(telegram.error = code, "the update cursor is unusable; starting from the present");
-                self.boxes = MessageBoxes::new();
-                return Err(retryable(&code, detail));
-            }
-            answer => answer?,
-        };
-        let (answer, gap) = gaps::keep_cursors_in_difference(answer, &self.boxes);
-        let news = self.boxes.apply_difference(answer);
-        self.heard = Instant::now();
-        self.publish(news).await;
-        self.announce_gap(gap).await;
-        Ok(())
-    }
-
-    async fn channel_difference(
-        &mut self,
-        mut request: functions::updates::GetChannelDifference,
-    ) -> Result<(), PlatformError> {
-        let enums::InputChannel::Channel(channel) = &request.channel else { return Ok(()) };
-        let known = self.account.link.session().known(channel_dialog(channel.channel_id));
-        let Some(auth) = known.and_then(|peer| peer.auth()) else {
-            // Without an access hash the channel cannot be asked; its next message brings one.
-            self.boxes.end_channel_difference(PrematureEndReason::Banned);
-            self.announce_gap(true).await;
-            return Ok(());
-        };
-        request.channel = types::InputChannel { channel_id: channel.channel_id, access_hash: auth.hash() }.into();
-        request.limit = CHANNEL_DIFFERENCE_LIMIT;
-        let answer = match self.account.link.ask(&request).await {
-            Ok(answer) => answer,
-            // Closed to us, or a cursor that the channel refuses: its history is asked when it comes back.
-            Err(PlatformError::Chat { .. } | PlatformError::Message { .. }) => {
-                self.boxes.end_channel_difference(PrematureEndReason::Banned);
-                return Ok(());
-            }
-            Err(PlatformError::Retryable { code, .. }) if code == "persistent_timestamp_outdated" => {
-                self.boxes.end_channel_difference(PrematureEndReason::TemporaryServerIssues);
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        let too_long = matches!(answer, enums::updates::ChannelDifference::TooLong(_));
-        if gaps::lacks_cursor(&answer) {
-            self.boxes.end_channel_difference(PrematureEndReason::Banned);
-        } else {
-            let news = self.boxes.apply_channel_difference(answer);
-            self.publish(news).await;
-        }
-        self.heard = Instant::now();
-        self.announce_gap(too_long).await;
-        Ok(())
-    }
-
     /// Hands out the messages of a batch, in the order of each chat.
-    async fn publish(&mut self, (updates, users, chats): UpdateAndPeers) {
+    pub(super) async fn publish(&mut self, (updates, users, chats): UpdateAndPeers) {
         self.account.learn(&users, &chats);
         let me = self.account.identity.external_id;
         let mut messages = Vec::new();
@@ -258,7 +219,7 @@ impl Engine {
     }
 
     /// Telegram says that it will not repeat what was missed: the reader has to ask for history.
-    async fn announce_gap(&mut self, gap: bool) {
+    pub(super) async fn announce_gap(&mut self, gap: bool) {
         if gap {
             self.tell(PlatformEvent::Connected, None).await;
         }
@@ -276,6 +237,7 @@ impl Engine {
                 Err(Ended)
             }
             other => {
+                tracing::info!(telegram.error = %other, "the link to Telegram is down; trying again");
                 self.tell(PlatformEvent::Disconnected { detail: other.to_string() }, None).await;
                 self.recover().await
             }

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    client::{end_session, signed_in},
+    client::{end_session, signed_in, who_am_i},
     endpoint::TelegramConfig,
     errors::CallError,
     link::Link,
@@ -149,6 +149,8 @@ pub async fn submit_code(
         Err(error) if error.is("SESSION_PASSWORD_NEEDED") => {
             LoginOutcome::PasswordNeeded { hint: password_parameters(&link).await?.hint }
         }
+        // The answer to an earlier attempt may have been lost: then the code is used up and we are signed in.
+        Err(error) if error.is("PHONE_CODE_EXPIRED") => already_signed_in(&link).await.ok_or(error)?,
         Err(error) => return Err(error.into()),
     };
     Ok(finish(&link, outcome).await)
@@ -167,8 +169,12 @@ pub async fn submit_password(
     let link = open(config, session)?;
     let parameters = password_parameters(&link).await?;
     let password = password::prove(parameters, password.clone()).await?;
-    let answer = link.call(&functions::auth::CheckPassword { password }).await?;
-    let outcome = authorised(&link, answer).await?;
+    let outcome = match link.call(&functions::auth::CheckPassword { password }).await.map_err(PlatformError::from) {
+        Ok(answer) => authorised(&link, answer).await?,
+        // Nobody waits for a password under this key: perhaps because an earlier attempt was right.
+        Err(error @ PlatformError::Revoked { .. }) => already_signed_in(&link).await.ok_or(error)?,
+        Err(error) => return Err(error),
+    };
     Ok(finish(&link, outcome).await)
 }
 
@@ -270,6 +276,11 @@ async fn authorised(link: &Link, answer: enums::auth::Authorization) -> Result<L
         },
         enums::auth::Authorization::SignUpRequired(_) => Ok(LoginOutcome::SignUpRequired),
     }
+}
+
+async fn already_signed_in(link: &Link) -> Option<LoginOutcome> {
+    let user = who_am_i(link).await.ok()?;
+    Some(LoginOutcome::SignedIn(signed_in(link, &user).await.ok()?))
 }
 
 async fn password_parameters(link: &Link) -> Result<types::account::Password, PlatformError> {

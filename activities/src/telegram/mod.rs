@@ -7,6 +7,7 @@ mod account;
 mod backoff;
 mod chats;
 mod client;
+mod differences;
 mod download;
 mod endpoint;
 mod engine;
