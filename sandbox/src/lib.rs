@@ -8,3 +8,4 @@ pub mod commands;
 pub mod demo;
 pub mod scene;
 pub mod stack;
+pub mod telegram;

@@ -7,7 +7,10 @@ use sandbox::{
     bench::{self, BenchArgs},
     commands::{self, PostgresArgs, StackArgs},
     demo::{self, DemoArgs},
+    telegram,
 };
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
 /// Local stand-ins for Telegram and Discord, and all of Causeway running against them. Loopback only.
@@ -28,6 +31,8 @@ enum Command {
     Bench(BenchArgs),
     /// Run a command beside an empty, private PostgreSQL.
     Postgres(PostgresArgs),
+    /// Serve Telegram: MTProto, and a control API over HTTP.
+    Telegram(telegram::Args),
 }
 
 #[tokio::main]
@@ -50,6 +55,27 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => return Ok(if demo::demo(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Bench(args) => bench::bench(args).await?,
         Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),
+        Command::Telegram(args) => telegram::serve(args, until_interrupted()).await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Cancelled by Ctrl-C or SIGTERM.
+fn until_interrupted() -> CancellationToken {
+    let stop = CancellationToken::new();
+    let signalled = stop.clone();
+    tokio::spawn(async move {
+        let terminated = async {
+            match signal(SignalKind::terminate()) {
+                Ok(mut stream) => drop(stream.recv().await),
+                Err(_) => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            () = terminated => {}
+        }
+        signalled.cancel();
+    });
+    stop
 }

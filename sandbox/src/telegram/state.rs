@@ -1,0 +1,167 @@
+//! The running server's state behind one lock: the world with its journal, the connections, the faults.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use grammers_tl_types::{Serializable as _, enums, types};
+
+use super::faults::Faults;
+use super::live::Live;
+use super::net::rsa::RsaKey;
+use super::net::srp::Challenge;
+use super::wire::View;
+use super::world::World;
+use super::world::event::{Effect, Event, Holder};
+use super::world::journal::{Journal, JournalError};
+use super::world::model::Login;
+use super::world::peer::Peer;
+use super::world::{self};
+
+/// What all tasks share.
+#[derive(Debug)]
+pub(crate) struct Server {
+    state: Mutex<State>,
+    pub(crate) rsa: RsaKey,
+    /// Where clients are told that the only data centre listens.
+    pub(crate) port: u16,
+    /// The folder of uploaded parts and stored files.
+    pub(crate) folder: PathBuf,
+}
+
+/// The part behind the lock. Requests are carried out under it, one after another, so their order is the order of the
+/// journal, of the states, and of each connection's queue.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) world: World,
+    pub(crate) live: Live,
+    pub(crate) faults: Faults,
+    /// Offered password checks by `srp_id`, with the account they are for.
+    pub(crate) challenges: HashMap<i64, (i64, Challenge)>,
+    journal: Journal,
+}
+
+impl Server {
+    /// Opens the data folder and rebuilds the world.
+    pub(crate) fn open(folder: &Path, port: u16) -> Result<Self, JournalError> {
+        std::fs::create_dir_all(folder.join("files"))?;
+        std::fs::create_dir_all(folder.join("parts"))?;
+        let (journal, world) = Journal::open(folder)?;
+        let state =
+            State { world, live: Live::default(), faults: Faults::default(), challenges: HashMap::new(), journal };
+        Ok(Self { state: Mutex::new(state), rsa: RsaKey::sandbox(), port, folder: folder.to_owned() })
+    }
+
+    /// The state. A request that panicked has at worst left out a push; the world is only changed by whole events.
+    pub(crate) fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// Writes events to the journal, then makes them true.
+    pub(crate) fn commit(&mut self, events: Vec<Event>) -> Result<Vec<Effect>, JournalError> {
+        self.journal.append(&events)?;
+        Ok(events.into_iter().flat_map(|event| self.world.apply(event)).collect())
+    }
+
+    /// Commits and tells every connected client, except the session that caused it.
+    pub(crate) fn commit_and_push(
+        &mut self,
+        events: Vec<Event>,
+        except: Option<(i64, i64)>,
+    ) -> Result<Vec<Effect>, JournalError> {
+        let effects = self.commit(events)?;
+        self.push(&effects, except);
+        Ok(effects)
+    }
+
+    /// Who `key_id` is logged in as.
+    pub(crate) fn user_of(&self, key_id: i64) -> Option<i64> {
+        match self.world.logins.get(&key_id) {
+            Some(Login::User(user)) => Some(*user),
+            _ => None,
+        }
+    }
+
+    /// Ends every session of the user: keys are freed, and clients are nudged to find out.
+    pub(crate) fn revoke(&mut self, user: i64) -> Result<(), JournalError> {
+        let keys: Vec<i64> = self.world.keys_of.get(&user).into_iter().flatten().copied().collect();
+        let events = keys.iter().map(|key_id| Event::KeyFreed { key_id: *key_id }).collect();
+        self.commit(events)?;
+        for key_id in keys {
+            // The real service makes clients ask for the difference, which then fails with 401.
+            self.live.push(key_id, None, &enums::Updates::TooLong.to_bytes());
+        }
+        Ok(())
+    }
+
+    /// Closes the user's connections.
+    pub(crate) fn close_user(&self, user: i64) {
+        for key_id in self.world.keys_of.get(&user).into_iter().flatten() {
+            self.live.close_key(*key_id);
+        }
+    }
+
+    fn push(&self, effects: &[Effect], except: Option<(i64, i64)>) {
+        for effect in effects {
+            match effect {
+                Effect::Step { holder: Holder::Account(user), .. } => self.push_to(*user, effect, except),
+                Effect::Step { holder: Holder::Channel(id), .. } => {
+                    let Some(channel) = self.world.channels.get(id) else { continue };
+                    for user in super::wire::chat::inside(channel) {
+                        self.push_to(user, effect, except);
+                    }
+                }
+                Effect::Membership { user, .. } => self.push_to(*user, effect, except),
+            }
+        }
+    }
+
+    fn push_to(&self, user: i64, effect: &Effect, except: Option<(i64, i64)>) {
+        let Some(keys) = self.world.keys_of.get(&user) else { return };
+        let mut body = None;
+        for key_id in keys {
+            let except = except.filter(|(key, _)| key == key_id).map(|(_, session)| session);
+            if !self.live.has_listeners(*key_id, except) {
+                continue;
+            }
+            let body = body.get_or_insert_with(|| self.describe(user, effect));
+            if let Some(body) = body {
+                self.live.push(*key_id, except, body);
+            }
+        }
+    }
+
+    fn describe(&self, user: i64, effect: &Effect) -> Option<Vec<u8>> {
+        let mut view = View::new(&self.world, user);
+        let update = match effect {
+            Effect::Step { holder, entry } => view.update(*holder, entry)?,
+            Effect::Membership { channel, .. } => {
+                view.mention(world::peer::Peer::Channel(*channel));
+                types::UpdateChannel { channel_id: *channel }.into()
+            }
+        };
+        Some(view.updates(vec![update]).to_bytes())
+    }
+}
+
+/// Who may do what: the questions that requests and the control API share.
+impl State {
+    /// Whether the user may see the channel's messages.
+    pub(crate) fn may_read(&self, user: i64, peer: Peer) -> bool {
+        match peer {
+            Peer::User(_) => true,
+            Peer::Group(id) => self
+                .world
+                .groups
+                .get(&id)
+                .is_some_and(|group| group.members.get(&user).is_some_and(|m| m.role.is_inside())),
+            Peer::Channel(id) => self.world.channels.get(&id).is_some_and(|channel| match channel.role(user) {
+                Some(role) if role.is_inside() => true,
+                Some(super::world::model::Role::Kicked) => false,
+                _ => channel.username.is_some(),
+            }),
+        }
+    }
+}

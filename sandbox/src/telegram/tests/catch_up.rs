@@ -1,0 +1,81 @@
+//! Nothing is missed: dropped connections, time offline, restarts of the sandbox.
+
+use serde_json::json;
+
+use super::messages::{message_id, raw_send};
+use super::support::{Device, World, stored_pts};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_happened_offline_is_caught_up_in_order() {
+    let world = World::start().await;
+    let (ada, ben) = (world.person("Ada").await, world.person("Ben").await);
+    let channel = world.chat("channel", &ada, &[&ben]).await;
+    let mut bob = world.device(&ben).await;
+    let mut dialogs = bob.client.iter_dialogs();
+    while dialogs.next().await.unwrap().is_some() {}
+    let mut inbox = bob.inbox().await;
+    world.say(ben.id, &ada, "seen").await;
+    assert_eq!(inbox.next_text().await, "seen");
+    inbox.stream.sync_update_state().await.unwrap();
+    drop(inbox);
+    let session = bob.close().await;
+    assert!(stored_pts(&session).await > 1);
+    for n in 0..5 {
+        world.say(ben.id, &ada, &format!("private {n}")).await;
+        world.say(channel, &ada, &format!("post {n}")).await;
+    }
+    let mut bob = Device::connect(session);
+    let mut inbox = bob.inbox().await;
+    let mut caught_up = Vec::new();
+    for _ in 0..10 {
+        caught_up.push(inbox.next_text().await);
+    }
+    let of = |kind: &str| caught_up.iter().filter(|t| t.starts_with(kind)).cloned().collect::<Vec<_>>();
+    assert_eq!(of("private"), (0..5).map(|n| format!("private {n}")).collect::<Vec<_>>());
+    assert_eq!(of("post"), (0..5).map(|n| format!("post {n}")).collect::<Vec<_>>());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dropped_connection_loses_nothing() {
+    let world = World::start().await;
+    let (ada, ben) = (world.person("Ada").await, world.person("Ben").await);
+    let channel = world.chat("channel", &ada, &[&ben]).await;
+    let mut bob = world.device(&ben).await;
+    let mut dialogs = bob.client.iter_dialogs();
+    while dialogs.next().await.unwrap().is_some() {}
+    let mut inbox = bob.inbox().await;
+    world.say(channel, &ada, "before").await;
+    assert_eq!(inbox.next_text().await, "before");
+    world.post("/faults", json!({ "kind": "drop_connections", "user": ben.id })).await;
+    world.say(channel, &ada, "during").await;
+    assert_eq!(inbox.next_text().await, "during");
+    world.say(channel, &ada, "after").await;
+    assert_eq!(inbox.next_text().await, "after");
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_survives_a_restart() {
+    let world = World::start().await;
+    let (ada, ben) = (world.person("Ada").await, world.person("Ben").await);
+    let channel = world.chat("channel", &ada, &[&ben]).await;
+    let alice = world.device(&ada).await;
+    let request = raw_send(ada.peer(channel).into(), "kept", 99);
+    let id = message_id(alice.client.invoke(&request).await.unwrap());
+    let token = alice.client.request_login_code("+99900000077", "hash").await;
+    assert!(token.is_err(), "a logged-in key asks for no code");
+    let stranger = world.stranger().await;
+    let token = stranger.client.request_login_code(&ben.phone, "hash").await.unwrap();
+    let chats = world.get("/chats").await;
+    let world = world.restart().await;
+    assert_eq!(world.get("/chats").await, chats);
+    assert_eq!(world.texts(channel).await, ["kept"]);
+    // The login, the repeat of a send, and the code all still hold.
+    let alice = Device::connect(alice.close().await);
+    assert_eq!(message_id(alice.client.invoke(&request).await.unwrap()), id);
+    let stranger = Device::connect(stranger.close().await);
+    stranger.client.sign_in(&token, &world.code(&ben.phone).await).await.unwrap();
+    assert_eq!(world.texts(channel).await, ["kept"]);
+    world.end().await;
+}
