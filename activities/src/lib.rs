@@ -1,5 +1,29 @@
 //! Every side effect of Causeway: the platform adapters and the activities that use them.
+//!
+//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Forwarding` and `Sweep` are
+//! registered by the worker.
 
+pub mod account;
+mod attachments;
+mod catch_up;
+mod compose;
+pub mod context;
+mod deliver;
 pub mod discord;
+mod drain;
+mod failure;
+pub mod forwarding;
+pub mod gates;
+pub mod hosting;
+pub mod hosts;
+mod ingest;
+mod login;
+pub mod metrics;
 pub mod platform;
+pub mod rhythm;
+pub mod sweep;
 pub mod telegram;
+mod wake;
+pub mod wakeups;
+
+pub use failure::chain;

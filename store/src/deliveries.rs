@@ -50,6 +50,8 @@ pub struct Claimed {
     pub source_message_id: SourceMessageId,
     /// Its content.
     pub message: Message,
+    /// When it could be sent at the earliest.
+    pub ready_at: DateTime<Utc>,
     /// When a send may first have happened, if this is not the first claim.
     pub first_attempt_at: Option<DateTime<Utc>>,
     /// Claims so far, this one included.
@@ -120,7 +122,7 @@ async fn claim_rows(
              AND EXISTS (SELECT FROM pairs p WHERE p.id = $1 AND p.drain_fence = $3 AND p.status <> 'paused'
                                                AND p.deleted_at IS NULL)
              AND EXISTS (SELECT FROM accounts a WHERE a.id = $4 AND a.lease_epoch = $5)
-           RETURNING d.seq, d.source_message_id, s.content, d.first_attempt_at, d.attempts"#,
+           RETURNING d.seq, d.source_message_id, s.content, d.due_at, d.first_attempt_at, d.attempts"#,
         fence.pair as PairId,
         seqs,
         fence.drain,
@@ -135,6 +137,7 @@ async fn claim_rows(
             seq: row.seq,
             source_message_id: row.source_message_id,
             message: serde_json::from_value(row.content)?,
+            ready_at: row.due_at,
             first_attempt_at: row.first_attempt_at,
             attempts: row.attempts,
             sent_parts: Vec::new(),

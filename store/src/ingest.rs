@@ -1,7 +1,7 @@
 //! Ingest: source messages and the deliveries that they cause, in the caller's transaction.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, ChatId, Clock, MediaId, Message, PairId, Platform, SourceMessageId};
+use domain::{AccountId, ChatId, Clock, MediaId, Message, PairId, Platform, SourceMessageId, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -25,6 +25,8 @@ pub struct Reader<'a> {
 pub struct Wake {
     /// The pair.
     pub pair: PairId,
+    /// Whose it is.
+    pub user: UserId,
     /// No drain knows yet: its workflow must be signalled after the commit.
     pub signal: bool,
 }
@@ -44,6 +46,7 @@ pub struct Ingested {
 
 struct Route {
     pair: PairId,
+    user: UserId,
     chat: ChatId,
     start_id: i64,
     delay_seconds: i32,
@@ -111,7 +114,7 @@ async fn routes(
     chats.dedup();
     let routes = sqlx::query_as!(
         Route,
-        "SELECT p.id AS pair, p.source_chat_id AS chat, p.source_start_id AS start_id, p.delay_seconds,
+        "SELECT p.id AS pair, p.user_id AS user, p.source_chat_id AS chat, p.source_start_id AS start_id, p.delay_seconds,
                 d.host AS destination_host
          FROM pairs p JOIN accounts d ON d.id = p.destination_account_id
          WHERE p.source_account_id = $1 AND p.source_chat_id = ANY($2) AND p.deleted_at IS NULL ORDER BY p.id",
@@ -228,7 +231,7 @@ async fn insert_delivery(
     )
     .fetch_one(connection)
     .await?;
-    Ok(Wake { pair: route.pair, signal: row.signal })
+    Ok(Wake { pair: route.pair, user: route.user, signal: row.signal })
 }
 
 async fn advance_cursors(

@@ -1,7 +1,7 @@
 //! Forwarding pairs.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChatId, CopyMode, PairId, PairStatus, Plan, Platform, UserId};
+use domain::{AccountId, AccountStatus, ChatId, CopyMode, PairId, PairStatus, Plan, Platform, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -257,6 +257,8 @@ pub async fn count_of_account(connection: &mut PgConnection, account: AccountId)
 pub struct Route {
     /// The destination account's host, if it has one.
     pub host: Option<String>,
+    /// The destination account's state.
+    pub account_status: AccountStatus,
     /// Whose pair it is: the fairness key.
     pub user_id: UserId,
     /// What they pay for: priority and weight.
@@ -269,7 +271,7 @@ pub struct Route {
 pub async fn route(connection: &mut PgConnection, id: PairId) -> Result<Option<Route>, StoreError> {
     let route = sqlx::query_as!(
         Route,
-        "SELECT a.host, p.user_id, u.plan, p.status
+        "SELECT a.host, a.status AS account_status, p.user_id, u.plan, p.status
          FROM pairs p JOIN accounts a ON a.id = p.destination_account_id JOIN users u ON u.id = p.user_id
          WHERE p.id = $1 AND p.deleted_at IS NULL",
         id as PairId

@@ -14,7 +14,7 @@ pub async fn stuck_pairs(
 ) -> Result<Vec<PairId>, StoreError> {
     let pairs = sqlx::query_scalar!(
         "SELECT p.id FROM pairs p
-         WHERE p.deleted_at IS NULL AND p.status <> 'paused' AND EXISTS (
+         WHERE p.deleted_at IS NULL AND p.status = 'active' AND EXISTS (
              SELECT FROM deliveries d WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') AND d.due_at < $1)
          ORDER BY p.id LIMIT $2",
         due_before,
@@ -83,4 +83,23 @@ pub async fn unstarted_accounts(
     .fetch_all(connection)
     .await?;
     Ok(rows.into_iter().map(|row| Unstarted { id: row.id, user_id: row.user_id }).collect())
+}
+
+/// Pairs with open deliveries that wait for a destination account, which has just come online.
+pub async fn pairs_waiting_for(
+    connection: &mut PgConnection,
+    account: AccountId,
+    limit: i64,
+) -> Result<Vec<PairId>, StoreError> {
+    let pairs = sqlx::query_scalar!(
+        "SELECT p.id FROM pairs p
+         WHERE p.destination_account_id = $1 AND p.deleted_at IS NULL AND p.status <> 'paused' AND EXISTS (
+             SELECT FROM deliveries d WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending'))
+         ORDER BY p.id LIMIT $2",
+        account as AccountId,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(pairs)
 }

@@ -1,0 +1,50 @@
+//! What every activity of a worker shares.
+
+use std::{sync::Arc, time::Duration};
+
+use domain::Clock;
+use store::{PgConnection, PgPool, StoreError, seal::Sealer};
+
+use crate::{
+    discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms, telegram::TelegramConfig,
+    wakeups::Wakeups,
+};
+
+/// The worker's settings and live state, shared by its activities.
+#[derive(Debug)]
+pub struct Context {
+    /// The database.
+    pub pool: PgPool,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Opens and seals secret columns.
+    pub sealer: Sealer,
+    /// How to reach Telegram.
+    pub telegram: TelegramConfig,
+    /// How to reach Discord.
+    pub discord: DiscordConfig,
+    /// This worker's name, stable over restarts.
+    pub worker: String,
+    /// How often the session workflow asks for the health of an account hosted here.
+    pub health_check_period: Duration,
+    /// Accounts hosted here.
+    pub hosts: Hosts,
+    /// Drains that run here and can be woken without Temporal.
+    pub wakeups: Arc<Wakeups>,
+    /// Sends under way, by destination chat.
+    pub gates: Gates,
+    /// How often each pair has something to do.
+    pub rhythms: Rhythms,
+    /// Counters for Prometheus.
+    pub metrics: Metrics,
+}
+
+impl Context {
+    /// A connection of the pool.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`] when there is none within a few seconds.
+    pub async fn database(&self) -> Result<impl std::ops::DerefMut<Target = PgConnection> + use<>, StoreError> {
+        Ok(self.pool.acquire().await?)
+    }
+}

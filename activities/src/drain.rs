@@ -1,0 +1,215 @@
+//! `drain_pair`: claims what is due in order, sends it, settles it, and lingers for more.
+
+use std::time::{Duration, Instant};
+
+use domain::{PairId, PairStatus};
+use store::{
+    StoreError,
+    deliveries::{self, Claim, Claimed, Fence},
+    pairs::Pair,
+};
+use temporalio_sdk::activities::ActivityContext;
+use workflows::forwarding::{DrainReport, Next};
+
+use crate::{
+    context::Context,
+    deliver::{Delivered, Delivery},
+    hosts::Hosted,
+    wakeups::Wakeup,
+};
+
+/// Deliveries claimed at once: few, because a crash makes each of them a question to the destination.
+const CLAIM_MAX: i64 = 20;
+/// A drain returns after so many messages, so that plans and tenants take turns on the host's queue.
+const SENT_MAX: u64 = 500;
+/// A drain returns after this long, well before its time-out.
+const DRAIN_FOR: Duration = Duration::from_secs(60);
+/// How often a drain says that it is alive.
+const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
+/// How long a drain waits in place for an attachment, before it gives its slot back.
+const MEDIA_WAIT: Duration = Duration::from_secs(5);
+/// When to look again for an attachment that did not come.
+const MEDIA_RETRY_MS: u64 = 2_000;
+
+/// Drains the pair once.
+///
+/// # Errors
+/// [`StoreError`] when the database fails; what was claimed is claimed again by the next drain.
+pub(crate) async fn drain(
+    context: &Context,
+    activity: &ActivityContext,
+    pair: PairId,
+) -> Result<DrainReport, StoreError> {
+    let heartbeat = async {
+        let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
+        loop {
+            beat.tick().await;
+            if let Err(error) = activity.record_heartbeat(()).await {
+                tracing::warn!(pair.id = %pair, %error, "A heartbeat could not be recorded.");
+            }
+        }
+    };
+    tokio::select! {
+        report = begin(context, activity, pair) => report,
+        () = heartbeat => Ok(DrainReport::default()),
+    }
+}
+
+/// What a running drain works with.
+struct Drain<'a> {
+    context: &'a Context,
+    activity: &'a ActivityContext,
+    pair: Pair,
+    hosted: Hosted,
+    fence: Fence,
+    wakeup: Wakeup<'a>,
+    report: DrainReport,
+    started: Instant,
+}
+
+async fn begin(context: &Context, activity: &ActivityContext, id: PairId) -> Result<DrainReport, StoreError> {
+    let ended = |next| Ok(DrainReport { next, ..DrainReport::default() });
+    let mut database = context.database().await?;
+    let Some(pair) = store::pairs::load(&mut database, id).await? else { return ended(Next::Deleted) };
+    if pair.status == PairStatus::Paused {
+        return ended(Next::Paused);
+    }
+    let account = pair.destination_account_id;
+    let Some(hosted) = context.hosts.get(account) else { return ended(Next::Moved) };
+    if let Some(wait) = cooldown(context, &mut database, &pair).await? {
+        return ended(wait);
+    }
+    let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch).await?;
+    let Some(fence) = fence else { return ended(Next::Moved) };
+    drop(database);
+    let wakeup = context.wakeups.register(id);
+    let started = Instant::now();
+    let report = DrainReport::default();
+    Drain { context, activity, pair, hosted, fence, wakeup, report, started }.run().await
+}
+
+/// The platform wants silence from the account: come back when it is over.
+async fn cooldown(
+    context: &Context,
+    database: &mut store::PgConnection,
+    pair: &Pair,
+) -> Result<Option<Next>, StoreError> {
+    let account = store::accounts::load(database, pair.destination_account_id).await?;
+    let until = account.and_then(|account| account.cooldown_until);
+    let left = until.map(|until| until - context.clock.now()).and_then(|left| left.to_std().ok());
+    Ok(left.filter(|left| !left.is_zero()).map(|left| {
+        Next::In { ms: millis(left), reason: "the platform asks the destination account to wait".into() }
+    }))
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+}
+
+impl Drain<'_> {
+    async fn run(mut self) -> Result<DrainReport, StoreError> {
+        let mut acknowledged = false;
+        loop {
+            if self.activity.is_cancelled() || self.started.elapsed() > DRAIN_FOR || self.report.sent >= SENT_MAX {
+                return Ok(self.ended(Next::More));
+            }
+            let claim = {
+                let mut database = self.context.database().await?;
+                deliveries::claim(&mut database, self.fence, self.context.clock.now(), CLAIM_MAX).await?
+            };
+            match claim {
+                Claim::Rows(rows) => {
+                    acknowledged = false;
+                    self.context.rhythms.beat(self.pair.id, Instant::now());
+                    if let Some(next) = self.send(rows).await? {
+                        return Ok(self.ended(next));
+                    }
+                }
+                Claim::Empty if acknowledged => return Ok(self.ended(Next::Idle)),
+                Claim::Empty => acknowledged = !self.linger().await? ,
+                Claim::NotDue(at) => {
+                    let left = (at - self.context.clock.now()).to_std().unwrap_or_default();
+                    return Ok(self.ended(Next::In { ms: millis(left), reason: "the pair's delay".into() }));
+                }
+                Claim::WaitingForMedia => {
+                    if tokio::time::timeout(MEDIA_WAIT, self.wakeup.woken()).await.is_err() {
+                        let reason = "an attachment is being fetched".into();
+                        return Ok(self.ended(Next::In { ms: MEDIA_RETRY_MS, reason }));
+                    }
+                }
+                Claim::Lost => return Ok(self.ended(Next::Moved)),
+            }
+        }
+    }
+
+    /// Waits a while for more. True when something came; false when the wake flag was cleared, after which one more
+    /// claim must follow: a row committed before the flag was cleared is seen by it, a later one signals.
+    async fn linger(&self) -> Result<bool, StoreError> {
+        tokio::select! {
+            () = self.wakeup.woken() => return Ok(true),
+            () = tokio::time::sleep(self.context.rhythms.linger(self.pair.id)) => (),
+            () = self.activity.cancelled() => (),
+        }
+        let mut database = self.context.database().await?;
+        deliveries::acknowledge_wake(&mut database, self.pair.id).await?;
+        Ok(false)
+    }
+
+    /// Sends the claimed deliveries in order. `Some` when the drain has to stop; what was not begun is put back.
+    async fn send(&mut self, rows: Vec<Claimed>) -> Result<Option<Next>, StoreError> {
+        let mut rows = rows.into_iter();
+        while let Some(row) = rows.next() {
+            if self.activity.is_cancelled() {
+                let left: Vec<i64> = std::iter::once(row.seq).chain(rows.map(|row| row.seq)).collect();
+                self.unclaim(&left).await?;
+                return Ok(Some(Next::More));
+            }
+            let seq = row.seq;
+            let delivery = Delivery { context: self.context, pair: &self.pair, hosted: &self.hosted, row };
+            let delivered = delivery.carry().await?;
+            let outcome = match &delivered {
+                Delivered::Sent => "sent",
+                Delivered::Skipped => "skipped",
+                Delivered::Dead => "dead",
+                Delivered::Stop(_) => "waiting",
+            };
+            self.context.metrics.deliveries.with_label_values(&[outcome]).inc();
+            match delivered {
+                Delivered::Sent => {
+                    self.report.sent += 1;
+                    self.unblock().await?;
+                }
+                Delivered::Skipped => (),
+                Delivered::Dead => self.report.dead += 1,
+                Delivered::Stop(next) => {
+                    tracing::debug!(pair.id = %self.pair.id, delivery.seq = seq, "A drain stops at a delivery.");
+                    self.unclaim(&rows.map(|row| row.seq).collect::<Vec<_>>()).await?;
+                    return Ok(Some(next));
+                }
+            }
+        }
+        Ok(None)
+    }
+
+    async fn unclaim(&self, seqs: &[i64]) -> Result<(), StoreError> {
+        if seqs.is_empty() {
+            return Ok(());
+        }
+        let mut database = self.context.database().await?;
+        deliveries::unclaim(&mut database, self.pair.id, seqs).await
+    }
+
+    /// The destination took a message, so it does not refuse us any more.
+    async fn unblock(&mut self) -> Result<(), StoreError> {
+        if self.pair.status == PairStatus::Blocked {
+            let mut database = self.context.database().await?;
+            store::pairs::set_blocked(&mut database, self.pair.id, None, self.context.clock.now()).await?;
+            self.pair.status = PairStatus::Active;
+        }
+        Ok(())
+    }
+
+    fn ended(self, next: Next) -> DrainReport {
+        DrainReport { next, ..self.report }
+    }
+}

@@ -1,0 +1,85 @@
+//! The sweep: what a crash left between a commit and Temporal is started, woken or ended.
+
+use std::sync::Arc;
+
+use chrono::TimeDelta;
+use domain::AccountId;
+use store::sweep::Unstarted;
+use temporalio_client::{Client, WorkflowStartOptions, errors::WorkflowStartError};
+use temporalio_macros::activities;
+use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use workflows::{
+    account::{AccountInput, AccountSession},
+    contract::{CONTROL_QUEUE, account_workflow_id},
+    sweep::{SweepInput, SweepReport},
+};
+
+use crate::{context::Context, failure::Fail, wake};
+
+/// Younger rows are still on their ordinary way.
+const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
+/// Things handled by one sweep; the next one goes on.
+const BATCH: i64 = 500;
+
+/// Implements the declarations of `workflows::sweep`.
+#[derive(Debug)]
+pub struct Sweep(pub Arc<Context>);
+
+#[activities]
+impl Sweep {
+    /// Wakes and starts what should be awake and running.
+    #[activity(definition = workflows::sweep::Run)]
+    pub async fn run(self: Arc<Self>, ctx: ActivityContext, _input: SweepInput) -> Result<SweepReport, ActivityError> {
+        let client = ctx.client();
+        let before = self.0.clock.now() - LEFT_BEHIND_AFTER;
+        let mut database = self.0.database().await.retry("database")?;
+        let mut report = SweepReport::default();
+        for pair in store::sweep::unstarted_pairs(&mut database, before, BATCH).await.retry("database")? {
+            wake::signal_pair(&client, pair.id, pair.user_id).await;
+            store::pairs::set_workflow_started(&mut database, pair.id, true).await.retry("database")?;
+            report.workflows_started += 1;
+        }
+        for account in store::sweep::unstarted_accounts(&mut database, before, BATCH).await.retry("database")? {
+            let row = store::accounts::load(&mut database, account.id).await.retry("database")?;
+            let Some(row) = row else { continue };
+            if start_account(&client, account, &row).await {
+                store::accounts::set_workflow_started(&mut database, account.id).await.retry("database")?;
+                report.workflows_started += 1;
+            }
+        }
+        for pair in store::sweep::stuck_pairs(&mut database, before, BATCH).await.retry("database")? {
+            self.0.wakeups.wake(pair);
+            if wake::rouse_pair(&client, pair).await {
+                report.pairs_woken += 1;
+            } else {
+                // Its workflow is gone: let the next sweep start it.
+                store::pairs::set_workflow_started(&mut database, pair, false).await.retry("database")?;
+            }
+        }
+        for pair in store::sweep::unended_pairs(&mut database, before, BATCH).await.retry("database")? {
+            if wake::end_pair(&client, pair).await {
+                store::pairs::set_workflow_started(&mut database, pair, false).await.retry("database")?;
+                report.workflows_ended += 1;
+            }
+        }
+        Ok(report)
+    }
+}
+
+async fn start_account(client: &Client, account: Unstarted<AccountId>, row: &store::accounts::Account) -> bool {
+    let input = AccountInput {
+        account: account.id,
+        user: account.user_id,
+        platform: row.platform,
+        status: row.status,
+        history_max: 0,
+    };
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(account.id)).build();
+    match client.start_workflow(AccountSession::run, input, options).await {
+        Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => true,
+        Err(error) => {
+            tracing::warn!(account.id = %account.id, %error, "An account's workflow could not be started.");
+            false
+        }
+    }
+}
