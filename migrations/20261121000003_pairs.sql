@@ -25,6 +25,9 @@ CREATE TABLE pairs (
     wake_pending boolean NOT NULL DEFAULT false,
     -- Counts drains: a claim with an older number is refused, so that two drains cannot overlap.
     drain_fence bigint NOT NULL DEFAULT 0,
+    -- The drain that runs now and its worker: a worker, started anew, reports what it left behind as failed.
+    drain_host text,
+    drain_task_token bytea,
     -- False until its workflow is known to have started (or, once deleted, ended).
     workflow_started boolean NOT NULL DEFAULT false,
     created_at timestamptz NOT NULL,
@@ -37,3 +40,4 @@ CREATE UNIQUE INDEX pairs_route_key
 CREATE INDEX pairs_source_idx ON pairs (source_account_id, source_chat_id) WHERE deleted_at IS NULL;
 CREATE INDEX pairs_destination_idx ON pairs (destination_account_id) WHERE deleted_at IS NULL;
 CREATE INDEX pairs_user_idx ON pairs (user_id, created_at);
+CREATE INDEX pairs_drain_host_idx ON pairs (drain_host) WHERE drain_host IS NOT NULL;

@@ -100,9 +100,7 @@ impl Accounts {
     pub async fn set_status(self: Arc<Self>, _ctx: ActivityContext, input: StatusChange) -> Result<(), ActivityError> {
         let mut database = self.0.database().await.retry("database")?;
         let (now, reason) = (self.0.clock.now(), store::accounts::Reason::default());
-        store::accounts::set_status(&mut database, input.account, input.status, reason, now)
-            .await
-            .retry("database")?;
+        store::accounts::set_status(&mut database, input.account, input.status, reason, now).await.retry("database")?;
         Ok(())
     }
 

@@ -74,9 +74,9 @@ async fn fetch(context: &Context, connection: &dyn Connection, pending: &Pending
     let mut database = context.database().await?;
     match fetched {
         Ok(bytes) => store::media::keep(&mut database, pending.id, &bytes).await,
-        Err(PlatformError::Message { code, .. } | PlatformError::Chat { code, .. } | PlatformError::Input { code, .. }) => {
-            store::media::fail(&mut database, pending.id, &code).await
-        }
+        Err(
+            PlatformError::Message { code, .. } | PlatformError::Chat { code, .. } | PlatformError::Input { code, .. },
+        ) => store::media::fail(&mut database, pending.id, &code).await,
         Err(PlatformError::Retryable { code, .. }) if pending.attempts >= ATTEMPTS_MAX => {
             store::media::fail(&mut database, pending.id, &code).await
         }

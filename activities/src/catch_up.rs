@@ -66,7 +66,11 @@ async fn catch_up_chat(
                 wait = (wait * 2).min(RETRY_MAX);
                 continue;
             }
-            Err(PlatformError::Chat { code, .. } | PlatformError::Message { code, .. } | PlatformError::Input { code, .. }) => {
+            Err(
+                PlatformError::Chat { code, .. }
+                | PlatformError::Message { code, .. }
+                | PlatformError::Input { code, .. },
+            ) => {
                 // The account cannot see the chat any more, so nothing of it can come live either.
                 tracing::warn!(account.id = %source.account, chat.id = %chat.chat, code, "A source chat is closed to the account.");
                 return Ok(found);

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use domain::Clock;
 use store::{PgConnection, PgPool, StoreError, seal::Sealer};
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms, telegram::TelegramConfig,
@@ -37,6 +38,8 @@ pub struct Context {
     pub rhythms: Rhythms,
     /// Counters for Prometheus.
     pub metrics: Metrics,
+    /// The worker is stopping: hostings and drains end at their next safe point.
+    pub stopping: CancellationToken,
 }
 
 impl Context {

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use domain::{PairId, PairStatus};
 use store::{
     StoreError,
-    deliveries::{self, Claim, Claimed, Fence},
+    deliveries::{self, Claim, Claimed, Drainer, Fence},
     pairs::Pair,
 };
 use temporalio_sdk::activities::ActivityContext;
@@ -79,13 +79,17 @@ async fn begin(context: &Context, activity: &ActivityContext, id: PairId) -> Res
     if let Some(wait) = cooldown(context, &mut database, &pair).await? {
         return ended(wait);
     }
-    let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch).await?;
+    let drainer = Drainer { host: &context.worker, task_token: &activity.info().task_token };
+    let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
     let Some(fence) = fence else { return ended(Next::Moved) };
     drop(database);
     let wakeup = context.wakeups.register(id);
     let started = Instant::now();
     let report = DrainReport::default();
-    Drain { context, activity, pair, hosted, fence, wakeup, report, started }.run().await
+    let report = Drain { context, activity, pair, hosted, fence, wakeup, report, started }.run().await?;
+    let mut database = context.database().await?;
+    deliveries::end_drain(&mut database, fence).await?;
+    Ok(report)
 }
 
 /// The platform wants silence from the account: come back when it is over.
@@ -97,9 +101,9 @@ async fn cooldown(
     let account = store::accounts::load(database, pair.destination_account_id).await?;
     let until = account.and_then(|account| account.cooldown_until);
     let left = until.map(|until| until - context.clock.now()).and_then(|left| left.to_std().ok());
-    Ok(left.filter(|left| !left.is_zero()).map(|left| {
-        Next::In { ms: millis(left), reason: "the platform asks the destination account to wait".into() }
-    }))
+    Ok(left
+        .filter(|left| !left.is_zero())
+        .map(|left| Next::In { ms: millis(left), reason: "the platform asks the destination account to wait".into() }))
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -110,7 +114,7 @@ impl Drain<'_> {
     async fn run(mut self) -> Result<DrainReport, StoreError> {
         let mut acknowledged = false;
         loop {
-            if self.activity.is_cancelled() || self.started.elapsed() > DRAIN_FOR || self.report.sent >= SENT_MAX {
+            if self.stopping() || self.started.elapsed() > DRAIN_FOR || self.report.sent >= SENT_MAX {
                 return Ok(self.ended(Next::More));
             }
             let claim = {
@@ -126,7 +130,7 @@ impl Drain<'_> {
                     }
                 }
                 Claim::Empty if acknowledged => return Ok(self.ended(Next::Idle)),
-                Claim::Empty => acknowledged = !self.linger().await? ,
+                Claim::Empty => acknowledged = !self.linger().await?,
                 Claim::NotDue(at) => {
                     let left = (at - self.context.clock.now()).to_std().unwrap_or_default();
                     return Ok(self.ended(Next::In { ms: millis(left), reason: "the pair's delay".into() }));
@@ -149,6 +153,7 @@ impl Drain<'_> {
             () = self.wakeup.woken() => return Ok(true),
             () = tokio::time::sleep(self.context.rhythms.linger(self.pair.id)) => (),
             () = self.activity.cancelled() => (),
+            () = self.context.stopping.cancelled() => (),
         }
         let mut database = self.context.database().await?;
         deliveries::acknowledge_wake(&mut database, self.pair.id).await?;
@@ -159,7 +164,7 @@ impl Drain<'_> {
     async fn send(&mut self, rows: Vec<Claimed>) -> Result<Option<Next>, StoreError> {
         let mut rows = rows.into_iter();
         while let Some(row) = rows.next() {
-            if self.activity.is_cancelled() {
+            if self.stopping() {
                 let left: Vec<i64> = std::iter::once(row.seq).chain(rows.map(|row| row.seq)).collect();
                 self.unclaim(&left).await?;
                 return Ok(Some(Next::More));
@@ -189,6 +194,11 @@ impl Drain<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The workflow or the worker wants the drain to end.
+    fn stopping(&self) -> bool {
+        self.activity.is_cancelled() || self.context.stopping.is_cancelled()
     }
 
     async fn unclaim(&self, seqs: &[i64]) -> Result<(), StoreError> {

@@ -98,6 +98,7 @@ impl Hosting {
         loop {
             tokio::select! {
                 () = activity.cancelled() => return End::Cancelled,
+                () = self.context.stopping.cancelled() => return End::Cancelled,
                 _ = beat.tick() => (),
             }
             if let Err(error) = activity.record_heartbeat(()).await {
@@ -124,7 +125,9 @@ impl Hosting {
         let (connection, stream) = loop {
             match self.connect().await {
                 Ok(link) => break link,
-                Err(gone @ (PlatformError::Revoked { .. } | PlatformError::Banned { .. } | PlatformError::Input { .. })) => {
+                Err(
+                    gone @ (PlatformError::Revoked { .. } | PlatformError::Banned { .. } | PlatformError::Input { .. }),
+                ) => {
                     return End::Gone(gone);
                 }
                 Err(error) => {
@@ -209,8 +212,7 @@ impl Hosting {
     }
 
     async fn take(&self, messages: &[Message]) {
-        let media =
-            persist("record messages", || ingest(&self.context, &self.client, self.source, messages)).await;
+        let media = persist("record messages", || ingest(&self.context, &self.client, self.source, messages)).await;
         if media > 0 {
             self.media.notify_one();
         }
@@ -221,8 +223,14 @@ impl Hosting {
         persist("save the session", || async {
             let mut database = self.context.database().await?;
             let account = self.source.account;
-            store::accounts::set_secret(&mut database, &self.context.sealer, account, SecretColumn::Secret, Some(&session))
-                .await
+            store::accounts::set_secret(
+                &mut database,
+                &self.context.sealer,
+                account,
+                SecretColumn::Secret,
+                Some(&session),
+            )
+            .await
         })
         .await;
     }

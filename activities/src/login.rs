@@ -132,11 +132,7 @@ impl Login<'_> {
         self.outcome(answer.outcome)
     }
 
-    async fn submit_password(
-        &self,
-        database: &mut PgConnection,
-        password: SecretString,
-    ) -> Result<Progress, Obstacle> {
+    async fn submit_password(&self, database: &mut PgConnection, password: SecretString) -> Result<Progress, Obstacle> {
         if self.account.status != AccountStatus::AwaitingPassword {
             return Err(wrong_state("the account does not wait for a password"));
         }
@@ -156,7 +152,11 @@ impl Login<'_> {
         Ok(outcome.into_identity()?.map_or(Progress::PasswordNeeded, Progress::SignedIn))
     }
 
-    async fn secret(&self, database: &mut PgConnection, column: SecretColumn) -> Result<Option<SecretString>, Obstacle> {
+    async fn secret(
+        &self,
+        database: &mut PgConnection,
+        column: SecretColumn,
+    ) -> Result<Option<SecretString>, Obstacle> {
         Ok(accounts::secret(database, &self.context.sealer, self.account.id, column).await?)
     }
 

@@ -12,8 +12,7 @@ use workflows::{
 pub(crate) async fn signal_pair(client: &Client, pair: PairId, user: UserId) {
     let options = WorkflowStartOptions::new(CONTROL_QUEUE, pair_workflow_id(pair)).build();
     let input = PairInput { pair, user, woken: true, totals: Default::default(), history_max: 0 };
-    let woken =
-        client.signal_with_start_workflow(PairForwarding::run, input, PairForwarding::wake, (), options).await;
+    let woken = client.signal_with_start_workflow(PairForwarding::run, input, PairForwarding::wake, (), options).await;
     if let Err(error) = woken {
         tracing::warn!(pair.id = %pair, %error, "A pair could not be woken; the sweep will do it.");
     }

@@ -1,2 +1,92 @@
-//! Placeholder.
-fn main() {}
+//! `causeway-worker`: runs the workflows and activities, and hosts accounts.
+//!
+//! `causeway-worker migrate` applies the database migrations and exits.
+
+mod bootstrap;
+mod config;
+mod http;
+mod stale;
+mod telemetry;
+mod workers;
+
+use std::{sync::Arc, time::Duration};
+
+use activities::{context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms, wakeups::Wakeups};
+use anyhow::Context as _;
+use config::Config;
+use domain::SystemClock;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+fn main() -> anyhow::Result<()> {
+    let migrate_only = match std::env::args().nth(1).as_deref() {
+        None => false,
+        Some("migrate") => true,
+        Some(other) => anyhow::bail!("unknown argument `{other}`: expected nothing, or `migrate`"),
+    };
+    let config = Config::from_env()?;
+    telemetry::init(&config)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(async {
+        if migrate_only {
+            let pool = store::connect(&config.database_url)?;
+            store::migrate(&pool).await.context("the database could not be migrated")
+        } else {
+            run(config).await
+        }
+    });
+    // Whatever still blocks must not keep a stopped worker alive.
+    runtime.shutdown_timeout(Duration::from_secs(2));
+    outcome
+}
+
+async fn run(config: Config) -> anyhow::Result<()> {
+    let stopping = CancellationToken::new();
+    tokio::spawn(stop_on_signal(stopping.clone()));
+    let registry = prometheus::Registry::new();
+    let context = Arc::new(Context {
+        pool: store::connect(&config.database_url)?,
+        clock: Arc::new(SystemClock),
+        sealer: config.sealer.clone(),
+        telegram: config.telegram.clone(),
+        discord: config.discord.clone(),
+        worker: config.worker_name.clone(),
+        health_check_period: config.health_check_period,
+        hosts: Hosts::default(),
+        wakeups: Arc::new(Wakeups::default()),
+        gates: Gates::default(),
+        rhythms: Rhythms::default(),
+        metrics: Metrics::new(&registry)?,
+        stopping: stopping.clone(),
+    });
+    let ready = CancellationToken::new();
+    tokio::spawn(http::serve(config.metrics_listen, registry, Arc::clone(&context), ready.clone()));
+    tokio::spawn(Arc::clone(&context.wakeups).listen(context.pool.clone()));
+    tracing::info!(worker.name = config.worker_name, "The worker starts.");
+    tokio::select! {
+        () = stopping.cancelled() => return Ok(()),
+        () = bootstrap::database(&context.pool) => (),
+    }
+    let connected = tokio::select! {
+        () = stopping.cancelled() => return Ok(()),
+        connected = bootstrap::temporal(&config) => connected,
+    };
+    stale::report(&context, &connected.client).await;
+    workers::run(&config, context, connected, ready).await?;
+    tracing::info!("The worker has stopped.");
+    Ok(())
+}
+
+async fn stop_on_signal(stopping: CancellationToken) {
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        tracing::error!("Signals cannot be received; stop the worker with SIGKILL.");
+        return;
+    };
+    tokio::select! {
+        _ = terminate.recv() => (),
+        _ = interrupt.recv() => (),
+    }
+    tracing::info!("The worker is stopping.");
+    stopping.cancel();
+}

@@ -1,0 +1,108 @@
+//! Waiting for the database and Temporal, and telling Temporal what it has to know.
+
+use std::time::Duration;
+
+use anyhow::Context as _;
+use store::PgPool;
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _,
+    schedules::{CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleOverlapPolicy, ScheduleSpec},
+    tonic::{Code, IntoRequest as _},
+};
+use temporalio_common::protos::temporal::api::{
+    enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest,
+};
+use workflows::{
+    contract::{CONTROL_QUEUE, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
+    sweep::{SweepInput, SweepWorkflow},
+};
+
+use crate::config::Config;
+
+/// First wait for something that is not there yet; doubled up to [`RETRY_MAX`].
+const RETRY_FIRST: Duration = Duration::from_millis(200);
+/// Longest wait between tries.
+const RETRY_MAX: Duration = Duration::from_secs(5);
+/// What a crash has left is found within this time.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+
+/// Temporal is there.
+pub struct Connected {
+    /// For the workflow worker and everything else.
+    pub client: Client,
+}
+
+/// Brings the schema up to date, however long the database takes to come up.
+pub async fn database(pool: &PgPool) {
+    retried("the database is not ready", || async { store::migrate(pool).await.map_err(anyhow::Error::from) }).await;
+}
+
+/// Connects to Temporal, however long it takes to come up.
+pub async fn temporal(config: &Config) -> Connected {
+    let client = retried("Temporal is not ready", || async {
+        let client = connect(config).await?;
+        register_search_attributes(&client).await?;
+        schedule_sweep(&client).await?;
+        Ok(client)
+    })
+    .await;
+    Connected { client }
+}
+
+/// A client of its own connection: two workers of one queue may not share one.
+pub async fn connect(config: &Config) -> anyhow::Result<Client> {
+    let options = ConnectionOptions::new(config.temporal_address.clone()).identity(config.worker_name.clone()).build();
+    let connection = Connection::connect(options).await?;
+    let options = ClientOptions::new(config.temporal_namespace.clone())
+        .data_converter(config.codec.clone().data_converter())
+        .build();
+    Client::new(connection, options).context("the Temporal client could not be made")
+}
+
+async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
+    let request = AddSearchAttributesRequest {
+        search_attributes: SEARCH_ATTRIBUTES
+            .iter()
+            .map(|name| ((*name).to_owned(), IndexedValueType::Keyword.into()))
+            .collect(),
+        namespace: client.namespace(),
+    };
+    match client.connection().operator_service().add_search_attributes(request.into_request()).await {
+        Ok(_) => Ok(()),
+        Err(status) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(status) => Err(status).context("the search attributes could not be registered"),
+    }
+}
+
+async fn schedule_sweep(client: &Client) -> anyhow::Result<()> {
+    let action = ScheduleAction::start_workflow(SweepWorkflow::run, SweepInput {}, CONTROL_QUEUE, SWEEP_SCHEDULE_ID);
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(SWEEP_EVERY))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("wakes and starts what a crash left behind")
+        .build();
+    match client.create_schedule(SWEEP_SCHEDULE_ID, options).await {
+        Ok(_) => Ok(()),
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(error) => Err(error).context("the sweep could not be scheduled"),
+    }
+}
+
+async fn retried<T, F, Fut>(problem: &str, mut attempt: F) -> T
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = anyhow::Result<T>>,
+{
+    let mut wait = RETRY_FIRST;
+    loop {
+        match attempt().await {
+            Ok(value) => return value,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "Waiting: {problem}.");
+                tokio::time::sleep(wait).await;
+                wait = (wait * 2).min(RETRY_MAX);
+            }
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The worker's settings, from the environment alone. Every missing or wrong variable is named at once.
+
+use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+
+use activities::{
+    discord::{DiscordConfig, DiscordEndpoint},
+    telegram::{TelegramConfig, TelegramEndpoint},
+};
+use secrecy::{ExposeSecret as _, SecretString};
+use store::seal::Sealer;
+use workflows::codec::Codec;
+
+/// Everything that can be set; `.env.example` says what each is for.
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: SecretString,
+    /// `TEMPORAL_ADDRESS`.
+    pub temporal_address: url::Url,
+    /// `TEMPORAL_NAMESPACE`.
+    pub temporal_namespace: String,
+    /// `SEAL_KEYS`.
+    pub sealer: Sealer,
+    /// `PAYLOAD_KEYS`.
+    pub codec: Codec,
+    /// `WORKER_NAME`.
+    pub worker_name: String,
+    /// `METRICS_LISTEN`.
+    pub metrics_listen: SocketAddr,
+    /// `HOSTING_SLOTS`.
+    pub hosting_slots: usize,
+    /// `HEALTH_CHECK_SECONDS`.
+    pub health_check_period: Duration,
+    /// `TELEGRAM_*`.
+    pub telegram: TelegramConfig,
+    /// `DISCORD_*`.
+    pub discord: DiscordConfig,
+    /// `LOG_FORMAT`.
+    pub json_logs: bool,
+    /// `LOG_LEVEL`.
+    pub log_level: String,
+}
+
+/// Accounts that one worker hosts unless set otherwise: each costs a connection and a few hundred kilobytes.
+const HOSTING_SLOTS_DEFAULT: usize = 500;
+const HEALTH_CHECK_SECONDS_DEFAULT: u64 = 300;
+
+/// All that is wrong, one line each.
+#[derive(Debug)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration is not usable:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the process environment.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { variable, problems: Vec::new() };
+        let config = reader.config();
+        match config {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError(reader.problems)),
+        }
+    }
+}
+
+struct Reader<F> {
+    variable: F,
+    problems: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn config(&mut self) -> Option<Config> {
+        let database_url = self.required("DATABASE_URL");
+        let temporal_address = self.parsed("TEMPORAL_ADDRESS", "http://127.0.0.1:7233", "a URL");
+        let sealer = self.required("SEAL_KEYS").and_then(|keys| self.checked("SEAL_KEYS", Sealer::parse(&keys.into())));
+        let codec = self.required("PAYLOAD_KEYS").and_then(|keys| self.checked("PAYLOAD_KEYS", Codec::parse(&keys)));
+        let worker_name = self.worker_name();
+        let metrics_listen = self.parsed("METRICS_LISTEN", "127.0.0.1:9090", "an address and port");
+        let hosting_slots =
+            self.positive("HOSTING_SLOTS", HOSTING_SLOTS_DEFAULT as u64).and_then(|slots| usize::try_from(slots).ok());
+        let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
+        let telegram = self.telegram();
+        let discord = self.discord();
+        let json_logs = self.log_format();
+        Some(Config {
+            database_url: database_url?.into(),
+            temporal_address: temporal_address?,
+            temporal_namespace: self.optional("TEMPORAL_NAMESPACE").unwrap_or_else(|| "default".into()),
+            sealer: sealer?,
+            codec: codec?,
+            worker_name: worker_name?,
+            metrics_listen: metrics_listen?,
+            hosting_slots: hosting_slots?,
+            health_check_period: Duration::from_secs(health_check?),
+            telegram: telegram?,
+            discord: discord?,
+            json_logs: json_logs?,
+            log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
+        })
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, name: &str) -> Option<String> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.problems.push(format!("{name} is missing"));
+        }
+        value
+    }
+
+    /// The value is not repeated in the message: it may be a secret.
+    fn checked<T, E: fmt::Display>(&mut self, name: &str, result: Result<T, E>) -> Option<T> {
+        result.map_err(|error| self.problems.push(format!("{name} is wrong: {error}"))).ok()
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, default: &str, wanted: &str) -> Option<T> {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        self.checked(name, text.parse().map_err(|_| format!("expected {wanted}")))
+    }
+
+    fn positive(&mut self, name: &str, default: u64) -> Option<u64> {
+        let value: u64 = self.parsed(name, &default.to_string(), "a whole number above 0")?;
+        let checked = if value > 0 { Ok(value) } else { Err("expected a whole number above 0") };
+        self.checked(name, checked)
+    }
+
+    fn worker_name(&mut self) -> Option<String> {
+        let host_name = || std::fs::read_to_string("/etc/hostname").ok().map(|name| name.trim().to_owned());
+        let name = self.optional("WORKER_NAME").or_else(host_name).unwrap_or_default();
+        let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+        let checked = if !name.is_empty() && name.len() <= 100 && plain {
+            Ok(name)
+        } else {
+            Err("expected 1 to 100 letters, digits, dots, dashes or underscores")
+        };
+        self.checked("WORKER_NAME", checked)
+    }
+
+    fn log_format(&mut self) -> Option<bool> {
+        let json = match self.optional("LOG_FORMAT").as_deref() {
+            None | Some("pretty") => Ok(false),
+            Some("json") => Ok(true),
+            Some(_) => Err("expected `pretty` or `json`"),
+        };
+        self.checked("LOG_FORMAT", json)
+    }
+
+    fn telegram(&mut self) -> Option<TelegramConfig> {
+        let api_id = self
+            .required("TELEGRAM_API_ID")
+            .and_then(|id| self.checked("TELEGRAM_API_ID", id.parse::<i32>().map_err(|_| "expected a number")));
+        let api_hash = self.required("TELEGRAM_API_HASH");
+        let endpoint = match self.optional("TELEGRAM_ENDPOINT") {
+            None => Some(TelegramEndpoint::Production),
+            Some(_) => {
+                let address = self.parsed::<SocketAddr>("TELEGRAM_ENDPOINT", "", "an address and port on loopback");
+                let key = self.file("TELEGRAM_RSA_KEY_FILE");
+                address.zip(key).and_then(|(address, key)| {
+                    self.checked("TELEGRAM_ENDPOINT", TelegramEndpoint::custom(address, &key))
+                })
+            }
+        };
+        Some(TelegramConfig::new(endpoint?, api_id?, api_hash?.into()))
+    }
+
+    fn discord(&mut self) -> Option<DiscordConfig> {
+        let endpoint = match self.optional("DISCORD_ENDPOINT") {
+            None => Some(DiscordEndpoint::Production),
+            Some(_) => {
+                let address = self.parsed::<SocketAddr>("DISCORD_ENDPOINT", "", "an address and port on loopback");
+                let address = address.and_then(|address| {
+                    let checked =
+                        if address.ip().is_loopback() { Ok(address) } else { Err("expected a loopback address") };
+                    self.checked("DISCORD_ENDPOINT", checked)
+                });
+                let ca_pem = self.file("DISCORD_CA_FILE");
+                address.zip(ca_pem).map(|(addr, ca_pem)| DiscordEndpoint::Custom { addr, ca_pem })
+            }
+        };
+        Some(DiscordConfig::new(endpoint?))
+    }
+
+    fn file(&mut self, name: &str) -> Option<String> {
+        let path = self.required(name)?;
+        self.checked(name, std::fs::read_to_string(path))
+    }
+}
+
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let secret_bytes = self.database_url.expose_secret().len();
+        f.debug_struct("Config")
+            .field("database_url", &format_args!("[{secret_bytes} bytes redacted]"))
+            .field("temporal_address", &self.temporal_address.as_str())
+            .field("worker_name", &self.worker_name)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+
+    /// 32 zero bytes in base64.
+    const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+        let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+        Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))
+    }
+
+    const GOOD: [(&str, &str); 6] = [
+        ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1/c"),
+        ("SEAL_KEYS", KEY),
+        ("PAYLOAD_KEYS", KEY),
+        ("TELEGRAM_API_ID", "1"),
+        ("TELEGRAM_API_HASH", "hash"),
+        ("WORKER_NAME", "w1"),
+    ];
+
+    #[test]
+    fn defaults_fill_what_is_not_set() {
+        let config = read(&GOOD).unwrap();
+        assert_eq!(config.temporal_namespace, "default");
+        assert_eq!(config.health_check_period, Duration::from_secs(300));
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_named_together() {
+        let wrong = [
+            ("SEAL_KEYS", "not-a-key"),
+            ("TELEGRAM_API_ID", "x"),
+            ("HEALTH_CHECK_SECONDS", "0"),
+            ("LOG_FORMAT", "xml"),
+            ("WORKER_NAME", "a b"),
+            ("DISCORD_ENDPOINT", "93.184.216.34:443"),
+        ];
+        let problems = read(&wrong).unwrap_err().to_string();
+        for name in [
+            "DATABASE_URL is missing",
+            "PAYLOAD_KEYS is missing",
+            "TELEGRAM_API_HASH is missing",
+            "DISCORD_CA_FILE is missing",
+            "SEAL_KEYS is wrong",
+            "TELEGRAM_API_ID is wrong",
+            "HEALTH_CHECK_SECONDS is wrong",
+            "LOG_FORMAT is wrong",
+            "WORKER_NAME is wrong",
+            "DISCORD_ENDPOINT is wrong",
+        ] {
+            assert!(problems.contains(name), "{name} is not in: {problems}");
+        }
+        assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
+    }
+}

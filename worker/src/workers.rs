@@ -1,0 +1,114 @@
+//! The Temporal workers of one process, and the table of what each of them runs.
+
+use std::{sync::Arc, time::Duration};
+
+use activities::{account::Accounts, context::Context, forwarding::Forwarding, sweep::Sweep};
+use anyhow::Context as _;
+use temporalio_sdk::{
+    Runtime, Worker, WorkerOptions,
+    runtime::worker_tuner::{FixedSizeSlotSupplier, TunerHolder},
+};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+use workflows::{
+    account::AccountSession,
+    contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
+    forwarding::PairForwarding,
+    sweep::SweepWorkflow,
+};
+
+use crate::{bootstrap::Connected, config::Config};
+
+/// Workflows kept in memory: beyond it, a wake costs a replay.
+const CACHED_WORKFLOWS: usize = 2_000;
+/// Workflow tasks worked on at once.
+const WORKFLOW_SLOTS: usize = 100;
+/// Light activities at once.
+const CONTROL_SLOTS: usize = 50;
+/// Drains and questions at once: each hot pair holds one while it lingers.
+const DRAIN_SLOTS: usize = 500;
+/// A stopping worker waits so long for its activities, which end by themselves at their next safe point.
+const GRACE: Duration = Duration::from_secs(8);
+
+/// Runs until the context says that the worker is stopping.
+///
+/// # Errors
+/// When a worker cannot be made, or ends by itself.
+pub async fn run(
+    config: &Config,
+    context: Arc<Context>,
+    connected: Connected,
+    ready: CancellationToken,
+) -> anyhow::Result<()> {
+    let runtime = Runtime::from_current_tokio(Default::default()).context("the Temporal runtime could not be made")?;
+    let client = connected.client;
+    let accounts = || Accounts(Arc::clone(&context));
+    let forwarding = || Forwarding(Arc::clone(&context));
+    let control = WorkerOptions::new(CONTROL_QUEUE)
+        .register_workflow::<AccountSession>()?
+        .register_workflow::<PairForwarding>()?
+        .register_workflow::<SweepWorkflow>()?
+        .register_activities(accounts())
+        .register_activities(forwarding())
+        .register_activities(Sweep(Arc::clone(&context)))
+        .max_cached_workflows(CACHED_WORKFLOWS)
+        .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
+        .graceful_shutdown_period(GRACE)
+        .build();
+    let hosts = WorkerOptions::new(HOSTS_QUEUE)
+        .register_activities(accounts())
+        .tuner(slots(WORKFLOW_SLOTS, config.hosting_slots))
+        .graceful_shutdown_period(GRACE)
+        .build();
+    let hosted = WorkerOptions::new(host_queue(&config.worker_name))
+        .register_activities(accounts())
+        .register_activities(forwarding())
+        .tuner(slots(WORKFLOW_SLOTS, DRAIN_SLOTS))
+        .graceful_shutdown_period(GRACE)
+        .build();
+    let (ended, mut ends) = mpsc::unbounded_channel();
+    for (name, options) in [("control", control), ("hosts", hosts), ("host", hosted)] {
+        let worker = Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?;
+        spawn(name, worker, context.stopping.clone(), ended.clone());
+    }
+    drop(ended);
+    ready.cancel();
+    let mut outcome = Ok(());
+    while let Some((name, end)) = ends.recv().await {
+        if !context.stopping.is_cancelled() {
+            tracing::error!(worker.queue = name, "A Temporal worker ended by itself; stopping.");
+            outcome = end.and_then(|()| Err(anyhow::anyhow!("the {name} worker ended by itself")));
+            context.stopping.cancel();
+        }
+    }
+    outcome
+}
+
+fn slots(workflows: usize, activities: usize) -> TunerHolder {
+    TunerHolder::builder()
+        .workflow_task_slot_supplier(FixedSizeSlotSupplier::new(workflows))
+        .activity_task_slot_supplier(FixedSizeSlotSupplier::new(activities))
+        .local_activity_task_slot_supplier(FixedSizeSlotSupplier::new(1))
+        .nexus_task_slot_supplier(FixedSizeSlotSupplier::new(1))
+        .build()
+}
+
+type Ends = mpsc::UnboundedSender<(&'static str, anyhow::Result<()>)>;
+
+/// A worker's future stays on its thread, so each has one of its own; activities run on the shared runtime.
+fn spawn(name: &'static str, mut worker: Worker, stopping: CancellationToken, ended: Ends) {
+    let shut_down = worker.shutdown_handle();
+    tokio::spawn(async move {
+        stopping.cancelled().await;
+        shut_down();
+    });
+    let runtime = tokio::runtime::Handle::current();
+    std::thread::spawn(move || {
+        let end = runtime.block_on(worker.run()).map_err(|error| anyhow::anyhow!("{error}"));
+        if let Err(error) = &end {
+            tracing::error!(worker.queue = name, error = format!("{error:#}"), "A Temporal worker failed.");
+        }
+        // Nobody listens any more when the process is ending.
+        let _sent = ended.send((name, end));
+    });
+}
