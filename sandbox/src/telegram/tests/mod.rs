@@ -1,7 +1,9 @@
 //! Stock client library against a running sandbox: everything goes over real sockets.
 
 mod catch_up;
+mod changes;
 mod handshake;
 mod login;
+mod media;
 mod messages;
 mod support;
