@@ -12,7 +12,7 @@ const CHANNEL_DIFFERENCE_LIMIT: i32 = 100;
 
 impl Engine {
     pub(super) async fn difference(&mut self, request: functions::updates::GetDifference) -> Result<(), PlatformError> {
-        let answer = match self.account.link.ask(&request).await {
+        let mut answer = match self.account.link.ask(&request).await {
             Err(PlatformError::Message { code, detail }) => {
                 tracing::warn!(telegram.error = code, "the update cursor is unusable; starting from the present");
                 self.boxes = MessageBoxes::new();
@@ -20,11 +20,15 @@ impl Engine {
             }
             answer => answer?,
         };
-        let (answer, gap) = gaps::keep_cursors_in_difference(answer, &self.boxes);
+        // A channel without a cursor is no news right after the link was announced: the history that the reader then
+        // asks for covers it, and what came since was pushed to us.
+        let unknown_channel = gaps::keep_cursors_in_difference(&mut answer, &self.boxes) && !self.fresh;
+        let too_long = matches!(answer, enums::updates::Difference::TooLong(_));
+        self.fresh = matches!(answer, enums::updates::Difference::Slice(_)) && self.fresh;
         let news = self.boxes.apply_difference(answer);
         self.heard = Instant::now();
         self.publish(news).await;
-        self.announce_gap(gap).await;
+        self.announce_gap(too_long || unknown_channel).await;
         Ok(())
     }
 

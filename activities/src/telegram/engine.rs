@@ -54,7 +54,7 @@ struct Ended;
 pub(super) fn start(account: Arc<Account>, feeds: mpsc::UnboundedReceiver<Feed>) -> mpsc::Receiver<Yielded> {
     let (out, events) = mpsc::channel(QUEUE);
     let boxes = boxes_at(account.link.session().cursors());
-    let engine = Engine { account, feeds, feed: None, boxes, out, quiet: 0, heard: Instant::now() };
+    let engine = Engine { account, feeds, feed: None, boxes, out, quiet: 0, fresh: true, heard: Instant::now() };
     tokio::spawn(supervise(engine));
     events
 }
@@ -92,6 +92,8 @@ pub(super) struct Engine {
     pub(super) boxes: MessageBoxes,
     out: mpsc::Sender<Yielded>,
     quiet: usize,
+    /// The link was announced and the difference since then is not fetched yet.
+    pub(super) fresh: bool,
     /// When Telegram last said something.
     pub(super) heard: Instant,
 }
@@ -142,13 +144,13 @@ impl Engine {
                 }
                 Ok(true)
             }
-            Heard::Update(update) => {
+            Heard::Update(mut update) => {
                 self.heard = Instant::now();
                 if matches!(*update, UpdatesLike::ConnectionClosed) {
                     return Err(retryable(NETWORK, "Telegram closed the connection"));
                 }
-                let (update, gap) = gaps::keep_cursors(*update, &self.boxes);
-                if let Ok(news) = self.boxes.process_updates(update) {
+                let gap = gaps::keep_cursors(&mut update, &self.boxes);
+                if let Ok(news) = self.boxes.process_updates(*update) {
                     self.publish(news).await;
                 }
                 self.announce_gap(gap).await;
@@ -227,6 +229,9 @@ impl Engine {
 
     /// Decides how to go on after an error.
     async fn cope(&mut self, error: PlatformError) -> Result<(), Ended> {
+        if self.account.link.closed().is_cancelled() {
+            return Err(Ended);
+        }
         match error {
             PlatformError::Wait { code, wait } => {
                 tracing::info!(telegram.error = code, telegram.wait_s = wait.as_secs(), "Telegram asks us to wait");
@@ -263,6 +268,7 @@ impl Engine {
             self.feed = Some(feed);
         }
         self.fetch_difference();
+        self.fresh = true;
         self.tell(PlatformEvent::Connected, None).await;
         Ok(())
     }

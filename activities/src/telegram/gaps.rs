@@ -9,33 +9,20 @@ use grammers_tl_types::enums::{
 /// `updateChannelTooLong` may carry the channel's present cursor, which the boxes would take over, and with it skip
 /// all that was missed. So it is removed where we have a cursor of our own. The flag is true when we have none: then
 /// only history can tell what was missed.
-pub(super) fn keep_cursors(update: UpdatesLike, boxes: &MessageBoxes) -> (UpdatesLike, bool) {
+pub(super) fn keep_cursors(update: &mut UpdatesLike, boxes: &MessageBoxes) -> bool {
     match update {
-        UpdatesLike::Updates(enums::Updates::Updates(mut updates)) => {
-            let gap = strip(&mut updates.updates, boxes);
-            (UpdatesLike::Updates(enums::Updates::Updates(updates)), gap)
-        }
-        UpdatesLike::Updates(enums::Updates::Combined(mut updates)) => {
-            let gap = strip(&mut updates.updates, boxes);
-            (UpdatesLike::Updates(enums::Updates::Combined(updates)), gap)
-        }
-        other => (other, false),
+        UpdatesLike::Updates(enums::Updates::Updates(updates)) => strip(&mut updates.updates, boxes),
+        UpdatesLike::Updates(enums::Updates::Combined(updates)) => strip(&mut updates.updates, boxes),
+        _ => false,
     }
 }
 
-/// The same for the account's difference, which may also be too long as a whole.
-pub(super) fn keep_cursors_in_difference(answer: Difference, boxes: &MessageBoxes) -> (Difference, bool) {
+/// The same for the account's difference.
+pub(super) fn keep_cursors_in_difference(answer: &mut Difference, boxes: &MessageBoxes) -> bool {
     match answer {
-        Difference::Difference(mut difference) => {
-            let gap = strip(&mut difference.other_updates, boxes);
-            (Difference::Difference(difference), gap)
-        }
-        Difference::Slice(mut slice) => {
-            let gap = strip(&mut slice.other_updates, boxes);
-            (Difference::Slice(slice), gap)
-        }
-        too_long @ Difference::TooLong(_) => (too_long, true),
-        empty @ Difference::Empty(_) => (empty, false),
+        Difference::Difference(difference) => strip(&mut difference.other_updates, boxes),
+        Difference::Slice(slice) => strip(&mut slice.other_updates, boxes),
+        Difference::TooLong(_) | Difference::Empty(_) => false,
     }
 }
 
@@ -84,11 +71,10 @@ mod tests {
                 seq: 0,
             }))
         };
-        let (update, gap) = keep_cursors(too_long(7), &boxes);
-        assert!(!gap);
+        let mut update = too_long(7);
+        assert!(!keep_cursors(&mut update, &boxes));
         boxes.process_updates(update).unwrap();
         assert_eq!(boxes.session_state().channels, [ChannelState { id: 7, pts: 40 }]);
-        let (_, gap) = keep_cursors(too_long(8), &boxes);
-        assert!(gap, "a channel without a cursor needs its history");
+        assert!(keep_cursors(&mut too_long(8), &boxes), "a channel without a cursor needs its history");
     }
 }

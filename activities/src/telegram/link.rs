@@ -123,10 +123,12 @@ impl Link {
         R: RemoteCall + Sync,
     {
         let (generation, handle) = tokio::select! {
+            biased;
             () = self.closed.cancelled() => return Err(closed()),
             pool = self.pool() => pool?,
         };
         let answer = tokio::select! {
+            biased;
             () = self.closed.cancelled() => return Err(closed()),
             answer = timeout(self.config.call_timeout, handle.invoke_in_dc(dc, request)) => answer,
         };
