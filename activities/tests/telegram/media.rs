@@ -1,0 +1,107 @@
+//! Photos and files there and back.
+
+use activities::platform::{SendBody, SendRequest, Upload};
+use bytes::Bytes;
+use domain::{ChatId, Media, MediaKind, PartText, RichText, message::MediaSource};
+use sandbox::client::NewUser;
+use serde_json::json;
+
+use crate::harness::{Sandbox, key, name};
+
+const PHONE: &str = "+9996612345";
+
+/// The start of a picture of 640 by 480.
+const PNG_HEAD: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\x0dIHDR\0\0\x02\x80\0\0\x01\xe0\x08\x02\0\0\0";
+
+fn upload(kind: MediaKind, file_name: &str, mime: &str, size: usize) -> Upload {
+    let filler = (0..size).map(|position| u8::try_from(position * 7 % 251).unwrap());
+    let head: &[u8] = if file_name.ends_with(".png") { PNG_HEAD } else { &[] };
+    let bytes: Vec<u8> = head.iter().copied().chain(filler).take(size).collect();
+    let source = MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 };
+    let media = Media {
+        kind,
+        file_name: file_name.into(),
+        mime: mime.into(),
+        size_bytes: u64::try_from(size).unwrap(),
+        source,
+    };
+    Upload { media, bytes: Bytes::from(bytes) }
+}
+
+fn request(chat: ChatId, caption: &str, upload: &Upload) -> SendRequest {
+    let body = SendBody::Media { caption: PartText::Telegram(RichText::plain(caption)), uploads: vec![upload.clone()] };
+    SendRequest { chat, key: key(), body, reply_to: None, silent: false }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn files_survive_the_round_trip() {
+    let sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let reader = NewUser { phone: "+9996654321".into(), first_name: "Bob".into(), ..NewUser::default() };
+    let reader_id = sandbox.control.create_user(&reader).await.unwrap();
+    let chat = sandbox.chat("channel", "Files", me, &[reader_id]).await;
+    let writer = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
+    let mut reader = sandbox.connect(&sandbox.sign_in(&reader.phone).await).await;
+    reader.connected().await;
+
+    for (kind, file_name, mime, size) in [
+        (MediaKind::Document, "plan.pdf", "application/pdf", 1_300_000),
+        (MediaKind::Document, "tiny.txt", "text/plain", 3),
+        (MediaKind::Document, "exact.bin", "application/octet-stream", 512 * 1024),
+        (MediaKind::Document, "big.bin", "application/octet-stream", 11 * 1024 * 1024),
+        (MediaKind::Photo, "photo.png", "image/png", 90_000),
+    ] {
+        let upload = upload(kind, file_name, mime, size);
+        let request = request(chat, file_name, &upload);
+        let id = writer.send(&request).await.unwrap();
+        assert_eq!(writer.send(&request).await.unwrap(), id, "{file_name} is sent once");
+        let received = reader.messages(1).await.remove(0);
+        assert_eq!((received.message_id, received.text.text.as_str()), (id, file_name));
+        let [media] = received.media.as_slice() else { panic!("one file: {received:?}") };
+        assert_eq!((media.kind, media.size_bytes), (kind, u64::try_from(size).unwrap()), "{file_name}");
+        if kind == MediaKind::Document {
+            assert_eq!((media.file_name.as_str(), media.mime.as_str()), (file_name, mime));
+        }
+        let bytes = reader.connection.download(media, 20_000_000).await.unwrap();
+        assert!(bytes == upload.bytes, "{file_name} came back different");
+        let error = reader.connection.download(media, 2).await.unwrap_err();
+        assert_eq!(name(&error), ("message", "media_too_large"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_photo_goes_as_a_file_and_a_lost_one_is_found() {
+    let sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let chat = sandbox.chat("channel", "Files", me, &[]).await;
+    let live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
+    let photo = upload(MediaKind::Photo, "wide.jpg", "image/jpeg", 5_000);
+
+    // These bytes are no picture, so it is refused as a photo.
+    let id = live.send(&request(chat, "wide", &photo)).await.unwrap();
+    let messages = sandbox.control.messages(chat.get()).await.unwrap();
+    let sent = messages.iter().find(|message| message.id == id).unwrap();
+    assert_eq!(sent.rest["media"]["kind"], "document", "{:?}", sent.rest);
+
+    sandbox.fault(json!({ "kind": "lose_answer", "method": "messages.sendMedia" })).await;
+    let lost = request(chat, "lost", &upload(MediaKind::Document, "lost.bin", "application/octet-stream", 77));
+    assert_eq!(name(&live.send(&lost).await.unwrap_err()).0, "retryable");
+    let since = sent_since();
+    let found = live.connection.read_back(&lost, since).await.unwrap().expect("it stands there");
+    assert_eq!(live.send(&lost).await.unwrap(), found);
+
+    let gone = live.connection.history_after(chat, found - 1, 1).await.unwrap().remove(0).media.remove(0);
+    sandbox
+        .control
+        .http()
+        .call(reqwest::Method::DELETE, &format!("/chats/{chat}/messages/{found}"), None::<&()>)
+        .await
+        .map(|_: serde_json::Value| ())
+        .unwrap();
+    assert_eq!(name(&live.connection.download(&gone, 1_000).await.unwrap_err()), ("message", "media_gone"));
+}
+
+fn sent_since() -> chrono::DateTime<chrono::Utc> {
+    use domain::Clock as _;
+    domain::SystemClock.now() - chrono::TimeDelta::seconds(30)
+}
