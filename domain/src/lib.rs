@@ -23,5 +23,5 @@ pub use ids::{AccountId, MediaId, PairId, SourceMessageId, UserId};
 pub use message::{Author, Media, MediaKind, Message};
 pub use pair::{CopyMode, PairStatus};
 pub use plan::Plan;
-pub use render::PartText;
+pub use render::{Limits, PartPlan, PartText};
 pub use text::{RichText, Span, Style};

@@ -1,0 +1,52 @@
+//! What the platforms take in one message.
+
+use crate::{
+    account::Platform,
+    text::{discord, telegram},
+};
+
+/// The limits of a destination. An account may have higher ones (Telegram Premium, a boosted Discord server).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest text of a message, in UTF-16 units.
+    pub text_utf16_max: usize,
+    /// The longest text beside attachments, in UTF-16 units.
+    pub caption_utf16_max: usize,
+    /// The largest attachment, in bytes.
+    pub media_bytes_max: u64,
+    /// The most attachments in one send.
+    pub attachments_max: usize,
+    /// The most bytes of all attachments in one send.
+    pub message_bytes_max: u64,
+}
+
+impl Limits {
+    /// Any user account. Files: 4,000 parts of 512 KiB (core.telegram.org/api/files). Each attachment is a message.
+    pub const TELEGRAM: Self = Self {
+        text_utf16_max: telegram::TEXT_UTF16_MAX,
+        caption_utf16_max: telegram::CAPTION_UTF16_MAX,
+        media_bytes_max: 4_000 * 512 * 1024,
+        attachments_max: 1,
+        message_bytes_max: 4_000 * 512 * 1024,
+    };
+
+    /// Any bot in a server without boosts: 10 MiB for each file and 25 MiB for the request (discord/discord-api-docs,
+    /// reference.mdx, "Uploading Files", and change log of 2025-04-03), less a MiB for everything that is not a file.
+    /// Ten attachments is what Discord's own clients send; the documentation names no number.
+    pub const DISCORD: Self = Self {
+        text_utf16_max: discord::TEXT_UTF16_MAX,
+        caption_utf16_max: discord::TEXT_UTF16_MAX,
+        media_bytes_max: 10 * 1024 * 1024,
+        attachments_max: 10,
+        message_bytes_max: 24 * 1024 * 1024,
+    };
+
+    /// The limits that every account of `platform` has.
+    #[must_use]
+    pub const fn of(platform: Platform) -> Self {
+        match platform {
+            Platform::Telegram => Self::TELEGRAM,
+            Platform::Discord => Self::DISCORD,
+        }
+    }
+}
