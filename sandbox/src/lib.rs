@@ -6,6 +6,7 @@ pub mod bench;
 pub mod client;
 pub mod commands;
 pub mod demo;
+pub mod discord;
 pub mod scene;
 pub mod stack;
 pub mod telegram;

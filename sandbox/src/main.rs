@@ -7,7 +7,7 @@ use sandbox::{
     bench::{self, BenchArgs},
     commands::{self, PostgresArgs, StackArgs},
     demo::{self, DemoArgs},
-    telegram,
+    discord, telegram,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -29,6 +29,8 @@ enum Command {
     Demo(DemoArgs),
     /// Measure throughput, latency and memory beside a bare serenity loop.
     Bench(BenchArgs),
+    /// Serve Discord: REST over TLS, REST and gateway over plain HTTP, and a control API.
+    Discord(discord::Args),
     /// Run a command beside an empty, private PostgreSQL.
     Postgres(PostgresArgs),
     /// Serve Telegram: MTProto, and a control API over HTTP.
@@ -54,6 +56,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Up(args) => commands::up(args).await?,
         Command::Demo(args) => return Ok(if demo::demo(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Bench(args) => bench::bench(args).await?,
+        Command::Discord(args) => discord::serve(args, until_interrupted()).await?,
         Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),
         Command::Telegram(args) => telegram::serve(args, until_interrupted()).await?,
     }

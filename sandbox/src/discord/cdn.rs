@@ -1,0 +1,32 @@
+//! Attachments by their signed addresses.
+
+use bytes::Bytes;
+use salvo::http::uri::Uri;
+
+use super::{call::Reply, id::Id, server::Sandbox};
+
+/// Answers `GET /attachments/<channel>/<attachment>/<name>?ex=..&is=..&hm=..`.
+pub fn serve(sandbox: &Sandbox, uri: &Uri) -> Reply {
+    let query = uri.query().unwrap_or_default();
+    let value = |name: &str| {
+        let found = url::form_urlencoded::parse(query.as_bytes()).find(|(known, _)| known == name);
+        found.map(|(_, value)| value.into_owned()).unwrap_or_default()
+    };
+    let accepted = sandbox.core().links.accepts(uri.path(), &value("ex"), &value("hm"));
+    let id = uri.path().split('/').nth(3).and_then(|id| id.parse::<Id>().ok());
+    let bytes = id.filter(|_| accepted).and_then(|id| sandbox.files.read(id).ok());
+    match bytes {
+        Some(bytes) => Reply {
+            status: 200,
+            content_type: "application/octet-stream".to_owned(),
+            body: Bytes::from(bytes),
+            headers: Vec::new(),
+        },
+        None => Reply {
+            status: 404,
+            content_type: "text/plain;charset=UTF-8".to_owned(),
+            body: Bytes::from_static(b"This content is no longer available."),
+            headers: Vec::new(),
+        },
+    }
+}

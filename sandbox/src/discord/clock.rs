@@ -1,0 +1,20 @@
+//! The one place of this server that looks at the wall clock.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::DateTime;
+
+/// Milliseconds since 1970.
+#[must_use]
+pub fn now_ms() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "a server of its own: this is its only clock")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+/// A time as Discord writes it: microseconds and an explicit offset.
+#[must_use]
+pub fn iso(ms: u64) -> String {
+    let at = i64::try_from(ms).ok().and_then(DateTime::from_timestamp_millis).unwrap_or_default();
+    at.format("%Y-%m-%dT%H:%M:%S%.6f+00:00").to_string()
+}

@@ -1,0 +1,268 @@
+//! What the server knows, as it is kept on disk. Everything is a whole record: a change writes the new record.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::id::Id;
+
+/// A person or a bot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Account {
+    /// The user id; a bot's application has the same.
+    pub id: Id,
+    /// The name.
+    pub username: String,
+    /// Set for bots.
+    pub bot: Option<Bot>,
+}
+
+/// What only bots have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Bot {
+    /// The secret.
+    pub token: String,
+    /// The token no longer works.
+    pub revoked: bool,
+    /// The Message Content intent is switched on for the application.
+    pub message_content: bool,
+}
+
+/// A server with members, roles and channels.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Guild {
+    /// Also the id of its `@everyone` role.
+    pub id: Id,
+    /// The name.
+    pub name: String,
+    /// May do everything.
+    pub owner: Id,
+    /// `@everyone` first, then one per bot.
+    pub roles: Vec<Role>,
+    /// Who is in it.
+    pub members: BTreeMap<Id, Member>,
+}
+
+/// A named set of permissions.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Role {
+    /// The role; equal to the guild's id for `@everyone`.
+    pub id: Id,
+    /// The name.
+    pub name: String,
+    /// What it grants.
+    pub permissions: u64,
+    /// The bot that it was made for.
+    pub managed_by: Option<Id>,
+}
+
+/// An account inside a guild.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Member {
+    /// Roles besides `@everyone`.
+    pub roles: Vec<Id>,
+    /// Milliseconds since 1970.
+    pub joined_ms: u64,
+}
+
+/// The channel types that are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ChannelKind {
+    /// Text in a guild.
+    Text,
+    /// Text between a bot and a person.
+    Direct,
+    /// Text that can be followed from other guilds.
+    Announcement,
+    /// A thread under an announcement channel.
+    AnnouncementThread,
+    /// A thread, or a post of a forum.
+    Thread,
+    /// Only posts, no text of its own.
+    Forum,
+}
+
+impl ChannelKind {
+    /// Discord's number for it.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        match self {
+            Self::Text => 0,
+            Self::Direct => 1,
+            Self::Announcement => 5,
+            Self::AnnouncementThread => 10,
+            Self::Thread => 11,
+            Self::Forum => 15,
+        }
+    }
+
+    /// A thread or a forum post.
+    #[must_use]
+    pub const fn is_thread(self) -> bool {
+        matches!(self, Self::Thread | Self::AnnouncementThread)
+    }
+}
+
+/// Somewhere to write.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Channel {
+    /// The channel.
+    pub id: Id,
+    /// None for a direct conversation.
+    pub guild: Option<Id>,
+    /// What it is.
+    pub kind: ChannelKind,
+    /// The name; empty for a direct conversation.
+    pub name: String,
+    /// Threads: the channel above.
+    pub parent: Option<Id>,
+    /// Exceptions from the guild's permissions.
+    pub overwrites: Vec<Overwrite>,
+    /// Shown at the top.
+    pub topic: Option<String>,
+    /// Order in the list.
+    pub position: usize,
+    /// Set for threads.
+    pub thread: Option<Thread>,
+    /// Direct conversations: the two accounts.
+    pub recipients: Vec<Id>,
+}
+
+/// What only threads have.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Thread {
+    /// Who opened it.
+    pub owner: Id,
+    /// Hidden from the list until somebody writes again.
+    pub archived: bool,
+    /// Only moderators can write.
+    pub locked: bool,
+}
+
+/// An exception for one role or member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Overwrite {
+    /// A role or a member.
+    pub id: Id,
+    /// It is a member.
+    pub member: bool,
+    /// Granted here.
+    pub allow: u64,
+    /// Denied here.
+    pub deny: u64,
+}
+
+/// Who wrote a message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Author {
+    /// An account.
+    Account(Id),
+    /// A webhook under a name of its choice.
+    Webhook {
+        /// The webhook.
+        id: Id,
+        /// The name shown.
+        name: String,
+    },
+}
+
+impl Author {
+    /// The id that stands as the message's author.
+    #[must_use]
+    pub const fn id(&self) -> Id {
+        match self {
+            Self::Account(id) | Self::Webhook { id, .. } => *id,
+        }
+    }
+}
+
+/// A message as it stands.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// The message; carries the time of writing.
+    pub id: Id,
+    /// Where it stands.
+    pub channel: Id,
+    /// Who wrote it.
+    pub author: Author,
+    /// Its text.
+    pub content: String,
+    /// Last edit, in milliseconds since 1970.
+    pub edited_ms: Option<u64>,
+    /// As given by the writer: text or number.
+    pub nonce: Option<Value>,
+    /// The message that it answers, in the same channel.
+    pub reply_to: Option<Id>,
+    /// Files.
+    pub attachments: Vec<Attachment>,
+    /// Rich embeds, as given.
+    pub embeds: Vec<Value>,
+    /// Message flags, such as 4096 for silent.
+    pub flags: u64,
+}
+
+/// A file of a message.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Attachment {
+    /// The attachment; also names its bytes on disk.
+    pub id: Id,
+    /// The name, made safe for a URL.
+    pub filename: String,
+    /// Alternative text.
+    pub description: Option<String>,
+    /// MIME type.
+    pub content_type: Option<String>,
+    /// Bytes.
+    pub size: usize,
+    /// Hex.
+    pub sha256: String,
+    /// Width and height of a picture, in pixels.
+    pub dimensions: Option<(u32, u32)>,
+}
+
+/// A way to write without a bot.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Webhook {
+    /// The webhook.
+    pub id: Id,
+    /// Where it writes.
+    pub channel: Id,
+    /// The guild of that channel.
+    pub guild: Id,
+    /// The bot that made it.
+    pub owner: Id,
+    /// The name shown.
+    pub name: String,
+    /// The secret in its URL.
+    pub token: String,
+}
+
+/// One change, as it is written to disk.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Record {
+    /// New or changed.
+    Account(Account),
+    /// New or changed.
+    Guild(Guild),
+    /// New or changed.
+    Channel(Channel),
+    /// Gone, with its messages.
+    ChannelGone(Id),
+    /// New or changed.
+    Message(Box<Message>),
+    /// Gone.
+    MessageGone {
+        /// Where it stood.
+        channel: Id,
+        /// The message.
+        id: Id,
+    },
+    /// New or changed.
+    Webhook(Webhook),
+    /// Gone.
+    WebhookGone(Id),
+}

@@ -1,0 +1,93 @@
+//! Threads and forum posts.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{
+    draft::{self, Body},
+    messages,
+};
+use crate::discord::{
+    action::{self, Draft},
+    call::{Answer, Call, Reply},
+    error::ApiError,
+    model::{Author, ChannelKind},
+    permission,
+    server::Sandbox,
+    wire,
+};
+
+#[derive(Deserialize)]
+struct New {
+    name: String,
+    /// The first message of a forum post.
+    message: Option<Value>,
+}
+
+/// A thread without a message, or in a forum a post with its first one.
+pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
+    let new: New = call.json()?;
+    let parent = call.id("channel")?;
+    let (guild, kind) = {
+        let core = sandbox.core();
+        let channel = core.channel_with(parent, call.bot, permission::CREATE_PUBLIC_THREADS)?;
+        (channel.guild.ok_or_else(ApiError::not_a_text_channel)?, channel.kind)
+    };
+    if kind != ChannelKind::Forum {
+        let mut core = sandbox.core();
+        let thread = Some((parent, call.bot));
+        let thread = action::add_channel(&mut core, &sandbox.ids, guild, ChannelKind::Thread, new.name, thread)?;
+        return Ok(Reply::with_status(201, &wire::channel(&core.store, &thread)));
+    }
+    let first = new.message.ok_or_else(|| ApiError::form("message", "BASE_TYPE_REQUIRED", "This field is required"))?;
+    let (body, uploads) = Body::read_value(sandbox, call, first)?;
+    if body.is_empty(uploads.len()) {
+        return Err(ApiError::empty_message());
+    }
+    let attachments = draft::keep(sandbox, uploads)?;
+    let mut core = sandbox.core();
+    let thread = Some((parent, call.bot));
+    let thread = action::add_channel(&mut core, &sandbox.ids, guild, ChannelKind::Thread, new.name, thread)?;
+    let draft = Draft {
+        channel: thread.id,
+        author: Author::Account(call.bot),
+        content: body.content.unwrap_or_default(),
+        nonce: None,
+        reply_to: None,
+        attachments,
+        embeds: body.embeds.unwrap_or_default(),
+        flags: 0,
+    };
+    let message = action::post(&mut core, &sandbox.ids, draft)?;
+    let mut value = wire::channel(&core.store, &thread);
+    value["message"] = messages::shown(&core, &message, call.bot);
+    Ok(Reply::with_status(201, &value))
+}
+
+/// A thread that hangs on a message. Unlike Discord's, its id is its own.
+pub fn from_message(sandbox: &Sandbox, call: &Call) -> Answer {
+    let new: New = call.json()?;
+    let (parent, message) = (call.id("channel")?, call.id("message")?);
+    let mut core = sandbox.core();
+    let guild = core.channel_with(parent, call.bot, permission::CREATE_PUBLIC_THREADS)?.guild;
+    core.store.message(parent, message).ok_or_else(ApiError::unknown_message)?;
+    let guild = guild.ok_or_else(ApiError::not_a_text_channel)?;
+    let thread = Some((parent, call.bot));
+    let thread = action::add_channel(&mut core, &sandbox.ids, guild, ChannelKind::Thread, new.name, thread)?;
+    Ok(Reply::with_status(201, &wire::channel(&core.store, &thread)))
+}
+
+/// Archived threads below a channel, newest first.
+pub fn archived(sandbox: &Sandbox, call: &Call) -> Answer {
+    let core = sandbox.core();
+    let parent = core.channel_with(call.id("channel")?, call.bot, permission::READ_MESSAGE_HISTORY)?.id;
+    let threads: Vec<Value> = core
+        .store
+        .channels
+        .values()
+        .rev()
+        .filter(|it| it.parent == Some(parent) && it.thread.as_ref().is_some_and(|thread| thread.archived))
+        .map(|it| wire::channel(&core.store, it))
+        .collect();
+    Ok(Reply::json(&json!({ "threads": threads, "members": [], "has_more": false })))
+}
