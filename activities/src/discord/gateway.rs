@@ -7,7 +7,6 @@
 //! a socket's stream for silence and asks again without yielding until a heartbeat fails, which must not stop others.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::StreamExt as _;
@@ -25,6 +24,7 @@ use super::backoff::Backoff;
 use super::errors::{intent_missing, retryable, revoked};
 use super::events::EventSender;
 use super::handler::Handler;
+use super::link::Link;
 use super::names::Names;
 
 /// How often the link's state is looked at.
@@ -57,25 +57,26 @@ pub(super) struct GatewaySettings {
 /// A running gateway; dropping it stops it.
 pub(super) struct Gateway {
     stop: CancellationToken,
-    up: Arc<AtomicBool>,
+    link: Arc<Link>,
 }
 
 impl Gateway {
-    /// Starts the thread. Errors when the system refuses another one.
+    /// Starts the thread, and its watch on the caller's runtime. Errors when the system refuses another thread.
     pub(super) fn start(settings: GatewaySettings) -> Result<Self, PlatformError> {
-        let (stop, up) = (CancellationToken::new(), Arc::new(AtomicBool::new(false)));
-        let worker = Worker { settings: Arc::new(settings), stop: stop.clone(), up: Arc::clone(&up) };
+        let (stop, link) = (CancellationToken::new(), Arc::new(Link::default()));
+        let worker = Worker { settings: Arc::new(settings), stop: stop.clone(), link: Arc::clone(&link) };
         std::thread::Builder::new()
             .name("discord-gateway".to_owned())
             .stack_size(STACK_BYTES)
             .spawn(move || worker.run())
             .map_err(|error| retryable("thread_refused", error.to_string()))?;
-        Ok(Self { stop, up })
+        tokio::spawn(Arc::clone(&link).watch(SHARD, stop.clone()));
+        Ok(Self { stop, link })
     }
 
     /// True while a session is live and its heartbeats are answered.
     pub(super) fn is_up(&self) -> bool {
-        self.up.load(Ordering::Acquire)
+        self.link.is_up()
     }
 
     /// Says good-bye to Discord and ends the thread soon; the event stream ends with it.
@@ -101,7 +102,7 @@ enum End {
 struct Worker {
     settings: Arc<GatewaySettings>,
     stop: CancellationToken,
-    up: Arc<AtomicBool>,
+    link: Arc<Link>,
 }
 
 impl Worker {
@@ -121,13 +122,17 @@ impl Worker {
             };
             let started = Instant::now();
             let end = runtime.block_on(self.session());
+            self.link.beat(None);
             if started.elapsed() > DOWN_MAX {
                 backoff = Backoff::default();
             }
             match end {
-                End::Stopped => return runtime.shutdown_background(),
+                End::Stopped => {
+                    self.link.set_up(false);
+                    return runtime.shutdown_background();
+                }
                 End::Gone(error) => {
-                    self.up.store(false, Ordering::Release);
+                    self.link.set_up(false);
                     self.settings.events.gone(error);
                     return runtime.shutdown_background();
                 }
@@ -152,6 +157,8 @@ impl Worker {
         if self.stop.is_cancelled() {
             return End::Stopped;
         }
+        // The watch must know of the session before its first turn, which may already be the one that spins.
+        self.link.beat(Some(&manager));
         manager.set_shards(SHARD.0, 1, 1).await;
         if manager.initialize().is_err() {
             return End::Lost("the gateway could not be started");
@@ -172,7 +179,7 @@ impl Worker {
     }
 
     fn options(&self) -> ShardManagerOptions {
-        let handler = Handler::new(Arc::clone(&self.settings), Arc::clone(&self.up));
+        let handler = Handler::new(Arc::clone(&self.settings), Arc::clone(&self.link));
         ShardManagerOptions {
             data: Arc::new(RwLock::default()),
             event_handlers: vec![Arc::new(handler)],
@@ -188,18 +195,23 @@ impl Worker {
     }
 
     /// serenity reports sessions that begin, not links that end, so the end is seen by looking.
-    async fn look(&self, manager: &ShardManager, pulse: &mut Pulse) -> Option<End> {
-        let seen = manager.runners.lock().await.get(&SHARD).map(|runner| (runner.stage, runner.latency));
-        let connected = matches!(seen, Some((ConnectionStage::Connected, _)));
+    async fn look(&self, manager: &Arc<ShardManager>, pulse: &mut Pulse) -> Option<End> {
+        self.link.beat(Some(manager));
+        let runners = manager.runners.lock().await;
+        let seen = runners.get(&SHARD);
+        let connected = seen.is_some_and(|runner| runner.stage == ConnectionStage::Connected);
         if !connected {
             self.down("the gateway connection was lost");
         }
-        pulse.note(Instant::now(), connected, seen.and_then(|(_, latency)| latency))
+        if self.link.was_freed() {
+            return Some(End::Lost("the gateway was stuck"));
+        }
+        pulse.note(Instant::now(), connected, seen.and_then(|runner| runner.latency))
     }
 
     /// Reports the link as down, once.
     fn down(&self, detail: &str) {
-        if self.up.swap(false, Ordering::AcqRel) {
+        if self.link.set_up(false) {
             self.settings.events.disconnected(detail.to_owned());
         }
     }
@@ -252,27 +264,4 @@ impl Pulse {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_stuck_link_is_found() {
-        let start = Instant::now();
-        let mut pulse = Pulse::new();
-        let mut look = |seconds: u64, connected: bool, latency_ms: Option<u64>| {
-            let now = start + Duration::from_secs(seconds);
-            match pulse.note(now, connected, latency_ms.map(Duration::from_millis)) {
-                None => "fine",
-                Some(End::Lost(detail)) => detail,
-                Some(End::Stopped | End::Gone(_)) => panic!("only a lost link is found by looking"),
-            }
-        };
-        assert_eq!(look(100, true, None), "fine");
-        assert_eq!(look(105, true, Some(3)), "fine");
-        assert_eq!(look(200, true, Some(3)), "fine");
-        assert_eq!(look(216, true, Some(3)), "the gateway's heartbeats were not answered");
-        assert_eq!(look(220, true, Some(4)), "fine");
-        assert_eq!(look(390, false, Some(4)), "fine");
-        assert_eq!(look(401, false, None), "the gateway stayed unreachable");
-    }
-}
+mod tests;

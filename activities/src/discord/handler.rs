@@ -1,24 +1,24 @@
 //! What serenity calls on the gateway's thread.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use serenity::all::{Context, EventHandler, Guild, GuildChannel, Message, Ready, ResumedEvent, Role};
 
 use super::gateway::GatewaySettings;
+use super::link::Link;
 use super::normalise::Normaliser;
 use super::snowflake::signed;
 
 /// Queues events; no method waits for anything, so that each event is queued in its task's first poll.
 pub(super) struct Handler {
     settings: Arc<GatewaySettings>,
-    up: Arc<AtomicBool>,
+    link: Arc<Link>,
 }
 
 impl Handler {
     /// A handler that also marks the link as up.
-    pub(super) const fn new(settings: Arc<GatewaySettings>, up: Arc<AtomicBool>) -> Self {
-        Self { settings, up }
+    pub(super) const fn new(settings: Arc<GatewaySettings>, link: Arc<Link>) -> Self {
+        Self { settings, link }
     }
 
     fn name_role(&self, role: &Role) {
@@ -39,13 +39,13 @@ impl EventHandler for Handler {
 
     /// A new session: whatever was said before it has to be read from history.
     async fn ready(&self, _context: Context, _ready: Ready) {
-        self.up.store(true, Ordering::Release);
+        self.link.set_up(true);
         self.settings.events.connected();
     }
 
     /// The old session with everything replayed before this event: only a reported break needs an end.
     async fn resume(&self, _context: Context, _event: ResumedEvent) {
-        if !self.up.swap(true, Ordering::AcqRel) {
+        if !self.link.set_up(true) {
             self.settings.events.connected();
         }
     }

@@ -16,6 +16,7 @@ mod errors;
 mod events;
 mod gateway;
 mod handler;
+mod link;
 mod media;
 mod names;
 mod normalise;
