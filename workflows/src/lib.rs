@@ -4,6 +4,9 @@
 //! Deterministic: no database, no network, no clock but the workflow's. Payload structs change by addition only, with
 //! `#[serde(default)]`, because a payload that does not decode stops its workflow.
 
+// The macros of the SDK write `::temporalio_common`; deterministic code has its part without a runtime.
+extern crate temporalio_common_wasm as temporalio_common;
+
 pub mod account;
 pub mod codec;
 pub mod contract;
