@@ -79,11 +79,12 @@ impl Account {
     }
 }
 
-/// What the session keeps of a chat. A `min` chat comes with a hash that only works in its context.
+/// What the session keeps of a chat: not those that the account is not in (forwards name many), and not `min` ones,
+/// whose hash only works where they were mentioned.
 fn addressable(chat: &enums::Chat) -> Option<PeerInfo> {
     match chat {
-        enums::Chat::Chat(chat) => Some(PeerInfo::Chat { id: chat.id }),
-        enums::Chat::Channel(channel) if !channel.min => Some(PeerInfo::from(channel)),
+        enums::Chat::Chat(chat) if !chat.left => Some(PeerInfo::Chat { id: chat.id }),
+        enums::Chat::Channel(channel) if !channel.min && !channel.left => Some(PeerInfo::from(channel)),
         _ => None,
     }
 }

@@ -8,6 +8,8 @@ use crate::platform::PlatformError;
 
 /// The most messages that Telegram gives at once.
 const PAGE_MAX: usize = 100;
+/// Pages read when a window over deleted messages has to be crossed: 5,000 messages, far more than a gap holds.
+const WALK_PAGES_MAX: usize = 50;
 
 /// Messages with everything that is needed to read them.
 pub(super) struct Page {
@@ -37,21 +39,21 @@ impl Account {
         limit: usize,
     ) -> Result<Vec<Message>, PlatformError> {
         let peer = self.input_peer(chat).await?;
-        let mut found: Vec<Message> = Vec::new();
         let mut after = message_number(after.max(0))?;
-        while found.len() < limit {
-            let wanted = PAGE_MAX.min(limit - found.len());
-            let page = self.page_after(peer.clone(), after, wanted).await?;
-            self.learn(&page.users, &page.chats);
-            let Some(newest) = page.messages.iter().map(normalise::id_of).filter(|id| *id > after).max() else { break };
-            let me = self.identity.external_id;
-            let messages = page.messages.iter().filter(|message| normalise::id_of(message) > after);
-            let mut messages: Vec<Message> =
-                messages.filter_map(|message| normalise::message(message, &self.names, me)).collect();
-            messages.sort_by_key(|message| message.message_id);
-            found.extend(messages);
-            after = newest;
+        let newest = self.newest(peer.clone(), 0, 1).await?;
+        let Some(newest) = newest.messages.iter().map(normalise::id_of).max() else { return Ok(Vec::new()) };
+        let mut found: Vec<Message> = Vec::new();
+        while found.len() < limit && after < newest {
+            let mut page = self.page_after(peer.clone(), after).await?;
+            if page.is_empty() {
+                // Deleted messages keep their places in Telegram's windows, so an empty one is not yet the end.
+                page = self.walk_back(peer.clone(), after).await?;
+            }
+            let Some(last) = page.last().map(|message| message.message_id) else { break };
+            after = message_number(last)?;
+            found.extend(page);
         }
+        found.truncate(limit);
         Ok(found)
     }
 
@@ -81,9 +83,9 @@ impl Account {
         }))
     }
 
-    /// The page that follows `after`: a window of `limit` places that ends, going back in time, just above it.
-    async fn page_after(&self, peer: enums::InputPeer, after: i32, limit: usize) -> Result<Page, PlatformError> {
-        let limit = page_size(limit);
+    /// The page that follows `after`: a window that ends, going back in time, just above it. Oldest first.
+    async fn page_after(&self, peer: enums::InputPeer, after: i32) -> Result<Vec<Message>, PlatformError> {
+        let limit = page_size(PAGE_MAX);
         let request = functions::messages::GetHistory {
             offset_id: after.saturating_add(1),
             add_offset: -limit,
@@ -91,7 +93,36 @@ impl Account {
             min_id: after,
             ..whole(peer)
         };
-        Ok(Page::from(self.link.ask(&request).await?))
+        let page = Page::from(self.link.ask(&request).await?);
+        self.learn(&page.users, &page.chats);
+        Ok(self.readable(&page, after))
+    }
+
+    /// All messages above `after`, found from the newest downwards. Oldest first; the oldest are missing when there
+    /// are more than [`WALK_PAGES_MAX`] pages.
+    async fn walk_back(&self, peer: enums::InputPeer, after: i32) -> Result<Vec<Message>, PlatformError> {
+        let mut found: Vec<Message> = Vec::new();
+        let mut before = 0;
+        for _ in 0..WALK_PAGES_MAX {
+            let page = self.newest(peer.clone(), before, PAGE_MAX).await?;
+            found.extend(self.readable(&page, after));
+            match page.messages.iter().map(normalise::id_of).min() {
+                Some(lowest) if lowest > after.saturating_add(1) => before = lowest,
+                _ => break,
+            }
+        }
+        found.sort_by_key(|message| message.message_id);
+        Ok(found)
+    }
+
+    /// The messages of a page above `after`, oldest first.
+    fn readable(&self, page: &Page, after: i32) -> Vec<Message> {
+        let me = self.identity.external_id;
+        let above = page.messages.iter().filter(|message| normalise::id_of(message) > after);
+        let mut messages: Vec<Message> =
+            above.filter_map(|message| normalise::message(message, &self.names, me)).collect();
+        messages.sort_by_key(|message| message.message_id);
+        messages
     }
 }
 

@@ -41,7 +41,7 @@ impl Account {
                 }
             }
             match page.messages.iter().map(super::normalise::id_of).min() {
-                Some(lowest) if lowest > 1 && page.messages.len() >= PAGE => before = lowest,
+                Some(lowest) if lowest > 1 => before = lowest,
                 _ => break,
             }
         }

@@ -120,7 +120,26 @@ fn random_id() -> Result<i64, PlatformError> {
 
 #[cfg(test)]
 mod tests {
+    use domain::{ChatId, Media, message::MediaSource};
+
     use super::*;
+
+    #[test]
+    fn only_a_small_enough_photo_is_shown_as_one() {
+        let upload = |kind, size| Upload {
+            media: Media {
+                kind,
+                file_name: "x".into(),
+                mime: "image/jpeg".into(),
+                size_bytes: 0,
+                source: MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 },
+            },
+            bytes: Bytes::from(vec![0; size]),
+        };
+        assert_eq!(Shown::of(&upload(MediaKind::Photo, PHOTO_BYTES_MAX)), Shown::Photo);
+        assert_eq!(Shown::of(&upload(MediaKind::Photo, PHOTO_BYTES_MAX + 1)), Shown::File);
+        assert_eq!(Shown::of(&upload(MediaKind::Document, 1)), Shown::File);
+    }
 
     #[test]
     fn parts_cover_the_file_once() {

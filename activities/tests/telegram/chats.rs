@@ -65,6 +65,17 @@ async fn history_comes_oldest_first_and_whole() {
         let history = texts(live.connection.history_after(chat, ids[9], 5).await.unwrap());
         assert_eq!(history, (10..15).map(|number| format!("message {number}")).collect::<Vec<_>>());
         assert!(live.connection.history_after(chat, ids[129], 10).await.unwrap().is_empty());
+        for id in &ids[20..129] {
+            sandbox
+                .control
+                .http()
+                .call(reqwest::Method::DELETE, &format!("/chats/{chat}/messages/{id}"), None::<&()>)
+                .await
+                .map(|_: serde_json::Value| ())
+                .unwrap();
+        }
+        let history = texts(live.connection.history_after(chat, ids[18], 1_000).await.unwrap());
+        assert_eq!(history, ["message 19", "message 129"]);
         live.connection.close().await;
     }
 }

@@ -67,6 +67,11 @@ impl Sandbox {
         }
     }
 
+    /// A listener on the stopped server's port that lets clients connect and never answers.
+    pub fn bind_in_its_place(&self) -> TcpListener {
+        TcpListener::bind(&self.listen).unwrap()
+    }
+
     /// Starts the server again on the same ports and state.
     pub async fn start_again(&mut self) {
         let (stop, server) = serve(&self.listen, &self.http, &self.data).await;

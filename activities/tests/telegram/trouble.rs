@@ -82,6 +82,28 @@ async fn a_silent_server_does_not_hold_us() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_accepts_and_says_nothing_is_given_up() {
+    let mut sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let bob = sandbox.user("+9996654321", "Bob", None).await;
+    let session = sandbox.sign_in(PHONE).await;
+    sandbox.config.call_timeout = Duration::from_secs(1);
+    let mut live = sandbox.connect(&session).await;
+    live.connected().await;
+    sandbox.stop().await;
+    let mute = sandbox.bind_in_its_place();
+    assert!(matches!(live.next().await, PlatformEvent::Disconnected { .. }));
+    let error = live.connection.health().await.unwrap_err();
+    assert_eq!(name(&error).0, "retryable", "{error}");
+    let refused = connect(&sandbox.config, &session, clock()).await.err().unwrap();
+    assert_eq!(name(&refused), ("retryable", "timeout"));
+    drop(mute);
+    sandbox.start_again().await;
+    sandbox.control.say(me, bob, "back").await.unwrap();
+    assert_eq!(live.texts(1).await, ["back"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn closing_ends_the_stream_and_every_call() {
     let sandbox = Sandbox::start().await;
     sandbox.user(PHONE, "Ann", None).await;

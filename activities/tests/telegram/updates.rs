@@ -151,6 +151,58 @@ async fn a_channel_that_is_too_far_ahead_asks_for_history() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_burst_arrives_whole_and_in_order() {
+    const MESSAGES: usize = 600;
+    let sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let bob = sandbox.user("+9996654321", "Bob", None).await;
+    let channel = sandbox.chat("channel", "News", bob, &[me]).await;
+    let mut live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
+    live.connected().await;
+    let control = sandbox.control.clone();
+    let writer = tokio::spawn(async move {
+        for number in 0..MESSAGES {
+            control.say(channel.get(), bob, &number.to_string()).await.unwrap();
+            if number % 150 == 90 {
+                control.fault(&json!({ "kind": "drop_connections", "user": me })).await.unwrap();
+            }
+        }
+    });
+    let mut found = Vec::new();
+    while found.len() < MESSAGES {
+        found.extend(live.texts(1).await);
+        live.events.acknowledge().await;
+    }
+    writer.await.unwrap();
+    assert_eq!(found, (0..MESSAGES).map(|number| number.to_string()).collect::<Vec<_>>());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn replies_and_topics_arrive_with_their_place() {
+    let sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let bob = sandbox.user("+9996654321", "Bob", None).await;
+    let room = sandbox.chat("supergroup", "Room", bob, &[me]).await;
+    let mut live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
+    live.connected().await;
+    let first = sandbox.control.say(room.get(), bob, "question").await.unwrap();
+    sandbox.control.post(room.get(), &json!({ "from": bob, "text": "answer", "reply_to": first })).await.unwrap();
+    let messages = live.messages(2).await;
+    assert_eq!(messages[1].reply_to, Some(first));
+    assert_eq!(messages[1].topic, None);
+
+    let forum = sandbox.chat("forum", "Forum", bob, &[me]).await;
+    let path = format!("/chats/{forum}/topics");
+    let topic: serde_json::Value = sandbox.control.http().post(&path, &json!({ "title": "Topic" })).await.unwrap();
+    let topic = topic["id"].as_i64().unwrap();
+    let first = sandbox.control.post(forum.get(), &json!({ "from": bob, "text": "in", "topic": topic })).await.unwrap();
+    sandbox.control.post(forum.get(), &json!({ "from": bob, "text": "re", "reply_to": first })).await.unwrap();
+    let messages = live.messages(2).await;
+    assert_eq!((messages[0].reply_to, messages[0].topic), (None, Some(topic)));
+    assert_eq!((messages[1].reply_to, messages[1].topic), (Some(first), Some(topic)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_session_document_holds_no_message() {
     let sandbox = Sandbox::start().await;
     let me = sandbox.user(PHONE, "Ann", None).await;
