@@ -18,7 +18,7 @@ pub(super) fn match_url(text: &str) -> Option<usize> {
     (url.chars().count() >= 2).then_some(scheme + url.len())
 }
 
-/// Byte ranges of the URLs in `text`, each cut before a character that no URL may hold.
+/// Byte ranges of the URLs in `text`, each cut before a character that no URL may hold or a word that would ping.
 pub(super) fn find_urls(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
@@ -27,8 +27,13 @@ pub(super) fn find_urls(text: &str) -> Vec<(usize, usize)> {
         if let Some(length) = match_url(&text[next..]) {
             let url = &text[next..next + length];
             let length = url.find(NEVER).unwrap_or(length);
-            found.push((next, next + length));
-            at = next + length;
+            // A word that could ping is escaped like any other text, at the price of a shorter link.
+            let length = ["@everyone", "@here"].iter().filter_map(|word| url.find(word)).fold(length, usize::min);
+            // What is left must still be an address.
+            if let Some(length) = match_url(&url[..length]) {
+                found.push((next, next + length));
+                at = next + length;
+            }
         }
     }
     found

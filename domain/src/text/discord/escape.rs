@@ -49,7 +49,7 @@ pub(super) fn encode_url(url: &str) -> String {
             c => encoded.push(c),
         }
     }
-    encoded
+    encoded.replace("@everyone", "%40everyone").replace("@here", "%40here")
 }
 
 /// `name:` behind a colon: Discord's clients make a picture of it.

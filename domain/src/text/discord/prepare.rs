@@ -44,7 +44,7 @@ pub(super) fn spell_out(rich: &RichText, url_max: usize) -> RichText {
 pub(super) fn settle(rich: RichText) -> Prepared {
     let units = Units::new(&rich.text);
     let RichText { text, spans } = rich;
-    let (blocks, inline): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(|span| is_pre(span));
+    let (blocks, inline): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(is_pre);
     let spoilers: Vec<Span> = inline.iter().filter(|span| span.style == Style::Spoiler).cloned().collect();
     let hidden = |span: &Span| spoilers.iter().any(|spoiler| overlap(spoiler, span));
     let mut kept = Vec::new();

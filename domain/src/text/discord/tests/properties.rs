@@ -76,6 +76,14 @@ proptest! {
     }
 
     #[test]
+    fn nobody_is_pinged(text in "(@everyone|@here|<@1>|<@!2>|<@&3>|<#4>|https://a\\.b/|[<@>*a ]){0,20}") {
+        let written = render(&RichText::plain(text));
+        for ping in ["@everyone", "@here", "<@", "<#"] {
+            prop_assert!(!written.contains(ping), "{}", written);
+        }
+    }
+
+    #[test]
     fn words_keep_their_styles(
         rich in marked("([a-z]{1,4} |😀 |שלום |[a-z]{1,4}\n){1,12}", prop_oneof![Just(Style::Bold), Just(Style::Italic), Just(Style::Underline), Just(Style::Strikethrough), Just(Style::Spoiler), Just(link("https://example.org/a"))])
     ) {

@@ -57,6 +57,8 @@ fn markup_in_plain_text_is_escaped() {
 #[test]
 fn nobody_is_pinged() {
     check("@everyone and @here", &[], "@\u{200b}everyone and @\u{200b}here");
+    check("https://a.b/@everyone", &[], "<https://a.b/>@\u{200b}everyone");
+    check("a b", &[("a", link("https://a.b/@here"))], "[a](https://a.b/%40here) b");
     check("<@1> <@!2> <@&3> <#4>", &[], "\\<\\@1> \\<\\@!2> \\<\\@&3> \\<\\#4>");
     check("<t:1:R> <:a:1> </a:1>", &[], "\\<t\\:1:R> \\<\\:a:1> \\<\\/a:1>");
 }
@@ -68,6 +70,7 @@ fn addresses_stay_whole() {
     check("https://a.b/c_d x", &[("https://a.b/c_d x", Style::Italic)], "https://a.b/c_d *x*");
     check("https://a.b", &[("https://a.b", Style::Bold)], "**https://a.b**");
     check("https://a.b/c d", &[("b/c d", Style::Bold)], "https://a.b/c **d**");
+    check("https://a.b.>", &[], "<https://a.b>.>");
     check("<https://a.b>", &[], "\\<<https://a.b>>");
     check("https://a.b<@1>", &[], "<https://a.b>\\<\\@1>");
     check("https://a.b/|| x", &[("https://a.b/||", Style::Spoiler)], "||<https://a.b/>\\|\\|\u{200b}|| x");
