@@ -22,8 +22,7 @@ pub struct Body {
     /// The client's own mark.
     pub nonce: Option<Value>,
     /// A nonce seen before answers with the message that it made.
-    #[serde(default)]
-    pub enforce_nonce: bool,
+    pub enforce_nonce: Option<bool>,
     /// What it answers.
     pub message_reference: Option<Reference>,
     /// Rich embeds.
@@ -41,14 +40,13 @@ pub struct Body {
 /// The message that another answers.
 #[derive(Debug, Deserialize)]
 pub struct Reference {
-    /// 0 for a reply; 1 for a forward, which is not served.
-    #[serde(default, rename = "type")]
-    pub kind: u8,
+    /// 0, or nothing, for a reply; 1 for a forward, which is not served.
+    #[serde(rename = "type")]
+    pub kind: Option<u8>,
     /// The message.
     pub message_id: Option<Id>,
-    /// Refuse when it is gone, instead of writing without it.
-    #[serde(default = "yes")]
-    pub fail_if_not_exists: bool,
+    /// Refuse when it is gone, instead of writing without it. Yes unless told.
+    pub fail_if_not_exists: Option<bool>,
 }
 
 /// A file as the JSON names it.
@@ -117,7 +115,7 @@ impl Body {
             let text = format!("Must be {EMBEDS_MAX} or fewer in length.");
             return Err(ApiError::form("embeds", "BASE_TYPE_MAX_LENGTH", text));
         }
-        if self.message_reference.as_ref().is_some_and(|reference| reference.kind != 0) {
+        if self.message_reference.as_ref().is_some_and(|it| it.kind.is_some_and(|kind| kind != 0)) {
             let text = "Forwards are not served by the sandbox.";
             return Err(ApiError::form("message_reference", "BASE_TYPE_CHOICES", text));
         }
@@ -142,8 +140,4 @@ impl Body {
 /// When the disk is full.
 pub fn keep(sandbox: &Sandbox, uploads: Vec<(usize, Upload)>) -> Result<Vec<Attachment>, ApiError> {
     uploads.into_iter().map(|(_, upload)| Ok(sandbox.files.keep(&sandbox.ids, upload)?)).collect()
-}
-
-const fn yes() -> bool {
-    true
 }

@@ -69,7 +69,7 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
     let mut core = sandbox.core();
     let may = may_write(&core, id, call.bot, has_files)?;
     let nonce = body.nonce.clone().filter(|nonce| !nonce.is_null());
-    if let Some(nonce) = nonce.as_ref().filter(|_| body.enforce_nonce)
+    if let Some(nonce) = nonce.as_ref().filter(|_| body.enforce_nonce == Some(true))
         && let Some(known) = core.store.by_nonce(call.bot, id, nonce, now_ms())
     {
         return Ok(Reply::json(&shown(&core, known, call.bot)));
@@ -206,7 +206,7 @@ fn reply_target(core: &Core, channel: Id, may: Bits, body: &Body) -> Result<Opti
     }
     match core.store.message(channel, target) {
         Some(_) => Ok(Some(target)),
-        None if !reference.fail_if_not_exists => Ok(None),
+        None if reference.fail_if_not_exists == Some(false) => Ok(None),
         None => Err(ApiError::form("message_reference", "REPLIES_UNKNOWN_MESSAGE", "Unknown message")),
     }
 }
