@@ -1,2 +1,3 @@
 //! End-to-end tests.
+mod fidelity_telegram;
 mod imports;
