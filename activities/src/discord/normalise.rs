@@ -3,8 +3,9 @@
 use domain::chat::ChatId;
 use domain::message::{Author, Media, MediaKind, MediaSource, Message};
 use domain::text::RichText;
+use domain::text::discord::{self, Mentions};
 use serde::Deserialize;
-use serenity::all::{Attachment, Message as Source, MessageReferenceKind, MessageSnapshot, MessageType, User};
+use serenity::all::{Attachment, Message as Source, MessageReferenceKind, MessageSnapshot, MessageType, RoleId, User};
 
 use super::names::Names;
 use super::snowflake;
@@ -27,9 +28,9 @@ impl Normaliser<'_> {
         let message_id = snowflake::signed(source.id.get());
         let author = author(source);
         let forwarded = forwarded(source);
-        let (content, mentions, attachments) = match forwarded {
-            Some(original) => (&original.content, &original.mentions, &original.attachments),
-            None => (&source.content, &source.mentions, &source.attachments),
+        let (content, people, roles, attachments) = match forwarded {
+            Some(original) => (&original.content, &original.mentions, &original.mention_roles, &original.attachments),
+            None => (&source.content, &source.mentions, &source.mention_roles, &source.attachments),
         };
         let mut message = Message {
             chat,
@@ -39,7 +40,7 @@ impl Normaliser<'_> {
             outgoing: author.id == self.me,
             author: Some(author),
             chat_title: self.names.get(chat.get()),
-            text: rich_text(content, mentions),
+            text: discord::parse(content, &self.mentions(content, people, roles)),
             media: attachments.iter().map(|attachment| media(chat, message_id, attachment)).collect(),
             reply_to: reply_to(source),
             album: None,
@@ -52,6 +53,21 @@ impl Normaliser<'_> {
             message.media.clear();
         }
         message
+    }
+
+    /// Names for the ids in `content`, as far as they are known.
+    fn mentions(&self, content: &str, people: &[User], roles: &[RoleId]) -> Mentions {
+        let known = people.iter().fold(Mentions::default(), |known, person| {
+            known.user(snowflake::signed(person.id.get()), shown_name(person))
+        });
+        let known = roles
+            .iter()
+            .map(|role| snowflake::signed(role.get()))
+            .filter_map(|role| Some((role, self.names.get(role)?)))
+            .fold(known, |known, (role, name)| known.role(role, name));
+        mentioned_channels(content)
+            .filter_map(|channel| Some((channel, self.names.get(channel)?)))
+            .fold(known, |known, (channel, name)| known.channel(channel, name))
     }
 
     /// One message as Discord sent it. What serenity cannot decode keeps its id, so that a cursor can pass it and the
@@ -96,17 +112,22 @@ impl Head {
     }
 }
 
-fn rich_text(content: &str, _mentions: &[User]) -> RichText {
-    RichText::plain(content)
+/// Ids of the channels that `content` mentions as `<#id>`.
+fn mentioned_channels(content: &str) -> impl Iterator<Item = i64> {
+    content.split("<#").skip(1).filter_map(|rest| rest.split_once('>')?.0.parse().ok())
 }
 
 fn author(source: &Source) -> Author {
     let user = &source.author;
     Author {
         id: snowflake::signed(user.id.get()),
-        name: user.global_name.clone().unwrap_or_else(|| user.name.clone()),
+        name: shown_name(user).to_owned(),
         bot: user.bot || source.webhook_id.is_some(),
     }
+}
+
+fn shown_name(user: &User) -> &str {
+    user.global_name.as_deref().unwrap_or(&user.name)
 }
 
 /// The original of a forwarded message: Discord leaves the forward itself empty.

@@ -22,6 +22,7 @@ fn normalised(change: Value) -> Message {
     }
     let names = Names::default();
     names.put(501, "general");
+    names.put(7, "team");
     let source: Source = serde_json::from_value(value).unwrap();
     Normaliser { me: ME, names: &names }.message(&source)
 }
@@ -44,6 +45,16 @@ fn a_plain_message_keeps_its_parts() {
     assert_eq!(message.text.text, "hello");
     assert!(!message.outgoing);
     assert_eq!((message.reply_to, message.unsupported), (None, None));
+}
+
+#[test]
+fn formatting_is_read_and_mentions_are_named() {
+    let message = normalised(json!({
+        "content": "**bold** <@902> <@&7> <#501> <#999>", "mention_roles": ["7"],
+        "mentions": [{"id": "902", "username": "bob", "discriminator": "0", "global_name": "Bob", "avatar": null}]
+    }));
+    assert_eq!(message.text.text, "bold @Bob @team #general #unknown");
+    assert_eq!(message.text.spans[0].style, domain::Style::Bold);
 }
 
 #[test]

@@ -1,0 +1,200 @@
+//! A sandbox with one guild, one bot in it and one person, and an eye on what the adapter yields.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use domain::{ChatId, IdempotencyKey, Message, PairId, PartText, SourceMessageId, SystemClock};
+use secrecy::SecretString;
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use activities::discord::{DiscordConfig, DiscordEndpoint, connect};
+use activities::platform::{Connection, EventStream, PlatformError, PlatformEvent, SendBody, SendRequest};
+
+/// Worlds of this process, to tell their directories apart.
+static WORLDS: AtomicUsize = AtomicUsize::new(0);
+/// The longest wait for anything that should happen at once or after serenity's own 5-second pauses.
+pub const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A sandbox with one guild, one bot in it and one person.
+pub struct World {
+    control: String,
+    http: reqwest::Client,
+    pub config: DiscordConfig,
+    pub token: SecretString,
+    pub bot: String,
+    pub person: String,
+    pub guild: String,
+    pub channel: ChatId,
+    data: std::path::PathBuf,
+    stop: CancellationToken,
+    _running: sandbox::discord::Running,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        let number = WORLDS.fetch_add(1, Ordering::Relaxed);
+        let data = std::env::temp_dir().join(format!("causeway-discord-{}-{number}", std::process::id()));
+        let args = sandbox::discord::Args { listen_tls: any, listen: any, control: any, data: data.clone() };
+        let stop = CancellationToken::new();
+        let running = sandbox::discord::start(args, stop.clone()).await.unwrap();
+        let control = format!("http://{}", running.control);
+        let endpoint = DiscordEndpoint::Custom { addr: running.tls, ca_pem: running.ca_pem.clone() };
+        let mut world = Self {
+            control,
+            http: reqwest::Client::new(),
+            config: DiscordConfig::new(endpoint),
+            token: SecretString::from(String::new()),
+            bot: String::new(),
+            person: String::new(),
+            guild: String::new(),
+            channel: ChatId::new(1),
+            data,
+            stop,
+            _running: running,
+        };
+        let bot = world.post("/bots", json!({"username": "relay"})).await;
+        (world.bot, world.token) = (text(&bot["id"]), SecretString::from(text(&bot["token"])));
+        world.person = text(&world.post("/users", json!({"username": "alice"})).await["id"]);
+        let guild = world.post("/guilds", json!({"name": "Sandbox", "bots": [world.bot]})).await;
+        world.guild = text(&guild["id"]);
+        world.channel = text(&guild["channel_id"]).parse().unwrap();
+        world
+    }
+
+    pub async fn ask(&self, method: reqwest::Method, path: &str, body: Value) -> Value {
+        let answer = self.http.request(method, format!("{}{path}", self.control)).json(&body).send().await.unwrap();
+        let (status, text) = (answer.status(), answer.text().await.unwrap());
+        assert!(status.is_success(), "{path}: {status} {text}");
+        serde_json::from_str(&text).unwrap_or(Value::Null)
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Value {
+        self.ask(reqwest::Method::POST, path, body).await
+    }
+
+    pub async fn fault(&self, fault: Value) {
+        self.post("/faults", fault).await;
+    }
+
+    /// Alice writes; her message's id.
+    pub async fn say(&self, content: &str) -> i64 {
+        self.say_with(json!({"content": content})).await
+    }
+
+    pub async fn say_with(&self, mut message: Value) -> i64 {
+        message["author"] = json!(self.person);
+        id(&self.post(&format!("/channels/{}/messages", self.channel), message).await["id"])
+    }
+
+    /// What the channel holds, oldest first.
+    pub async fn stored(&self) -> Vec<Value> {
+        let path = format!("/channels/{}/messages", self.channel);
+        self.ask(reqwest::Method::GET, &path, Value::Null).await.as_array().unwrap().clone()
+    }
+
+    pub async fn connect(&self) -> (Arc<dyn Connection>, Watcher) {
+        let (connection, events) = connect(&self.config, &self.token, Arc::new(SystemClock)).await.unwrap();
+        (connection, Watcher { events, seen: Vec::new() })
+    }
+
+    /// Connected and ready for messages.
+    pub async fn online(&self) -> (Arc<dyn Connection>, Watcher) {
+        let (connection, mut watcher) = self.connect().await;
+        watcher.until_connected().await;
+        (connection, watcher)
+    }
+
+    pub fn request(&self, content: &str) -> SendRequest {
+        SendRequest {
+            chat: self.channel,
+            key: IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0),
+            body: SendBody::Text(PartText::Discord(content.to_owned())),
+            reply_to: None,
+            silent: false,
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.stop.cancel();
+        // The directory is temporary anyway.
+        let _left_behind = std::fs::remove_dir_all(&self.data);
+    }
+}
+
+/// A stream of events with everything that it has yielded.
+pub struct Watcher {
+    events: Box<dyn EventStream>,
+    pub seen: Vec<Message>,
+}
+
+impl Watcher {
+    pub async fn next(&mut self) -> Option<PlatformEvent> {
+        let event = tokio::time::timeout(PATIENCE, self.events.next()).await.expect("an event in time");
+        if let Some(PlatformEvent::Messages(batch)) = &event {
+            self.seen.extend(batch.iter().cloned());
+        }
+        event
+    }
+
+    pub async fn until_connected(&mut self) {
+        loop {
+            match self.next().await {
+                Some(PlatformEvent::Connected) => return,
+                Some(PlatformEvent::Messages(_) | PlatformEvent::Disconnected { .. }) => (),
+                other => panic!("{other:?} instead of Connected"),
+            }
+        }
+    }
+
+    pub async fn until_gone(&mut self) -> PlatformError {
+        loop {
+            match self.next().await {
+                Some(PlatformEvent::Gone(error)) => return error,
+                Some(_) => (),
+                None => panic!("the stream ended instead"),
+            }
+        }
+    }
+
+    /// Waits until `count` messages were seen; connections may come and go meanwhile.
+    pub async fn until_seen(&mut self, count: usize) {
+        while self.seen.len() < count {
+            match self.next().await {
+                Some(PlatformEvent::Gone(error)) => panic!("{error:?}"),
+                Some(_) => (),
+                None => panic!("the stream ended after {} messages", self.seen.len()),
+            }
+        }
+    }
+
+    pub fn texts(&self) -> Vec<&str> {
+        self.seen.iter().map(|message| message.text.text.as_str()).collect()
+    }
+}
+
+pub fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
+}
+
+pub fn id(value: &Value) -> i64 {
+    text(value).parse().unwrap()
+}
+
+/// Class and code of an error, for comparisons.
+pub fn name(error: &PlatformError) -> (&'static str, &str) {
+    match error {
+        PlatformError::Retryable { code, .. } => ("retryable", code),
+        PlatformError::Wait { code, .. } => ("wait", code),
+        PlatformError::Message { code, .. } => ("message", code),
+        PlatformError::Chat { code, .. } => ("chat", code),
+        PlatformError::Revoked { code, .. } => ("revoked", code),
+        PlatformError::Banned { code, .. } => ("banned", code),
+        PlatformError::Input { code, .. } => ("input", code),
+    }
+}
