@@ -1,5 +1,8 @@
 //! The Telegram adapter against the Telegram sandbox: real sockets, real encryption, real grammers.
 
+// Says to the linter that helpers here are test code as well.
+#![cfg(test)]
+
 mod chats;
 mod harness;
 mod login;
