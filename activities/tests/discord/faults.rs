@@ -119,3 +119,42 @@ async fn an_unreachable_server_is_reported_and_come_back_to() {
     world.say("back").await;
     watcher.until_seen(1).await;
 }
+
+#[tokio::test]
+async fn a_request_to_reconnect_loses_nothing() {
+    let world = World::start().await;
+    let (_connection, mut watcher) = world.online().await;
+    for round in 0..3 {
+        world.fault(json!({"kind": "reconnect"})).await;
+        world.say(&format!("round {round}")).await;
+    }
+    watcher.until_seen(3).await;
+    assert_eq!(watcher.texts(), ["round 0", "round 1", "round 2"]);
+}
+
+#[tokio::test]
+async fn after_a_restart_of_the_server_everything_is_there() {
+    let mut world = World::start().await;
+    let (connection, mut watcher) = world.online().await;
+    let request = world.request("before");
+    let before = connection.send(&request).await.unwrap();
+    watcher.until_seen(1).await;
+    world.restart().await;
+    world.say("after").await;
+    // Whether the session was resumed or begun anew is the server's choice: stream and history hold it together.
+    let live = async {
+        while !watcher.texts().contains(&"after") {
+            match watcher.next().await {
+                Some(PlatformEvent::Connected) => {
+                    let missed = connection.history_after(world.channel, before, 100).await.unwrap();
+                    watcher.seen.extend(missed);
+                }
+                Some(_) => (),
+                None => panic!("the stream ended"),
+            }
+        }
+    };
+    live.await;
+    assert_eq!(connection.send(&request).await.unwrap(), before);
+    assert_eq!(world.stored().await.len(), 2);
+}

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use domain::{ChatId, IdempotencyKey, Message, PairId, PartText, SourceMessageId, SystemClock};
+use sandbox::discord::{Args, Running};
 use secrecy::SecretString;
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -30,16 +31,16 @@ pub struct World {
     pub channel: ChatId,
     data: std::path::PathBuf,
     stop: CancellationToken,
-    _running: sandbox::discord::Running,
+    running: Option<Running>,
 }
 
 impl World {
     pub async fn start() -> Self {
-        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let number = WORLDS.fetch_add(1, Ordering::Relaxed);
         let data = std::env::temp_dir().join(format!("causeway-discord-{}-{number}", std::process::id()));
-        let args = sandbox::discord::Args { listen_tls: any, listen: any, control: any, data: data.clone() };
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
         let stop = CancellationToken::new();
+        let args = Args { listen_tls: any, listen: any, control: any, data: data.clone() };
         let running = sandbox::discord::start(args, stop.clone()).await.unwrap();
         let control = format!("http://{}", running.control);
         let endpoint = DiscordEndpoint::Custom { addr: running.tls, ca_pem: running.ca_pem.clone() };
@@ -54,7 +55,7 @@ impl World {
             channel: ChatId::new(1),
             data,
             stop,
-            _running: running,
+            running: Some(running),
         };
         let bot = world.post("/bots", json!({"username": "relay"})).await;
         (world.bot, world.token) = (text(&bot["id"]), SecretString::from(text(&bot["token"])));
@@ -63,6 +64,17 @@ impl World {
         world.guild = text(&guild["id"]);
         world.channel = text(&guild["channel_id"]).parse().unwrap();
         world
+    }
+
+    /// Ends the server and starts it again on its data and addresses, as after a crash.
+    pub async fn restart(&mut self) {
+        let old = self.running.take().unwrap();
+        let (listen_tls, listen, control) = (old.tls, old.plain, old.control);
+        self.stop.cancel();
+        old.wait().await.unwrap();
+        self.stop = CancellationToken::new();
+        let args = Args { listen_tls, listen, control, data: self.data.clone() };
+        self.running = Some(sandbox::discord::start(args, self.stop.clone()).await.unwrap());
     }
 
     pub async fn ask(&self, method: reqwest::Method, path: &str, body: Value) -> Value {
