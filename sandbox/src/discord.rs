@@ -12,6 +12,7 @@ mod error;
 mod faults;
 mod files;
 mod front;
+mod gate;
 mod gateway;
 mod id;
 mod journal;
@@ -42,6 +43,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use front::{Front, Kinds};
+use gate::Gate;
 use server::Sandbox;
 
 /// Where the server listens and keeps its data. Loopback only; port 0 takes a free port.
@@ -105,8 +107,8 @@ pub async fn start(args: Args, stop: CancellationToken) -> anyhow::Result<Runnin
     let sandbox = Arc::new(Sandbox::open(&args.data, identity.ca.clone(), plain_addr, stop.clone())?);
     let mut tasks = JoinSet::new();
     let public = |sandbox: &Arc<Sandbox>| service(Front { sandbox: Arc::clone(sandbox), kinds: Kinds::Public });
-    tasks.spawn(until(stop.clone(), tls, public(&sandbox)));
-    tasks.spawn(until(stop.clone(), plain, public(&sandbox)));
+    tasks.spawn(until(stop.clone(), Gate::new(tls, Arc::clone(&sandbox)), public(&sandbox)));
+    tasks.spawn(until(stop.clone(), Gate::new(plain, Arc::clone(&sandbox)), public(&sandbox)));
     tasks.spawn(until(stop, control, service(Front { sandbox, kinds: Kinds::Control })));
     tracing::info!(tls = %tls_addr, plain = %plain_addr, control = %control_addr, "The Discord sandbox listens");
     Ok(Running { tls: tls_addr, plain: plain_addr, control: control_addr, ca_pem: identity.ca, tasks })

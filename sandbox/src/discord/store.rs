@@ -15,8 +15,8 @@ use super::{
 /// How long a nonce is remembered. Discord says "a few minutes".
 pub const NONCE_MEMORY_MS: u64 = 5 * 60 * 1000;
 
-/// The nonce of one author in one channel.
-type NonceKey = (Id, Id, String);
+/// The nonce of one author, in whatever channel.
+type NonceKey = (Id, String);
 
 /// All that is known. Changed only by [`Store::apply`], so that memory and disk cannot differ.
 #[derive(Debug, Default)]
@@ -31,7 +31,8 @@ pub struct Store {
     pub webhooks: BTreeMap<Id, Webhook>,
     messages: HashMap<Id, BTreeMap<Id, Arc<Message>>>,
     tokens: HashMap<String, Id>,
-    nonces: HashMap<NonceKey, Id>,
+    /// Channel and message of each nonce.
+    nonces: HashMap<NonceKey, (Id, Id)>,
     nonce_order: VecDeque<(Id, NonceKey)>,
 }
 
@@ -117,24 +118,24 @@ impl Store {
         self.messages.get(&channel)
     }
 
-    /// The message that this author wrote here with this nonce, if it is still remembered and still there.
+    /// The message that this author wrote with this nonce, if it is still remembered and still there.
     #[must_use]
-    pub fn by_nonce(&self, author: Id, channel: Id, nonce: &Value, now_ms: u64) -> Option<&Arc<Message>> {
-        let id = self.nonces.get(&(author, channel, nonce_text(nonce)))?;
-        (id.created_ms() + NONCE_MEMORY_MS >= now_ms).then(|| self.message(channel, *id)).flatten()
+    pub fn by_nonce(&self, author: Id, nonce: &Value, now_ms: u64) -> Option<&Arc<Message>> {
+        let (channel, id) = self.nonces.get(&(author, nonce_text(nonce)))?;
+        (id.created_ms() + NONCE_MEMORY_MS >= now_ms).then(|| self.message(*channel, *id)).flatten()
     }
 
     fn remember_nonce(&mut self, message: &Message) {
         let (Some(nonce), Author::Account(author)) = (&message.nonce, &message.author) else { return };
         let oldest = Id::floor_at(message.id.created_ms().saturating_sub(NONCE_MEMORY_MS));
         while let Some((id, key)) = self.nonce_order.pop_front_if(|(id, _)| *id < oldest) {
-            if self.nonces.get(&key) == Some(&id) {
+            if self.nonces.get(&key).is_some_and(|(_, known)| *known == id) {
                 self.nonces.remove(&key);
             }
         }
-        let key = (*author, message.channel, nonce_text(nonce));
-        if self.nonces.get(&key).is_none_or(|known| *known < message.id) {
-            self.nonces.insert(key.clone(), message.id);
+        let key = (*author, nonce_text(nonce));
+        if self.nonces.get(&key).is_none_or(|(_, known)| *known < message.id) {
+            self.nonces.insert(key.clone(), (message.channel, message.id));
             self.nonce_order.push_back((message.id, key));
         }
     }

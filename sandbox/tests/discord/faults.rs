@@ -43,8 +43,11 @@ async fn refused_connections_come_back_when_the_fault_is_gone() {
     let http = world.http();
     world.general.say(&http, "before").await.unwrap();
     world.control("POST", "/faults", json!({ "kind": "refuse_connections" })).await;
-    let refused = world.general.say(&http, "during").await;
+    let refused = world.general.say(&http, "on a connection that was open").await;
     assert!(matches!(refused, Err(serenity::Error::Http(HttpError::Request(_)))), "{refused:?}");
+    let refused = world.general.say(&world.http(), "on a new connection").await;
+    let connecting = |error: &serenity::Error| matches!(error, serenity::Error::Http(HttpError::Request(error)) if error.is_connect());
+    assert!(refused.as_ref().is_err_and(connecting), "{refused:?}");
     world.control("DELETE", "/faults", json!(null)).await;
     world.general.say(&http, "after").await.unwrap();
     assert_eq!(world.standing(world.general).await.len(), 2);

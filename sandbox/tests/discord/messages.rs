@@ -76,6 +76,7 @@ async fn an_enforced_nonce_makes_one_message_of_two_sends() {
     };
     let first = send("once", true).await;
     assert!(matches!(&first.nonce, Some(Nonce::String(text)) if text == "key-1"));
+    assert!(world.general.message(&http, first.id).await.unwrap().nonce.is_none(), "Discord does not keep nonces");
     let again = send("once more", true).await;
     assert_eq!((again.id, again.content.as_str()), (first.id, "once"));
     assert_ne!(send("not enforced", false).await.id, first.id);

@@ -70,9 +70,9 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
     let may = may_write(&core, id, call.bot, has_files)?;
     let nonce = body.nonce.clone().filter(|nonce| !nonce.is_null());
     if let Some(nonce) = nonce.as_ref().filter(|_| body.enforce_nonce == Some(true))
-        && let Some(known) = core.store.by_nonce(call.bot, id, nonce, now_ms())
+        && let Some(known) = core.store.by_nonce(call.bot, nonce, now_ms())
     {
-        return Ok(Reply::json(&shown(&core, known, call.bot)));
+        return Ok(Reply::json(&with_nonce(shown(&core, known, call.bot), known)));
     }
     let reply_to = reply_target(&core, id, may, &body)?;
     let draft = Draft {
@@ -86,7 +86,7 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
         flags: body.flags.unwrap_or(0) & FLAGS_OWN,
     };
     let message = action::post(&mut core, &sandbox.ids, draft)?;
-    Ok(Reply::json(&shown(&core, &message, call.bot)))
+    Ok(Reply::json(&with_nonce(shown(&core, &message, call.bot), &message)))
 }
 
 pub fn change(sandbox: &Sandbox, call: &Call) -> Answer {
@@ -144,6 +144,14 @@ pub fn shown(core: &Core, message: &Message, bot: Id) -> Value {
     let named = message.content.contains(&format!("<@{bot}>"));
     let full = own || direct || named || account.is_some_and(|bot| bot.message_content);
     wire::message(core, message, if full { Sight::Full } else { Sight::Blank })
+}
+
+/// Discord shows the nonce to the writer and in the event of the writing, and nowhere later.
+fn with_nonce(mut shown: Value, message: &Message) -> Value {
+    if let Some(nonce) = &message.nonce {
+        shown["nonce"] = nonce.clone();
+    }
+    shown
 }
 
 /// A message after an edit: what the body does not name stays.

@@ -37,10 +37,14 @@ pub fn message(core: &Core, shown: &Message, sight: Sight) -> Value {
     value
 }
 
-/// A message as the gateway gives it: with its guild and, unless a webhook wrote it, the writer's membership.
+/// A message as the gateway gives it: with its guild and, unless a webhook wrote it, the writer's membership. The nonce
+/// is part of it only until the first edit: Discord does not keep it.
 #[must_use]
 pub fn message_event(core: &Core, shown: &Message, sight: Sight) -> Value {
     let mut value = message(core, shown, sight);
+    if let (Some(nonce), None) = (&shown.nonce, shown.edited_ms) {
+        value["nonce"] = nonce.clone();
+    }
     let guild = core.store.channels.get(&shown.channel).and_then(|channel| channel.guild);
     if let Some(guild) = guild.and_then(|guild| core.store.guilds.get(&guild)) {
         value["guild_id"] = json!(guild.id);
@@ -64,9 +68,6 @@ fn bare(core: &Core, shown: &Message, sight: Sight) -> Value {
         "embeds": if full { shown.embeds.as_slice() } else { &[] }, "pinned": false, "components": [],
         "flags": shown.flags,
     });
-    if let Some(nonce) = &shown.nonce {
-        value["nonce"] = nonce.clone();
-    }
     if let Author::Webhook { id, .. } = &shown.author {
         value["webhook_id"] = json!(id);
     }
