@@ -35,7 +35,7 @@ pub struct BenchArgs {
     accounts: usize,
 
     /// Messages per pair and run.
-    #[arg(long, default_value_t = 100)]
+    #[arg(long, default_value_t = 200)]
     messages: usize,
 
     /// Runs, of which the median counts.
