@@ -21,6 +21,9 @@ use crate::{bootstrap::Connected, config::Config};
 
 /// Workflows kept in memory: beyond it, a wake costs a replay.
 const CACHED_WORKFLOWS: usize = 2_000;
+/// After a kill, a workflow's next task waits so long for the process whose memory held the workflow, before any worker
+/// may take it and replay. The SDK's 10 s would be the longest wait of a restart; a replay costs a few milliseconds.
+const STICKY_PATIENCE: Duration = Duration::from_secs(1);
 /// Workflow tasks worked on at once.
 const WORKFLOW_SLOTS: usize = 100;
 /// Light activities at once.
@@ -52,6 +55,7 @@ pub async fn run(
         .register_activities(forwarding())
         .register_activities(Sweep(Arc::clone(&context)))
         .max_cached_workflows(CACHED_WORKFLOWS)
+        .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
         .graceful_shutdown_period(GRACE)
         .build();

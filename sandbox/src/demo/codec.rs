@@ -4,11 +4,13 @@ use std::{process::Stdio, time::Instant};
 
 use anyhow::Context as _;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::Value;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::{Cast, cast::EMAIL};
 use crate::{
+    client::{CallError, Http},
     scene::{ARRIVAL_PATIENCE, until},
     stack::Stack,
 };
@@ -45,9 +47,12 @@ pub async fn show(stack: &Stack, cast: &Cast) -> anyhow::Result<()> {
     anyhow::ensure!(!decoded.is_empty() && still == 0, "the codec endpoint left {still} payloads sealed");
     let example = decoded.iter().find_map(text_of).unwrap_or_default();
     progress.done(started, &format!("the operator's codec endpoint decodes them: {}", shortened(&example)));
-    let refused = history(stack, &workflow, &["--codec-endpoint", &endpoint, "--codec-auth", "Bearer wrong"]).await;
-    anyhow::ensure!(refused.is_err(), "the codec endpoint decodes for anybody");
-    progress.done(started, "and refuses everybody else");
+    let started = Instant::now();
+    let stranger = Http::new(&endpoint)?.with_token("not the operator's token");
+    let refused = stranger.post::<Value>("/decode", &json!({ "payloads": [] })).await;
+    let status = refused.as_ref().err().and_then(CallError::status);
+    anyhow::ensure!(status == Some(StatusCode::UNAUTHORIZED), "the codec endpoint answers anybody: {refused:?}");
+    progress.done(started, "and it refuses everybody else");
     Ok(())
 }
 
@@ -117,8 +122,6 @@ fn shortened(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
-
     use super::*;
 
     #[test]

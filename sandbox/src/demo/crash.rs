@@ -83,7 +83,11 @@ async fn wait_for_all(progress: Progress, cast: &Cast) -> anyhow::Result<()> {
             (seen, changed) = (standing, Instant::now());
         }
         if missing == 0 && changed.elapsed() > SETTLE {
-            progress.done(started, &format!("nothing new for {} at the destinations", span(SETTLE)));
+            let waited = started.elapsed().saturating_sub(changed.elapsed());
+            progress.done(
+                started,
+                &format!("the last one arrived after {}, then nothing for {}", span(waited), span(SETTLE)),
+            );
             return Ok(());
         }
         if changed.elapsed() > STALL_PATIENCE {
