@@ -57,8 +57,10 @@ pub async fn bench(args: BenchArgs) -> anyhow::Result<()> {
     options.fresh = true;
     let (progress, state) = (options.progress, options.state_dir.clone());
     let target = options.bin_dir.parent().context("the programs are in no target directory")?.join("bench");
+    let load_before = load_average()?;
     progress.heading("Starting Causeway");
-    let results = with_stack(Stack::start(options), &stop, async |stack| measure(stack, &args).await).await?;
+    let results =
+        with_stack(Stack::start(options), &stop, async |stack| measure(stack, &args, load_before).await).await?;
     let results = results.context("interrupted")?;
     remove_state(&state)?;
     println!("\n{results}");
@@ -68,7 +70,7 @@ pub async fn bench(args: BenchArgs) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn measure(stack: &Stack, args: &BenchArgs) -> anyhow::Result<Results> {
+async fn measure(stack: &Stack, args: &BenchArgs, load_before: f64) -> anyhow::Result<Results> {
     let progress = stack.options().progress;
     progress.heading(&format!("{} pairs in each of two directions", args.pairs));
     let mut load = Load::prepare(stack, args.pairs, args.accounts).await?;
@@ -90,6 +92,7 @@ async fn measure(stack: &Stack, args: &BenchArgs) -> anyhow::Result<Results> {
         telegram_to_discord,
         discord_to_telegram,
         idle,
+        load_before,
         memory: Memory { worker_mb: resident_mb(stack, Part::Worker)?, api_mb: resident_mb(stack, Part::Api)? },
     })
 }
@@ -102,6 +105,12 @@ async fn latency(progress: Progress, load: &mut Load, messages: usize) -> anyhow
     let idle = idle_latency(progress, &controls, &routes, messages, |route| load.next_number(route)).await?;
     progress.done(started, &format!("p50 {:.1} ms, p99 {:.1} ms", idle.p50_ms, idle.p99_ms));
     Ok(idle)
+}
+
+/// The load average of the last minute.
+fn load_average() -> anyhow::Result<f64> {
+    let text = std::fs::read_to_string("/proc/loadavg")?;
+    text.split_whitespace().next().and_then(|first| first.parse().ok()).context("no load average in /proc")
 }
 
 /// The resident memory of a part, in MB (10⁶ bytes).

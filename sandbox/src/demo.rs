@@ -13,7 +13,7 @@ use serde_json::Value;
 use self::cast::Cast;
 use crate::{
     commands::{StackArgs, stop_on_signal, with_stack},
-    scene::{ARRIVAL_PATIENCE, Direction, Latency, Route, Tally, idle_latency, marker, tally, until},
+    scene::{ARRIVAL_PATIENCE, Direction, Latency, Route, Spot, Tally, idle_latency, marker, tally, until},
     stack::{Progress, Stack, remove_state, span},
 };
 
@@ -93,9 +93,24 @@ async fn say_hello(progress: Progress, cast: &mut Cast) -> anyhow::Result<()> {
         let number = cast.next_number(route.direction);
         cast.say_formatted(&route, number).await?;
         let seen = arrival(cast, &route, number).await?;
-        progress.done(started, &format!("{:<20} arrived as: {seen}", route.direction));
+        let spans = telegram_spans(cast, &route, &seen).await?;
+        progress.done(started, &format!("{:<20} arrived as: {seen}{spans}", route.direction));
     }
     show_steps(progress, cast).await
+}
+
+/// The formatting of a message that stands in a Telegram chat; Discord's is in the text itself.
+async fn telegram_spans(cast: &Cast, route: &Route, text: &str) -> anyhow::Result<String> {
+    let Spot::Telegram { dialog, .. } = route.destination else { return Ok(String::new()) };
+    let messages = cast.controls.telegram.messages(dialog).await?;
+    let entities = messages.iter().rev().find(|message| message.text == text).map(|message| &message.entities);
+    let kinds: Vec<&str> = entities
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|span| span.get("type")?.as_str())
+        .collect();
+    Ok(format!("  ({})", if kinds.is_empty() { "no formatting".to_owned() } else { kinds.join(", ") }))
 }
 
 /// The answer to "what happened to this message?".

@@ -39,6 +39,8 @@ pub struct Results {
     pub idle: Latency,
     /// Memory of our two processes.
     pub memory: Memory,
+    /// The machine's load average of a minute before the stack was started: above zero, others took part.
+    pub load_before: f64,
 }
 
 impl Results {
@@ -65,6 +67,7 @@ impl Results {
                 "messages_per_pair": self.messages_per_pair,
                 "runs": self.telegram_to_discord.len(),
                 "optimised": !cfg!(debug_assertions),
+                "load_before": self.load_before,
                 "processors": std::thread::available_parallelism().map_or(0, std::num::NonZero::get),
             },
         })
@@ -90,7 +93,12 @@ impl fmt::Display for Results {
             writeln!(f, "{name:<24}{durable:>14.0}{ceiling_text:>14}{ratio:>9}")?;
         }
         writeln!(f, "idle latency            p50 {:.1} ms, p99 {:.1} ms", self.idle.p50_ms, self.idle.p99_ms)?;
-        write!(f, "resident memory         worker {:.0} MB, API {:.0} MB", self.memory.worker_mb, self.memory.api_mb)
+        writeln!(
+            f,
+            "resident memory         worker {:.0} MB, API {:.0} MB",
+            self.memory.worker_mb, self.memory.api_mb
+        )?;
+        write!(f, "load before the start   {:.2}", self.load_before)
     }
 }
 
@@ -139,6 +147,7 @@ mod tests {
             discord_to_telegram: vec![Rate { durable: 10.0, ceiling: None }, Rate { durable: 20.0, ceiling: None }],
             idle: Latency { p50_ms: 12.34, p99_ms: 56.78 },
             memory: Memory { worker_mb: 100.0, api_mb: 50.0 },
+            load_before: 0.5,
         };
         let json = results.to_json();
         for (pointer, value) in [
