@@ -1,1 +1,18 @@
-//! Placeholder.
+//! The HTTP API of Causeway: one transaction, then Temporal. It never calls an outside service itself.
+
+mod auth;
+mod body;
+pub mod config;
+mod edge;
+mod error;
+mod metrics;
+pub mod openapi;
+mod password;
+pub mod router;
+mod routes;
+pub mod state;
+pub mod telemetry;
+mod temporal;
+mod token;
+
+pub use error::Problem;

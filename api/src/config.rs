@@ -1,0 +1,241 @@
+//! The API's settings, from the environment alone. Every missing or wrong variable is named at once.
+
+use std::{fmt, net::SocketAddr, str::FromStr};
+
+use secrecy::{ExposeSecret as _, SecretString};
+use store::seal::Sealer;
+use workflows::codec::Codec;
+
+/// The largest request body unless set otherwise, in bytes: our largest is a pair, well below a kilobyte.
+const BODY_LIMIT_BYTES_DEFAULT: usize = 64 * 1024;
+/// HS256 needs a key as long as its hash.
+const JWT_SECRET_BYTES_MIN: usize = 32;
+/// Short enough to type, too long to guess.
+const OPERATOR_TOKEN_CHARS_MIN: usize = 24;
+
+/// Everything that can be set; docs/configuration.md says what each is for.
+#[derive(Debug)]
+pub struct Config {
+    /// `DATABASE_URL`.
+    pub database_url: SecretString,
+    /// `TEMPORAL_ADDRESS`.
+    pub temporal_address: url::Url,
+    /// `TEMPORAL_NAMESPACE`.
+    pub temporal_namespace: String,
+    /// `SEAL_KEYS`.
+    pub sealer: Sealer,
+    /// `PAYLOAD_KEYS`.
+    pub codec: Codec,
+    /// `API_LISTEN`.
+    pub listen: SocketAddr,
+    /// `JWT_SECRET`.
+    pub jwt_secret: SecretString,
+    /// `OPERATOR_TOKEN`.
+    pub operator_token: SecretString,
+    /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
+    pub codec_cors_origin: Option<String>,
+    /// `BODY_LIMIT_BYTES`.
+    pub body_limit_bytes: usize,
+    /// `LOG_FORMAT` is `json`.
+    pub json_logs: bool,
+    /// `LOG_LEVEL`, in the syntax of `RUST_LOG`.
+    pub log_level: String,
+}
+
+/// All that is wrong, one line each.
+#[derive(Debug)]
+pub struct ConfigError(Vec<String>);
+
+impl fmt::Display for ConfigError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the configuration is not usable:")?;
+        self.0.iter().try_for_each(|problem| write!(f, "\n  {problem}"))
+    }
+}
+
+impl std::error::Error for ConfigError {}
+
+impl Config {
+    /// Reads the process environment.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong, at once.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::read(|name| std::env::var(name).ok())
+    }
+
+    /// Reads settings from anywhere, for tests.
+    ///
+    /// # Errors
+    /// Everything that is missing or wrong, at once.
+    pub fn read(variable: impl Fn(&str) -> Option<String>) -> Result<Self, ConfigError> {
+        let mut reader = Reader { variable, problems: Vec::new() };
+        match reader.config() {
+            Some(config) if reader.problems.is_empty() => Ok(config),
+            _ => Err(ConfigError(reader.problems)),
+        }
+    }
+}
+
+struct Reader<F> {
+    variable: F,
+    problems: Vec<String>,
+}
+
+impl<F: Fn(&str) -> Option<String>> Reader<F> {
+    fn config(&mut self) -> Option<Config> {
+        let database_url = self.required("DATABASE_URL").map(SecretString::from);
+        let temporal_address = self.parsed("TEMPORAL_ADDRESS", "http://127.0.0.1:7233", "a URL");
+        let sealer = self.required("SEAL_KEYS").and_then(|keys| self.checked("SEAL_KEYS", Sealer::parse(&keys.into())));
+        let codec = self.required("PAYLOAD_KEYS").and_then(|keys| self.checked("PAYLOAD_KEYS", Codec::parse(&keys)));
+        let listen = self.parsed("API_LISTEN", "127.0.0.1:8080", "an address and port");
+        let jwt_secret = self.secret("JWT_SECRET", JWT_SECRET_BYTES_MIN);
+        let operator_token = self.secret("OPERATOR_TOKEN", OPERATOR_TOKEN_CHARS_MIN);
+        let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
+        let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
+        let json_logs = self.log_format();
+        let log_level = self.log_level();
+        if let Some(url) = &database_url
+            && let Err(error) = store::connect(url)
+        {
+            tracing::debug!(?error, "The database URL does not parse.");
+            self.problems.push("DATABASE_URL is not the URL of a PostgreSQL database".into());
+        }
+        Some(Config {
+            database_url: database_url?,
+            temporal_address: temporal_address?,
+            temporal_namespace: self.optional("TEMPORAL_NAMESPACE").unwrap_or_else(|| "default".into()),
+            sealer: sealer?,
+            codec: codec?,
+            listen: listen?,
+            jwt_secret: jwt_secret?,
+            operator_token: operator_token?,
+            codec_cors_origin,
+            body_limit_bytes: body_limit?,
+            json_logs: json_logs?,
+            log_level: log_level?,
+        })
+    }
+
+    fn optional(&self, name: &str) -> Option<String> {
+        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
+    }
+
+    fn required(&mut self, name: &str) -> Option<String> {
+        let value = self.optional(name);
+        if value.is_none() {
+            self.problems.push(format!("{name} is missing"));
+        }
+        value
+    }
+
+    /// A secret of at least `length_min` characters.
+    fn secret(&mut self, name: &str, length_min: usize) -> Option<SecretString> {
+        let secret = SecretString::from(self.required(name)?);
+        if secret.expose_secret().len() < length_min {
+            self.problems.push(format!("{name} must have at least {length_min} characters"));
+            return None;
+        }
+        Some(secret)
+    }
+
+    fn parsed<T: FromStr>(&mut self, name: &str, default: &str, what: &str) -> Option<T> {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        let value = text.parse().ok();
+        if value.is_none() {
+            self.problems.push(format!("{name} must be {what}"));
+        }
+        value
+    }
+
+    fn checked<T, E: fmt::Display>(&mut self, name: &str, value: Result<T, E>) -> Option<T> {
+        value.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn origin(&mut self, name: &str) -> Option<String> {
+        let text = self.optional(name)?;
+        let origin = text.parse::<url::Url>().ok().map(|url| url.origin().ascii_serialization());
+        if origin.as_deref() != Some(text.trim_end_matches('/')) {
+            self.problems.push(format!("{name} must be an origin such as http://127.0.0.1:8233"));
+        }
+        origin
+    }
+
+    fn log_format(&mut self) -> Option<bool> {
+        match self.optional("LOG_FORMAT").as_deref() {
+            None | Some("json") => Some(true),
+            Some("pretty") => Some(false),
+            Some(_) => {
+                self.problems.push("LOG_FORMAT must be json or pretty".into());
+                None
+            }
+        }
+    }
+
+    fn log_level(&mut self) -> Option<String> {
+        let level = self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into());
+        let parsed = tracing_subscriber::EnvFilter::try_new(&level);
+        self.checked("LOG_LEVEL", parsed)?;
+        Some(level)
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) const KEY: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+    pub(crate) fn good(name: &str) -> Option<String> {
+        let value = match name {
+            "DATABASE_URL" => "postgres://postgres@127.0.0.1:1/none",
+            "SEAL_KEYS" | "PAYLOAD_KEYS" => KEY,
+            "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
+            "OPERATOR_TOKEN" => "operator-token-operator-token",
+            _ => return None,
+        };
+        Some(value.to_owned())
+    }
+
+    #[test]
+    fn the_least_that_must_be_set_is_enough() {
+        let config = Config::read(good).unwrap();
+        assert_eq!(config.body_limit_bytes, 65_536);
+        assert_eq!(config.listen.port(), 8080);
+        assert_eq!(config.temporal_namespace, "default");
+    }
+
+    #[test]
+    fn everything_missing_or_wrong_is_named_at_once() {
+        let error = Config::read(|name| match name {
+            "JWT_SECRET" => Some("short".into()),
+            "API_LISTEN" => Some("nowhere".into()),
+            "LOG_FORMAT" => Some("xml".into()),
+            "PAYLOAD_KEYS" => Some("k1:AAAA".into()),
+            "CODEC_CORS_ORIGIN" => Some("http://host/path".into()),
+            _ => None,
+        });
+        let text = error.unwrap_err().to_string();
+        for name in [
+            "DATABASE_URL",
+            "SEAL_KEYS",
+            "PAYLOAD_KEYS",
+            "JWT_SECRET",
+            "OPERATOR_TOKEN",
+            "API_LISTEN",
+            "LOG_FORMAT",
+            "CODEC_CORS_ORIGIN",
+        ] {
+            assert!(text.contains(name), "{name} in {text}");
+        }
+        assert!(!text.contains("short"), "a secret must not be repeated");
+    }
+
+    #[test]
+    fn secrets_are_not_shown() {
+        let shown = format!("{:?}", Config::read(good).unwrap());
+        for secret in ["postgres://", "0123456789abcdef", "operator-token", "AQEBAQ"] {
+            assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+}

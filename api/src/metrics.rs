@@ -1,0 +1,46 @@
+//! What Prometheus may know: requests by route, method and status, and how long they took.
+
+use std::time::Duration;
+
+use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+
+/// Upper bounds of the latency buckets, in seconds: from a read of one row to a login step at a slow platform.
+const BUCKETS_SECONDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 50.0];
+
+/// The process's counters.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: IntCounterVec,
+    seconds: HistogramVec,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let registry = Registry::new();
+        let requests = IntCounterVec::new(
+            Opts::new("causeway_api_requests_total", "Requests that were answered."),
+            &["route", "method", "status"],
+        )?;
+        let seconds = HistogramVec::new(
+            HistogramOpts::new("causeway_api_request_seconds", "Time until the answer.")
+                .buckets(BUCKETS_SECONDS.to_vec()),
+            &["route", "method"],
+        )?;
+        registry.register(Box::new(requests.clone()))?;
+        registry.register(Box::new(seconds.clone()))?;
+        Ok(Self { registry, requests, seconds })
+    }
+
+    /// Counts one answer. `route` is a pattern, never a path, so that ids make no series.
+    pub(crate) fn observe(&self, route: &str, method: &str, status: u16, took: Duration) {
+        self.requests.with_label_values(&[route, method, &status.to_string()]).inc();
+        self.seconds.with_label_values(&[route, method]).observe(took.as_secs_f64());
+    }
+
+    /// The text that Prometheus scrapes.
+    pub(crate) fn text(&self) -> Result<String, prometheus::Error> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}

@@ -1,0 +1,97 @@
+//! Passwords: argon2id, off the async threads, a few at a time.
+
+use std::sync::Arc;
+
+use argon2::{Argon2, PasswordHasher as _, PasswordVerifier as _};
+use secrecy::{ExposeSecret as _, SecretString};
+use tokio::sync::Semaphore;
+
+use crate::error::ApiError;
+
+/// The shortest password, in characters: the least that NIST SP 800-63B's spirit allows without a second factor.
+pub(crate) const PASSWORD_CHARS_MIN: usize = 10;
+/// The longest password, in characters: room for a passphrase, none for an attack on the hash function.
+pub(crate) const PASSWORD_CHARS_MAX: usize = 128;
+/// Hashes at once: each takes 19 MiB and a core for tens of milliseconds.
+const HASHES_AT_ONCE: usize = 4;
+const SALT_BYTES: usize = 16;
+
+/// Hashes and checks passwords.
+pub(crate) struct Passwords {
+    /// A hash of nothing, checked when there is no user, so that a login takes as long with an unknown address.
+    nobody: String,
+    slots: Arc<Semaphore>,
+}
+
+impl Passwords {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let nobody = hash("nobody has this password").map_err(|error| anyhow::anyhow!("no password hash: {error}"))?;
+        Ok(Self { nobody, slots: Arc::new(Semaphore::new(HASHES_AT_ONCE)) })
+    }
+
+    /// True when `password` is of a length that we accept.
+    pub(crate) fn acceptable(password: &str) -> bool {
+        (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count())
+    }
+
+    /// A new hash in PHC form.
+    pub(crate) async fn hash(&self, password: SecretString) -> Result<String, ApiError> {
+        self.run(move || hash(password.expose_secret()).map_err(ApiError::internal)).await?
+    }
+
+    /// Does `password` belong to `known`? With `None` the same work is done and the answer is no.
+    pub(crate) async fn verify(&self, password: SecretString, known: Option<String>) -> Result<bool, ApiError> {
+        let exists = known.is_some();
+        let known = known.unwrap_or_else(|| self.nobody.clone());
+        let fits = self.run(move || {
+            Argon2::default().verify_password(password.expose_secret().as_bytes(), known.as_str()).is_ok()
+        });
+        Ok(fits.await? && exists)
+    }
+
+    async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
+        let slot = Arc::clone(&self.slots).acquire_owned().await.map_err(ApiError::internal)?;
+        let done = tokio::task::spawn_blocking(move || {
+            let done = work();
+            drop(slot);
+            done
+        });
+        done.await.map_err(ApiError::internal)
+    }
+}
+
+fn hash(password: &str) -> Result<String, argon2::password_hash::Error> {
+    let mut salt = [0_u8; SALT_BYTES];
+    getrandom::fill(&mut salt).map_err(|_| argon2::password_hash::Error::Crypto)?;
+    Ok(Argon2::default().hash_password_with_salt(password.as_bytes(), &salt)?.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_password_fits_its_own_hash_only() {
+        let passwords = Passwords::new().unwrap();
+        let known = passwords.hash("correct horse".into()).await.unwrap();
+        assert!(known.starts_with("$argon2id$"), "{known}");
+        assert_ne!(known, passwords.hash("correct horse".into()).await.unwrap(), "the salt must differ");
+        assert!(passwords.verify("correct horse".into(), Some(known.clone())).await.unwrap());
+        assert!(!passwords.verify("wrong horse".into(), Some(known)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn nobody_is_never_let_in() {
+        let passwords = Passwords::new().unwrap();
+        assert!(!passwords.verify("nobody has this password".into(), None).await.unwrap());
+    }
+
+    #[test]
+    fn lengths_are_counted_in_characters() {
+        for (password, good) in
+            [("ä".repeat(9), false), ("ä".repeat(10), true), ("ä".repeat(128), true), ("ä".repeat(129), false)]
+        {
+            assert_eq!(Passwords::acceptable(&password), good, "{}", password.chars().count());
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! Every route.
+
+use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
+
+use crate::{
+    edge, openapi,
+    routes::{accounts, auth, codec, health, pairs},
+    state::AppState,
+};
+
+/// The whole service: routes, documents and what happens around every request.
+#[must_use]
+pub fn service(state: AppState) -> Service {
+    let routes = routes();
+    let document = openapi::document(&routes);
+    let router = routes
+        .push(document.into_router("/openapi.json"))
+        .push(SwaggerUi::new(openapi::ui_config()).title("Causeway API").into_router("/docs"));
+    Service::new(router).hoop(state).hoop(edge::observe).catcher(Catcher::new(edge::LastResort))
+}
+
+/// What the OpenAPI document describes.
+pub(crate) fn routes() -> Router {
+    Router::new()
+        .push(Router::with_path("api").push(auth_routes()).push(account_routes()).push(pair_routes()))
+        .push(codec_routes())
+        .push(Router::with_path("health/live").get(health::live))
+        .push(Router::with_path("health/ready").get(health::ready))
+        .push(Router::with_path("metrics").get(health::metrics))
+}
+
+fn auth_routes() -> Router {
+    Router::with_path("auth")
+        .push(Router::with_path("register").post(auth::register))
+        .push(Router::with_path("login").post(auth::login))
+        .push(Router::with_path("me").get(auth::me))
+}
+
+fn account_routes() -> Router {
+    Router::with_path("accounts")
+        .get(accounts::list)
+        .push(Router::with_path("telegram").post(accounts::add_telegram))
+        .push(Router::with_path("discord").post(accounts::add_discord))
+        .push(
+            Router::with_path("{id}")
+                .get(accounts::read)
+                .delete(accounts::log_out)
+                .push(Router::with_path("code").post(accounts::submit_code))
+                .push(Router::with_path("password").post(accounts::submit_password))
+                .push(Router::with_path("resend").post(accounts::resend))
+                .push(Router::with_path("reconnect").post(accounts::reconnect))
+                .push(Router::with_path("pause").post(accounts::pause))
+                .push(Router::with_path("resume").post(accounts::resume))
+                .push(Router::with_path("chats").get(accounts::list_chats))
+                .push(Router::with_path("guilds").get(accounts::list_guilds)),
+        )
+}
+
+fn pair_routes() -> Router {
+    Router::with_path("pairs").get(pairs::list).post(pairs::create::create).push(
+        Router::with_path("{id}")
+            .get(pairs::read)
+            .patch(pairs::update)
+            .delete(pairs::delete)
+            .push(Router::with_path("pause").post(pairs::pause))
+            .push(Router::with_path("resume").post(pairs::resume))
+            .push(Router::with_path("messages").get(pairs::list_messages)),
+    )
+}
+
+fn codec_routes() -> Router {
+    Router::with_path("codec")
+        .hoop(codec::cors)
+        .push(Router::with_path("decode").post(codec::decode).options(codec::preflight))
+        .push(Router::with_path("encode").post(codec::encode).options(codec::preflight))
+}

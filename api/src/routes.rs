@@ -1,0 +1,67 @@
+//! The handlers, one folder or file per noun, and the answers that they share.
+
+pub(crate) mod accounts;
+pub(crate) mod auth;
+pub(crate) mod codec;
+pub(crate) mod health;
+pub(crate) mod pairs;
+
+use salvo::{
+    oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},
+    prelude::*,
+};
+use serde::Serialize;
+
+/// 201 with what was made.
+pub(crate) struct Created<T>(pub(crate) T);
+
+#[async_trait]
+impl<T: Serialize + Send> Writer for Created<T> {
+    async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        res.render(Json(self.0));
+        res.status_code(StatusCode::CREATED);
+    }
+}
+
+impl<T: ToSchema> EndpointOutRegister for Created<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let content = Content::new(T::to_schema(components));
+        operation.responses.insert("201", OapiResponse::new("Made.").add_content("application/json", content));
+    }
+}
+
+/// 202: it will happen.
+pub(crate) struct Accepted<T>(pub(crate) T);
+
+#[async_trait]
+impl<T: Serialize + Send> Writer for Accepted<T> {
+    async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        res.render(Json(self.0));
+        res.status_code(StatusCode::ACCEPTED);
+    }
+}
+
+impl<T: ToSchema> EndpointOutRegister for Accepted<T> {
+    fn register(components: &mut Components, operation: &mut Operation) {
+        let content = Content::new(T::to_schema(components));
+        operation
+            .responses
+            .insert("202", OapiResponse::new("It will happen.").add_content("application/json", content));
+    }
+}
+
+/// 204: it is gone.
+pub(crate) struct Gone;
+
+#[async_trait]
+impl Writer for Gone {
+    async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        res.status_code(StatusCode::NO_CONTENT);
+    }
+}
+
+impl EndpointOutRegister for Gone {
+    fn register(_components: &mut Components, operation: &mut Operation) {
+        operation.responses.insert("204", OapiResponse::new("It is gone."));
+    }
+}

@@ -1,0 +1,139 @@
+//! Linking a Telegram account: phone, code, password.
+
+use domain::{AccountId, AccountStatus, Platform};
+use salvo::prelude::*;
+use serde::Deserialize;
+use store::{StoreError, accounts::Account};
+use workflows::account::LoginStep;
+
+use super::{AccountOut, find, phone, settled};
+use crate::{
+    auth::{Actor, PathId},
+    body::JsonBody,
+    error::ApiError,
+    routes::Created,
+    state::AppState,
+};
+
+/// A phone number.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = NewTelegramAccount))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PhoneIn {
+    /// With the country code; spaces and dashes do not matter.
+    phone: String,
+}
+
+/// A login code.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = LoginCode))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct CodeIn {
+    /// As it was received.
+    code: String,
+}
+
+/// A two-step verification password.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = LoginPassword))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordIn {
+    /// As it was set at Telegram.
+    password: String,
+}
+
+/// Adds a Telegram account and asks Telegram to send a login code. A number whose login was never finished, or whose
+/// session has ended, is taken up where it was left.
+#[endpoint(operation_id = "add_telegram_account", tags("accounts"))]
+pub(crate) async fn add(actor: Actor, app: AppState, body: JsonBody<PhoneIn>) -> Result<Created<AccountOut>, ApiError> {
+    let phone = phone::parse(&body.0.phone)?;
+    let account = insert_or_resume(&app, actor, &phone).await?;
+    // The row stays when the step fails: the same number may be tried again, and the sweep starts the workflow.
+    let reply = app.temporal.log_in(&account, actor.plan, LoginStep::RequestCode).await?;
+    store::accounts::set_workflow_started(&mut *app.database().await?, account.id).await?;
+    Ok(Created(settled(&app, actor, account.id, reply, "phone").await?))
+}
+
+/// Hands in the login code.
+#[endpoint(operation_id = "submit_code", tags("accounts"))]
+pub(crate) async fn submit_code(
+    actor: Actor,
+    app: AppState,
+    id: PathId<AccountId>,
+    body: JsonBody<CodeIn>,
+) -> Result<Json<AccountOut>, ApiError> {
+    let step = LoginStep::SubmitCode { code: body.0.code.trim().to_owned() };
+    log_in(&app, actor, id.0, step, AccountStatus::AwaitingCode, "code").await
+}
+
+/// Hands in the two-step verification password.
+#[endpoint(operation_id = "submit_password", tags("accounts"))]
+pub(crate) async fn submit_password(
+    actor: Actor,
+    app: AppState,
+    id: PathId<AccountId>,
+    body: JsonBody<PasswordIn>,
+) -> Result<Json<AccountOut>, ApiError> {
+    let step = LoginStep::SubmitPassword { password: body.0.password };
+    log_in(&app, actor, id.0, step, AccountStatus::AwaitingPassword, "password").await
+}
+
+/// Asks Telegram to send the login code again, by the next means.
+#[endpoint(operation_id = "resend_code", tags("accounts"))]
+pub(crate) async fn resend(actor: Actor, app: AppState, id: PathId<AccountId>) -> Result<Json<AccountOut>, ApiError> {
+    log_in(&app, actor, id.0, LoginStep::ResendCode, AccountStatus::AwaitingCode, "phone").await
+}
+
+/// One step for an account in state `expected`. One that is signed in already is answered with itself.
+async fn log_in(
+    app: &AppState,
+    actor: Actor,
+    id: AccountId,
+    step: LoginStep,
+    expected: AccountStatus,
+    field: &'static str,
+) -> Result<Json<AccountOut>, ApiError> {
+    let account = find(app, actor, id).await?;
+    if account.status.wants_host() && account.platform == Platform::Telegram {
+        return Ok(Json(account.into()));
+    }
+    if account.status != expected || account.platform != Platform::Telegram {
+        return Err(ApiError::WrongState(account.status));
+    }
+    let reply = app.temporal.log_in(&account, actor.plan, step).await?;
+    Ok(Json(settled(app, actor, id, reply, field).await?))
+}
+
+async fn insert_or_resume(app: &AppState, actor: Actor, phone: &str) -> Result<Account, ApiError> {
+    let (id, now) = (AccountId::new(&*app.clock), app.clock.now());
+    let inserted =
+        store::accounts::insert(&mut *app.database().await?, actor.user, id, Platform::Telegram, Some(phone), now)
+            .await;
+    match inserted {
+        Ok(()) => find(app, actor, id).await,
+        Err(StoreError::Conflict { constraint }) if constraint == "accounts_phone_key" => {
+            let accounts = store::accounts::list(&mut *app.database().await?, actor.user).await?;
+            accounts
+                .into_iter()
+                .find(|account| account.phone.as_deref() == Some(phone) && may_log_in_again(account.status))
+                .ok_or(ApiError::PhoneAlreadyLinked)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A login that was never finished goes on; a session that has ended is begun anew.
+const fn may_log_in_again(status: AccountStatus) -> bool {
+    match status {
+        AccountStatus::New
+        | AccountStatus::AwaitingCode
+        | AccountStatus::AwaitingPassword
+        | AccountStatus::Revoked
+        | AccountStatus::Banned => true,
+        AccountStatus::Connecting
+        | AccountStatus::Online
+        | AccountStatus::Reconnecting
+        | AccountStatus::Paused
+        | AccountStatus::LoggedOut => false,
+    }
+}

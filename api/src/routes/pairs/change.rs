@@ -1,0 +1,111 @@
+//! Changing, pausing, resuming and deleting a pair: the row first, then the workflow. What the workflow was not told,
+//! the sweep and the next drain find in the row.
+
+use domain::{CopyMode, PairId, pair};
+use salvo::prelude::*;
+use serde::Deserialize;
+use store::pairs::PairChange;
+use workflows::forwarding::PairForwarding;
+
+use super::{PairOut, find};
+use crate::{
+    auth::{Actor, PathId},
+    body::JsonBody,
+    error::{ApiError, Thing},
+    routes::Gone,
+    state::AppState,
+    temporal::TemporalError,
+};
+
+/// What to change of a pair; what is absent or null stays.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = PairChange))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct ChangeIn {
+    /// 1 to 100 characters.
+    name: Option<String>,
+    /// `copy` or `forward`.
+    #[salvo(schema(value_type = Option<String>))]
+    mode: Option<CopyMode>,
+    /// Seconds between receipt and delivery, at most 86,400; for messages that come from now on.
+    delay_seconds: Option<u32>,
+    /// Without a notification sound.
+    silent: Option<bool>,
+}
+
+/// Changes a pair.
+#[endpoint(operation_id = "change_pair", tags("pairs"))]
+pub(crate) async fn update(
+    actor: Actor,
+    app: AppState,
+    id: PathId<PairId>,
+    body: JsonBody<ChangeIn>,
+) -> Result<Json<PairOut>, ApiError> {
+    let pair = find(&app, actor, id.0).await?;
+    let ChangeIn { name, mode, delay_seconds, silent } = body.0;
+    let name = name.as_deref().map(str::trim);
+    let delay =
+        delay_seconds.map_or(std::time::Duration::ZERO, |seconds| std::time::Duration::from_secs(seconds.into()));
+    let end = |account, platform, chat| pair::Endpoint { account, platform, chat };
+    pair::validate(
+        name.unwrap_or(&pair.name),
+        end(pair.source_account_id, pair.source_platform, pair.source_chat_id),
+        end(pair.destination_account_id, pair.destination_platform, pair.destination_chat_id),
+        delay,
+    )?;
+    // `validate` has bounded it.
+    let delay_seconds = delay_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
+    let change = PairChange { name, mode, delay_seconds, silent };
+    let changed = store::pairs::update(&mut *app.database().await?, actor.user, id.0, &change, app.clock.now()).await?;
+    if !changed {
+        return Err(ApiError::NotFound(Thing::Pair));
+    }
+    told(id.0, app.temporal.signal_pair(id.0, PairForwarding::configure).await);
+    Ok(Json(find(&app, actor, id.0).await?.into()))
+}
+
+/// Pauses a pair: messages are recorded and wait.
+#[endpoint(operation_id = "pause_pair", tags("pairs"))]
+pub(crate) async fn pause(actor: Actor, app: AppState, id: PathId<PairId>) -> Result<Json<PairOut>, ApiError> {
+    set_paused(&app, actor, id.0, true).await?;
+    told(id.0, app.temporal.signal_pair(id.0, PairForwarding::pause).await);
+    Ok(Json(find(&app, actor, id.0).await?.into()))
+}
+
+/// Resumes a pair: messages that waited are carried, and a destination that refused us is tried at once.
+#[endpoint(operation_id = "resume_pair", tags("pairs"))]
+pub(crate) async fn resume(actor: Actor, app: AppState, id: PathId<PairId>) -> Result<Json<PairOut>, ApiError> {
+    set_paused(&app, actor, id.0, false).await?;
+    told(id.0, app.temporal.signal_pair(id.0, PairForwarding::resume).await);
+    Ok(Json(find(&app, actor, id.0).await?.into()))
+}
+
+/// Deletes a pair; its history stays.
+#[endpoint(operation_id = "delete_pair", tags("pairs"))]
+pub(crate) async fn delete(actor: Actor, app: AppState, id: PathId<PairId>) -> Result<Gone, ApiError> {
+    let deleted = store::pairs::delete(&mut *app.database().await?, actor.user, id.0, app.clock.now()).await?;
+    if !deleted {
+        return Err(ApiError::NotFound(Thing::Pair));
+    }
+    match app.temporal.signal_pair(id.0, PairForwarding::delete).await {
+        // It was never started: there is nothing to end.
+        Err(TemporalError::NotFound) => {
+            store::pairs::set_workflow_started(&mut *app.database().await?, id.0, false).await?;
+        }
+        told_or_not => told(id.0, told_or_not),
+    }
+    Ok(Gone)
+}
+
+async fn set_paused(app: &AppState, actor: Actor, id: PairId, paused: bool) -> Result<(), ApiError> {
+    let now = app.clock.now();
+    let done = store::pairs::set_paused(&mut *app.database().await?, actor.user, id, paused, now).await?;
+    if done { Ok(()) } else { Err(ApiError::NotFound(Thing::Pair)) }
+}
+
+/// The row has it; a workflow that could not be told reads it there.
+fn told(pair: PairId, signalled: Result<(), TemporalError>) {
+    if let Err(error) = signalled {
+        tracing::warn!(pair.id = %pair, ?error, "A pair's workflow could not be told of a change yet.");
+    }
+}

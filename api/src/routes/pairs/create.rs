@@ -1,0 +1,168 @@
+//! Making a pair: both ends are proven at their platforms before a row exists.
+
+use std::time::Duration;
+
+use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, pair};
+use salvo::prelude::*;
+use serde::Deserialize;
+use store::{StoreError, accounts::Account, pairs::NewPair};
+use workflows::account::Refusal;
+
+use super::{PairOut, find};
+use crate::{auth::Actor, body::JsonBody, error::ApiError, routes::Created, state::AppState};
+
+/// One end of a pair to be made.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = NewEndpoint))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct EndpointIn {
+    /// `acc_…`.
+    account: String,
+    /// The platform's id of the chat, decimal.
+    #[salvo(schema(value_type = String))]
+    chat: ChatId,
+}
+
+/// A pair to be made.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = NewPair))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PairIn {
+    /// 1 to 100 characters.
+    name: String,
+    /// Where messages come from.
+    source: EndpointIn,
+    /// Where they go.
+    destination: EndpointIn,
+    /// `copy` (posted as the destination account's own, the default) or `forward` (Telegram's native forward between
+    /// Telegram chats, a line of attribution elsewhere).
+    #[serde(default)]
+    #[salvo(schema(value_type = Option<String>))]
+    mode: CopyMode,
+    /// Seconds between receipt and delivery, at most 86,400.
+    #[serde(default)]
+    delay_seconds: u32,
+    /// Without a notification sound.
+    #[serde(default)]
+    silent: bool,
+}
+
+/// Makes a pair. Messages that are written from now on are carried.
+#[endpoint(operation_id = "create_pair", tags("pairs"))]
+pub(crate) async fn create(actor: Actor, app: AppState, body: JsonBody<PairIn>) -> Result<Created<PairOut>, ApiError> {
+    let PairIn { name, source, destination, mode, delay_seconds, silent } = body.0;
+    let name = name.trim();
+    let reader = End::of(&app, actor, &source, &SOURCE).await?;
+    let writer = End::of(&app, actor, &destination, &DESTINATION).await?;
+    pair::validate(name, reader.endpoint(), writer.endpoint(), Duration::from_secs(delay_seconds.into()))?;
+    let (read, written) = tokio::join!(reader.ask(&app, actor), writer.ask(&app, actor));
+    let (read, written) = (read?, written?);
+    if !read.can_read {
+        return Err(reader.refuse("chat_not_visible", "the account cannot read this chat"));
+    }
+    if !written.can_write {
+        return Err(writer.refuse("chat_not_writable", "the account cannot write to this chat"));
+    }
+    let new = NewPair {
+        id: PairId::new(&*app.clock),
+        name,
+        source_account: reader.account.id,
+        source_chat: reader.chat,
+        source_start_id: read.last_message_id,
+        destination_account: writer.account.id,
+        destination_chat: writer.chat,
+        mode,
+        // `validate` has bounded it.
+        delay_seconds: i32::try_from(delay_seconds).unwrap_or(i32::MAX),
+        silent,
+    };
+    insert(&app, actor, &new, &read, &written).await?;
+    start(&app, actor, new.id).await?;
+    Ok(Created(find(&app, actor, new.id).await?.into()))
+}
+
+/// How an end is named in an error.
+struct Fields {
+    account: &'static str,
+    chat: &'static str,
+}
+
+const SOURCE: Fields = Fields { account: "source.account", chat: "source.chat" };
+const DESTINATION: Fields = Fields { account: "destination.account", chat: "destination.chat" };
+
+struct End {
+    account: Account,
+    chat: ChatId,
+    fields: &'static Fields,
+}
+
+impl End {
+    async fn of(app: &AppState, actor: Actor, end: &EndpointIn, fields: &'static Fields) -> Result<Self, ApiError> {
+        let unknown = || ApiError::AccountInBody { field: fields.account };
+        let id = end.account.parse().map_err(|_| unknown())?;
+        let account = store::accounts::find(&mut *app.database().await?, actor.user, id).await?;
+        let account = account.filter(|account| account.status != AccountStatus::LoggedOut).ok_or_else(unknown)?;
+        Ok(Self { account, chat: end.chat, fields })
+    }
+
+    const fn endpoint(&self) -> pair::Endpoint {
+        pair::Endpoint { account: self.account.id, platform: self.account.platform, chat: self.chat }
+    }
+
+    /// What the platform says of the chat now.
+    async fn ask(&self, app: &AppState, actor: Actor) -> Result<ChatFacts, ApiError> {
+        if !self.account.status.wants_host() {
+            let refusal = Refusal {
+                code: "account_not_online".into(),
+                detail: "the account is not connected".into(),
+                retry_after_seconds: None,
+            };
+            return Err(ApiError::Refused { refusal, field: Some(self.fields.account) });
+        }
+        let reply = app.temporal.ask_chats(&self.account, actor.plan, Some(self.chat)).await?;
+        match (reply.refusal, reply.chat) {
+            (Some(refusal), _) => {
+                let online = refusal.code != "account_not_online";
+                let field = if online { self.fields.chat } else { self.fields.account };
+                Err(ApiError::Refused { refusal, field: Some(field) })
+            }
+            (None, Some(facts)) => Ok(facts),
+            (None, None) => Err(self.refuse("chat_not_visible", "the account does not see this chat")),
+        }
+    }
+
+    fn refuse(&self, code: &str, detail: &str) -> ApiError {
+        let refusal = Refusal { code: code.into(), detail: detail.into(), retry_after_seconds: None };
+        ApiError::Refused { refusal, field: Some(self.fields.chat) }
+    }
+}
+
+async fn insert(
+    app: &AppState,
+    actor: Actor,
+    new: &NewPair<'_>,
+    read: &ChatFacts,
+    written: &ChatFacts,
+) -> Result<(), ApiError> {
+    let now = app.clock.now();
+    let mut transaction = app.transaction().await?;
+    store::chats::upsert(&mut transaction, new.source_account, std::slice::from_ref(read), now).await?;
+    store::chats::upsert(&mut transaction, new.destination_account, std::slice::from_ref(written), now).await?;
+    store::chats::start_reading(&mut transaction, new.source_account, new.source_chat, read.last_message_id).await?;
+    store::pairs::insert(&mut transaction, actor.user, new, now)
+        .await
+        .map_err(|error| ApiError::on_conflict(error, "pairs_route_key", ApiError::PairExists))?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(())
+}
+
+/// Starts the pair's workflow. The pair exists already: what fails here, the sweep does.
+async fn start(app: &AppState, actor: Actor, pair: PairId) -> Result<(), ApiError> {
+    match app.temporal.start_pair(actor.user, actor.plan, pair).await {
+        Ok(()) => Ok(store::pairs::set_workflow_started(&mut *app.database().await?, pair, true).await?),
+        Err(error) => {
+            tracing::warn!(pair.id = %pair, ?error, "The workflow of a new pair could not be started yet.");
+            Ok(())
+        }
+    }
+}

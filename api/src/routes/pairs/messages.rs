@@ -1,0 +1,134 @@
+//! Why was this not forwarded? Each message's steps, with times and reasons.
+
+use chrono::{DateTime, Utc};
+use domain::{DeliveryState, PairId};
+use salvo::prelude::*;
+use serde::Serialize;
+use store::deliveries::{Delivery, Step};
+
+use super::find;
+use crate::{
+    auth::{Actor, PathId},
+    error::ApiError,
+    state::AppState,
+};
+
+/// Messages on one page unless asked for otherwise.
+const PAGE_DEFAULT: i64 = 50;
+/// The longest page: an answer of some hundred kilobytes.
+const PAGE_MAX: i64 = 200;
+
+/// One step of a message on its way.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = Step))]
+pub(crate) struct StepOut {
+    /// When.
+    #[salvo(schema(value_type = String, format = DateTime))]
+    at: DateTime<Utc>,
+    /// `received`, `waiting`, `sent`, `skipped` or `dead`.
+    kind: String,
+    /// For people.
+    detail: Option<String>,
+}
+
+impl From<Step> for StepOut {
+    fn from(step: Step) -> Self {
+        Self { at: step.at, kind: step.kind, detail: step.detail }
+    }
+}
+
+/// One message on its way along a pair.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = Delivery))]
+pub(crate) struct DeliveryOut {
+    /// Its place in the pair's order; `before` takes it.
+    seq: i64,
+    /// The source platform's id of the message.
+    source_message_id: String,
+    /// `pending`, `sending`, `sent`, `skipped` or `dead`.
+    #[salvo(schema(value_type = String))]
+    state: DeliveryState,
+    /// Stable code of why.
+    reason_code: Option<String>,
+    /// Why, for people.
+    reason: Option<String>,
+    /// Tries so far.
+    attempts: i32,
+    /// When we had it.
+    #[salvo(schema(value_type = String, format = DateTime))]
+    received_at: DateTime<Utc>,
+    /// When it may be sent.
+    #[salvo(schema(value_type = String, format = DateTime))]
+    due_at: DateTime<Utc>,
+    /// When it stood at the destination; null unless `state` is `sent`.
+    #[salvo(schema(value_type = Option<String>, format = DateTime))]
+    sent_at: Option<DateTime<Utc>>,
+    /// What stands at the destination, in order.
+    destination_message_ids: Vec<String>,
+    /// Its history, oldest first.
+    steps: Vec<StepOut>,
+}
+
+impl From<Delivery> for DeliveryOut {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            seq: delivery.seq,
+            source_message_id: delivery.source_message_id.to_string(),
+            state: delivery.state,
+            reason_code: delivery.reason_code,
+            reason: delivery.reason,
+            attempts: delivery.attempts,
+            received_at: delivery.received_at,
+            due_at: delivery.due_at,
+            sent_at: delivery.settled_at.filter(|_| delivery.state == DeliveryState::Sent),
+            destination_message_ids: delivery.destination_message_ids.iter().map(i64::to_string).collect(),
+            steps: delivery.steps.into_iter().map(StepOut::from).collect(),
+        }
+    }
+}
+
+/// A page of a pair's messages.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = Deliveries))]
+pub(crate) struct DeliveriesOut {
+    /// Newest first.
+    messages: Vec<DeliveryOut>,
+    /// What to pass as `before` for the next page; null on the last one.
+    next: Option<i64>,
+}
+
+/// Lists a pair's messages, newest first, each with its steps.
+#[endpoint(
+    operation_id = "list_messages",
+    tags("pairs"),
+    parameters(
+        ("limit" = Option<i64>, Query, description = "Messages on a page: 1 to 200, 50 unless given."),
+        ("before" = Option<i64>, Query, description = "Only messages below this `seq`.")
+    )
+)]
+pub(crate) async fn list(
+    actor: Actor,
+    app: AppState,
+    id: PathId<PairId>,
+    req: &mut Request,
+) -> Result<Json<DeliveriesOut>, ApiError> {
+    let limit = number(req, "limit", "`limit` is a number from 1 to 200")?.unwrap_or(PAGE_DEFAULT);
+    let before = number(req, "before", "`before` is the `next` of the page before")?;
+    if !(1..=PAGE_MAX).contains(&limit) {
+        return Err(ApiError::Query { field: "limit", detail: "`limit` is a number from 1 to 200" });
+    }
+    find(&app, actor, id.0).await?;
+    let deliveries = store::deliveries::list(&mut *app.database().await?, actor.user, id.0, before, limit + 1).await?;
+    let mut messages: Vec<DeliveryOut> = deliveries.into_iter().map(DeliveryOut::from).collect();
+    let page = usize::try_from(limit).unwrap_or(usize::MAX);
+    let more = messages.len() > page;
+    messages.truncate(page);
+    let next = messages.last().filter(|_| more).map(|message| message.seq);
+    Ok(Json(DeliveriesOut { messages, next }))
+}
+
+/// A number in the query, if there is one.
+fn number(req: &Request, field: &'static str, detail: &'static str) -> Result<Option<i64>, ApiError> {
+    let text: Option<String> = req.query(field);
+    text.map(|text| text.parse().map_err(|_| ApiError::Query { field, detail })).transpose()
+}

@@ -1,0 +1,127 @@
+//! What all handlers share.
+
+use std::sync::Arc;
+
+use domain::{Clock, SystemClock};
+use salvo::{
+    Extractible,
+    extract::Metadata,
+    oapi::{Components, EndpointArgRegister, Operation},
+    prelude::*,
+};
+use secrecy::SecretString;
+use store::{PgConnection, PgPool, StoreError, seal::Sealer};
+use workflows::codec::Codec;
+
+use crate::{
+    config::Config, error::ApiError, metrics::Metrics, password::Passwords, temporal::Temporal, token::Tokens,
+};
+
+/// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
+#[derive(Clone)]
+pub struct AppState(Arc<Shared>);
+
+/// What an [`AppState`] points to; only this crate looks inside.
+pub struct Shared {
+    pub(crate) pool: PgPool,
+    pub(crate) temporal: Temporal,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) sealer: Sealer,
+    pub(crate) codec: Codec,
+    pub(crate) tokens: Tokens,
+    pub(crate) passwords: Passwords,
+    pub(crate) metrics: Metrics,
+    pub(crate) operator_token: SecretString,
+    pub(crate) codec_cors_origin: Option<String>,
+    pub(crate) body_limit_bytes: usize,
+}
+
+impl std::fmt::Debug for AppState {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("AppState(..)")
+    }
+}
+
+impl std::ops::Deref for AppState {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+impl AppState {
+    /// Sets everything up without connecting to anything.
+    ///
+    /// # Errors
+    /// When a setting is unusable.
+    pub fn new(config: Config) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let temporal =
+            Temporal::new(config.temporal_address, config.temporal_namespace, config.codec.clone().data_converter());
+        Ok(Self(Arc::new(Shared {
+            pool: store::connect(&config.database_url)?,
+            temporal,
+            tokens: Tokens::new(&config.jwt_secret, Arc::clone(&clock)),
+            clock,
+            sealer: config.sealer,
+            codec: config.codec,
+            passwords: Passwords::new()?,
+            metrics: Metrics::new()?,
+            operator_token: config.operator_token,
+            codec_cors_origin: config.codec_cors_origin,
+            body_limit_bytes: config.body_limit_bytes,
+        })))
+    }
+
+    /// Connects to Temporal in the background, so that the first request need not.
+    pub fn keep_temporal_connected(&self) {
+        let state = self.clone();
+        tokio::spawn(async move { state.temporal.connect_in_background().await });
+    }
+
+    /// Lets go of the database.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn of(depot: &Depot) -> Result<Self, ApiError> {
+        depot.get_typed::<Self>().cloned().map_err(|_| ApiError::internal("the state hoop is missing"))
+    }
+}
+
+impl Shared {
+    /// A connection for one request.
+    pub(crate) async fn database(&self) -> Result<impl std::ops::DerefMut<Target = PgConnection>, ApiError> {
+        Ok(self.pool.acquire().await.map_err(StoreError::from)?)
+    }
+
+    /// A transaction for one request.
+    pub(crate) async fn transaction(&self) -> Result<store::Transaction<'static, store::Postgres>, ApiError> {
+        Ok(self.pool.begin().await.map_err(StoreError::from)?)
+    }
+}
+
+#[async_trait]
+impl Handler for AppState {
+    async fn handle(&self, _req: &mut Request, depot: &mut Depot, _res: &mut Response, _ctrl: &mut FlowCtrl) {
+        depot.insert_typed(self.clone());
+    }
+}
+
+static STATE: Metadata = Metadata::new("app_state");
+
+impl<'ex> Extractible<'ex> for AppState {
+    fn metadata() -> &'static Metadata {
+        &STATE
+    }
+
+    #[expect(refining_impl_trait, reason = "the caller may name the error")]
+    async fn extract(_req: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, ApiError> {
+        Self::of(depot)
+    }
+}
+
+impl EndpointArgRegister for AppState {
+    fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
+}

@@ -1,0 +1,307 @@
+//! The way to Temporal: connects late and again, and bounds every wait.
+
+use std::time::Duration;
+
+use domain::{AccountId, PairId, Plan, UserId};
+use store::accounts::Account;
+use temporalio_client::{
+    Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
+    WorkflowIdConflictPolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
+    errors::{WorkflowInteractionError, WorkflowQueryError, WorkflowStartError, WorkflowUpdateError},
+    grpc::WorkflowService,
+    tonic::{Code, IntoRequest as _, Status},
+};
+use temporalio_common::{
+    HasWorkflowDefinition as HasRun, SignalDefinition,
+    data_converters::DataConverter,
+    protos::temporal::api::{enums::v1::TaskQueueType, taskqueue::v1::TaskQueue, workflowservice::v1 as service},
+    search_attributes::SearchAttributes,
+};
+use tokio::sync::OnceCell;
+use workflows::{
+    account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
+    contract::{CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, pair_workflow_id},
+    forwarding::{PairForwarding, PairInput, PairView, Totals},
+};
+
+use crate::error::ApiError;
+
+/// One call that Temporal answers by itself.
+const CALL_MAX: Duration = Duration::from_secs(5);
+/// One question to a workflow, which needs a worker; what it tells is a courtesy.
+const QUERY_MAX: Duration = Duration::from_secs(2);
+/// One question to a platform through a workflow: above the activity's own time limit.
+const PLATFORM_MAX: Duration = Duration::from_secs(50);
+const CONNECT_MAX: Duration = Duration::from_secs(3);
+/// Between tries to connect in the background.
+const RECONNECT_EVERY: Duration = Duration::from_secs(2);
+
+/// A failed call.
+#[derive(Debug)]
+pub(crate) enum TemporalError {
+    /// Temporal cannot be reached.
+    Away,
+    /// Temporal is there, but no worker has answered in time.
+    NoWorker,
+    /// There is no such workflow.
+    NotFound,
+    /// Anything else.
+    Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl TemporalError {
+    /// Why a workflow cannot be asked, as a stable code.
+    pub(crate) const fn as_reason(&self) -> &'static str {
+        match self {
+            Self::Away => "temporal_unavailable",
+            Self::NotFound => "not_started",
+            Self::NoWorker | Self::Other(_) => "worker_unavailable",
+        }
+    }
+}
+
+impl From<TemporalError> for ApiError {
+    fn from(error: TemporalError) -> Self {
+        match error {
+            TemporalError::Away => Self::TemporalUnavailable,
+            TemporalError::NoWorker => Self::WorkerUnavailable,
+            TemporalError::NotFound => Self::internal("a workflow is missing"),
+            TemporalError::Other(error) => Self::Internal(error),
+        }
+    }
+}
+
+impl From<Status> for TemporalError {
+    fn from(status: Status) -> Self {
+        match status.code() {
+            Code::Unavailable | Code::ResourceExhausted | Code::Cancelled | Code::Unknown => Self::Away,
+            Code::DeadlineExceeded => Self::NoWorker,
+            Code::NotFound => Self::NotFound,
+            _ => Self::Other(status.into()),
+        }
+    }
+}
+
+impl From<WorkflowStartError> for TemporalError {
+    fn from(error: WorkflowStartError) -> Self {
+        match error {
+            WorkflowStartError::Rpc(status) => status.into(),
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl From<WorkflowUpdateError> for TemporalError {
+    fn from(error: WorkflowUpdateError) -> Self {
+        match error {
+            WorkflowUpdateError::Rpc(status) => status.into(),
+            WorkflowUpdateError::NotFound(_) => Self::NotFound,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl From<WorkflowInteractionError> for TemporalError {
+    fn from(error: WorkflowInteractionError) -> Self {
+        match error {
+            WorkflowInteractionError::Rpc(status) => status.into(),
+            WorkflowInteractionError::NotFound(_) => Self::NotFound,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+impl From<WorkflowQueryError> for TemporalError {
+    fn from(error: WorkflowQueryError) -> Self {
+        match error {
+            WorkflowQueryError::Rpc(status) => status.into(),
+            WorkflowQueryError::NotFound(_) => Self::NotFound,
+            other => Self::Other(other.into()),
+        }
+    }
+}
+
+/// Temporal, whether it is there or not.
+pub(crate) struct Temporal {
+    address: url::Url,
+    namespace: String,
+    converter: DataConverter,
+    /// Empty until the first connection; from then on the channel reconnects by itself.
+    client: OnceCell<Client>,
+}
+
+impl Temporal {
+    pub(crate) fn new(address: url::Url, namespace: String, converter: DataConverter) -> Self {
+        Self { address, namespace, converter, client: OnceCell::new() }
+    }
+
+    /// Tries until it is connected.
+    pub(crate) async fn connect_in_background(&self) {
+        while self.client().await.is_err() {
+            tokio::time::sleep(RECONNECT_EVERY).await;
+        }
+    }
+
+    async fn client(&self) -> Result<Client, TemporalError> {
+        let client = tokio::time::timeout(CONNECT_MAX, self.client.get_or_try_init(|| self.connect())).await;
+        match client {
+            Ok(Ok(client)) => Ok(client.clone()),
+            Ok(Err(error)) => {
+                tracing::warn!(error = error.as_ref() as &dyn std::error::Error, "Temporal cannot be reached.");
+                Err(TemporalError::Away)
+            }
+            Err(_) => Err(TemporalError::Away),
+        }
+    }
+
+    async fn connect(&self) -> Result<Client, Box<dyn std::error::Error + Send + Sync>> {
+        let retries = RetryOptions::builder().max_retries(2).max_elapsed_time(Some(CALL_MAX)).build();
+        let options = ConnectionOptions::new(self.address.clone())
+            .identity("causeway-api")
+            .connect_timeout(CONNECT_MAX)
+            .retry_options(retries)
+            .build();
+        let connection = Connection::connect(options).await?;
+        let options = ClientOptions::new(&self.namespace).data_converter(self.converter.clone()).build();
+        Ok(Client::new(connection, options)?)
+    }
+
+    /// Makes sure that the account's workflow runs.
+    pub(crate) async fn start_account(&self, account: &Account, plan: Plan) -> Result<(), TemporalError> {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(account.id))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .search_attributes(account_attributes(account, plan))
+            .build();
+        let client = self.client().await?;
+        bounded(CALL_MAX, client.start_workflow(AccountSession::run, account_input(account), options)).await?;
+        Ok(())
+    }
+
+    /// One step of a login, with its answer.
+    pub(crate) async fn log_in(
+        &self,
+        account: &Account,
+        plan: Plan,
+        step: LoginStep,
+    ) -> Result<LoginReply, TemporalError> {
+        self.start_account(account, plan).await?;
+        let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
+        let options = WorkflowExecuteUpdateOptions::builder().build();
+        waited(handle.execute_update(AccountSession::log_in, step, options)).await
+    }
+
+    /// What the platform says of a chat, or of all.
+    pub(crate) async fn ask_chats(
+        &self,
+        account: &Account,
+        plan: Plan,
+        chat: Option<domain::ChatId>,
+    ) -> Result<ChatReply, TemporalError> {
+        self.start_account(account, plan).await?;
+        let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
+        let options = WorkflowExecuteUpdateOptions::builder().build();
+        waited(handle.execute_update(AccountSession::ask_chats, chat, options)).await
+    }
+
+    /// Signals the account's workflow, which is started if need be.
+    pub(crate) async fn signal_account<S>(&self, account: &Account, plan: Plan, signal: S) -> Result<(), TemporalError>
+    where
+        S: SignalDefinition<Workflow = <AccountSession as HasRun>::Run, Input = ()>,
+    {
+        self.start_account(account, plan).await?;
+        let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
+        bounded(CALL_MAX, handle.signal(signal, (), WorkflowSignalOptions::default())).await
+    }
+
+    /// What the account's workflow is doing.
+    pub(crate) async fn account_view(&self, account: AccountId) -> Result<AccountView, TemporalError> {
+        let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account));
+        bounded(QUERY_MAX, handle.query(AccountSession::view, (), WorkflowQueryOptions::default())).await
+    }
+
+    /// Makes sure that the pair's workflow runs.
+    pub(crate) async fn start_pair(&self, user: UserId, plan: Plan, pair: PairId) -> Result<(), TemporalError> {
+        let input = PairInput { pair, user, woken: false, totals: Totals::default(), history_max: 0 };
+        let attributes = [
+            USER_ID.value_set(user.to_string()),
+            PLAN.value_set(plan_name(plan).to_owned()),
+            STATE.value_set("idle".to_owned()),
+        ];
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, pair_workflow_id(pair))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .search_attributes(SearchAttributes::new(attributes))
+            .build();
+        let client = self.client().await?;
+        bounded(CALL_MAX, client.start_workflow(PairForwarding::run, input, options)).await?;
+        Ok(())
+    }
+
+    /// Signals the pair's workflow.
+    pub(crate) async fn signal_pair<S>(&self, pair: PairId, signal: S) -> Result<(), TemporalError>
+    where
+        S: SignalDefinition<Workflow = <PairForwarding as HasRun>::Run, Input = ()>,
+    {
+        let handle = self.client().await?.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
+        bounded(CALL_MAX, handle.signal(signal, (), WorkflowSignalOptions::default())).await
+    }
+
+    /// What the pair's workflow is doing.
+    pub(crate) async fn pair_view(&self, pair: PairId) -> Result<PairView, TemporalError> {
+        let handle = self.client().await?.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
+        bounded(QUERY_MAX, handle.query(PairForwarding::view, (), WorkflowQueryOptions::default())).await
+    }
+
+    /// How many workers ask for accounts to host. Proves that Temporal answers, too.
+    pub(crate) async fn hosts(&self) -> Result<usize, TemporalError> {
+        let request = service::DescribeTaskQueueRequest {
+            namespace: self.namespace.clone(),
+            task_queue: Some(TaskQueue { name: HOSTS_QUEUE.to_owned(), ..TaskQueue::default() }),
+            task_queue_type: TaskQueueType::Activity.into(),
+            ..service::DescribeTaskQueueRequest::default()
+        };
+        let mut client = self.client().await?;
+        let call = WorkflowService::describe_task_queue(&mut client, request.into_request());
+        Ok(bounded(QUERY_MAX, call).await?.into_inner().pollers.len())
+    }
+}
+
+fn account_input(account: &Account) -> AccountInput {
+    AccountInput {
+        account: account.id,
+        user: account.user_id,
+        platform: account.platform,
+        status: account.status,
+        history_max: 0,
+    }
+}
+
+fn account_attributes(account: &Account, plan: Plan) -> SearchAttributes {
+    SearchAttributes::new([
+        USER_ID.value_set(account.user_id.to_string()),
+        PLAN.value_set(plan_name(plan).to_owned()),
+        PLATFORM.value_set(account.platform.as_str().to_owned()),
+        STATE.value_set("new".to_owned()),
+    ])
+}
+
+/// The plan's name on the wire.
+pub(crate) const fn plan_name(plan: Plan) -> &'static str {
+    match plan {
+        Plan::Free => "free",
+        Plan::Pro => "pro",
+        Plan::Elite => "elite",
+    }
+}
+
+/// A call that Temporal answers by itself: silence means that it is away.
+async fn bounded<T, E: Into<TemporalError>>(
+    max: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, TemporalError> {
+    tokio::time::timeout(max, call).await.map_err(|_| TemporalError::Away)?.map_err(Into::into)
+}
+
+/// A call that a worker answers: silence means that there is none.
+async fn waited<T, E: Into<TemporalError>>(call: impl Future<Output = Result<T, E>>) -> Result<T, TemporalError> {
+    tokio::time::timeout(PLATFORM_MAX, call).await.map_err(|_| TemporalError::NoWorker)?.map_err(Into::into)
+}
