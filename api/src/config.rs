@@ -84,7 +84,7 @@ struct Reader<F> {
 
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn config(&mut self) -> Option<Config> {
-        let database_url = self.required("DATABASE_URL").map(SecretString::from);
+        let database_url = self.database_url();
         let temporal_address = self.parsed("TEMPORAL_ADDRESS", "http://127.0.0.1:7233", "a URL");
         let sealer = self.required("SEAL_KEYS").and_then(|keys| self.checked("SEAL_KEYS", Sealer::parse(&keys.into())));
         let codec = self.required("PAYLOAD_KEYS").and_then(|keys| self.checked("PAYLOAD_KEYS", Codec::parse(&keys)));
@@ -95,12 +95,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let json_logs = self.log_format();
         let log_level = self.log_level();
-        if let Some(url) = &database_url
-            && let Err(error) = store::connect(url)
-        {
-            tracing::debug!(?error, "The database URL does not parse.");
-            self.problems.push("DATABASE_URL is not the URL of a PostgreSQL database".into());
-        }
         Some(Config {
             database_url: database_url?,
             temporal_address: temporal_address?,
@@ -115,6 +109,16 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             json_logs: json_logs?,
             log_level: log_level?,
         })
+    }
+
+    fn database_url(&mut self) -> Option<SecretString> {
+        let text = self.required("DATABASE_URL")?;
+        let scheme = text.parse::<url::Url>().ok().map(|url| url.scheme().to_owned());
+        if !matches!(scheme.as_deref(), Some("postgres" | "postgresql")) {
+            self.problems.push("DATABASE_URL must be a URL such as postgres://user:password@host:5432/database".into());
+            return None;
+        }
+        Some(text.into())
     }
 
     fn optional(&self, name: &str) -> Option<String> {
