@@ -151,8 +151,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn log_format(&mut self) -> Option<bool> {
         let json = match self.optional("LOG_FORMAT").as_deref() {
-            None | Some("pretty") => Ok(false),
-            Some("json") => Ok(true),
+            None | Some("json") => Ok(true),
+            Some("pretty") => Ok(false),
             Some(_) => Err("expected `pretty` or `json`"),
         };
         self.checked("LOG_FORMAT", json)
