@@ -84,16 +84,24 @@ impl State {
         }
     }
 
-    /// Ends every session of the user: keys are freed, and clients are nudged to find out.
-    pub(crate) fn revoke(&mut self, user: i64) -> Result<(), JournalError> {
+    /// Ends every session of the user: from now on its keys stand for nobody, or for a revoked session.
+    pub(crate) fn revoke(&mut self, user: i64, says_so: bool) -> Result<(), JournalError> {
+        self.nudge(user);
         let keys: Vec<i64> = self.world.keys_of.get(&user).into_iter().flatten().copied().collect();
-        let events = keys.iter().map(|key_id| Event::KeyFreed { key_id: *key_id }).collect();
-        self.commit(events)?;
-        for key_id in keys {
-            // The real service makes clients ask for the difference, which then fails with 401.
-            self.live.push(key_id, None, &enums::Updates::TooLong.to_bytes());
-        }
+        let end = |key_id| match says_so {
+            true => Event::KeyBound { key_id, login: Login::Revoked },
+            false => Event::KeyFreed { key_id },
+        };
+        self.commit(keys.into_iter().map(end).collect())?;
         Ok(())
+    }
+
+    /// Makes the user's clients ask for the difference, as the real service does when something is up with the account:
+    /// the answer tells them what.
+    pub(crate) fn nudge(&self, user: i64) {
+        for key_id in self.world.keys_of.get(&user).into_iter().flatten() {
+            self.live.push(*key_id, None, &enums::Updates::TooLong.to_bytes());
+        }
     }
 
     /// Closes the user's connections.

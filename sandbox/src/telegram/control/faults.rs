@@ -39,8 +39,16 @@ fn act(state: &mut State, fault: &Fault) -> Result<(), Refusal> {
             Some(user) => state.close_user(user),
             None => state.live.close_all(),
         },
-        Kind::Revoke => state.revoke(fault.user.ok_or_else(|| Refusal::bad("revoke needs a user"))?)?,
-        Kind::Ban => drop(state.commit(vec![Event::PhoneBanned { phone: phone(fault)? }])?),
+        Kind::Revoke => {
+            let user = fault.user.ok_or_else(|| Refusal::bad("revoke needs a user"))?;
+            state.revoke(user, fault.message.as_deref() == Some("SESSION_REVOKED"))?;
+        }
+        Kind::Ban => {
+            let phone = phone(fault)?;
+            let user = state.world.user_by_phone(&phone).map(|user| user.id);
+            state.commit(vec![Event::PhoneBanned { phone }])?;
+            user.into_iter().for_each(|user| state.nudge(user));
+        }
         Kind::ExpireCode => {
             let phone = phone(fault)?;
             let mut code = state.world.codes.get(&phone).cloned().ok_or_else(|| Refusal::missing("code"))?;

@@ -18,7 +18,7 @@ pub(super) fn get_password(
 ) -> Result<enums::account::Password, Failure> {
     let user = match call.state.world.logins.get(&call.caller.key_id) {
         Some(Login::User(user) | Login::PasswordPending(user)) => *user,
-        None => return Err(Failure::unauthorized("AUTH_KEY_UNREGISTERED")),
+        Some(Login::Revoked) | None => return Err(Failure::unauthorized("AUTH_KEY_UNREGISTERED")),
     };
     let verifier = call.state.world.users.get(&user).and_then(|user| user.password.clone());
     let mut password = types::account::Password {

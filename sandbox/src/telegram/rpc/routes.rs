@@ -6,6 +6,7 @@ use super::failure::Failure;
 use super::{
     Call, account, auth, channels, chats, dialogs, edit, forum, forward, help, history, send, updates, upload, users,
 };
+use crate::telegram::world::model::Login;
 
 /// For each row: when the constructor matches, read the arguments, call the handler, serialise its answer.
 macro_rules! table {
@@ -26,7 +27,12 @@ pub(super) fn route(call: &mut Call<'_>, id: u32, arguments: &[u8]) -> Result<Ve
         return Ok(answer);
     }
     if call.me == 0 {
-        return Err(Failure::unauthorized("AUTH_KEY_UNREGISTERED"));
+        return Err(Failure::unauthorized(match call.state.world.logins.get(&call.caller.key_id) {
+            Some(Login::Revoked) => "SESSION_REVOKED",
+            // A correct code with the password still missing is not a login.
+            Some(Login::PasswordPending(_)) => "SESSION_PASSWORD_NEEDED",
+            Some(Login::User(_)) | None => "AUTH_KEY_UNREGISTERED",
+        }));
     }
     if call.state.world.is_banned(call.me) {
         return Err(Failure::unauthorized("USER_DEACTIVATED_BAN"));

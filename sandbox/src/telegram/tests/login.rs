@@ -120,6 +120,14 @@ async fn a_revoked_session_and_an_unknown_key_are_refused() {
     world.post("/faults", json!({ "kind": "revoke", "user": ada.id })).await;
     let error = device.client.get_me().await.unwrap_err();
     assert!(error.is("AUTH_KEY_UNREGISTERED"), "{error}");
+    let device = world.device(&ada).await;
+    world.post("/faults", json!({ "kind": "revoke", "user": ada.id, "message": "SESSION_REVOKED" })).await;
+    let error = device.client.get_me().await.unwrap_err();
+    assert!(error.is("SESSION_REVOKED"), "{error}");
+    let device = world.device(&ada).await;
+    world.post("/faults", json!({ "kind": "ban", "phone": ada.phone })).await;
+    let error = device.client.get_me().await.unwrap_err();
+    assert!(error.is("USER_DEACTIVATED_BAN"), "{error}");
     let stray = Device::connect(session(world.address.port(), Some([7; 256])));
     assert!(stray.client.is_authorized().await.is_err());
     world.end().await;

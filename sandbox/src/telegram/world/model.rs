@@ -311,4 +311,6 @@ pub(crate) enum Login {
     User(i64),
     /// The code was right; the password is awaited.
     PasswordPending(i64),
+    /// The session was ended from elsewhere, and is told so.
+    Revoked,
 }
