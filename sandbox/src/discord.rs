@@ -129,7 +129,7 @@ impl Running {
 
 async fn until<A>(stop: CancellationToken, acceptor: A, service: Service) -> std::io::Result<()>
 where
-    A: Acceptor + Send + 'static,
+    A: Acceptor + 'static,
 {
     tokio::select! {
         // Connections are owned by the serving future and end with it.
@@ -138,7 +138,7 @@ where
     }
 }
 
-async fn bind(address: SocketAddr) -> anyhow::Result<impl Acceptor + Send + 'static> {
+async fn bind(address: SocketAddr) -> anyhow::Result<impl Acceptor + 'static> {
     TcpListener::new(address).try_bind().await.with_context(|| format!("cannot listen on {address}"))
 }
 

@@ -50,8 +50,6 @@ impl Drop for Folder {
 pub struct World {
     /// Where it listens.
     pub running: Running,
-    /// Stops it.
-    pub stop: CancellationToken,
     /// Its guild.
     pub guild: String,
     /// The guild's `#general`.
@@ -79,11 +77,9 @@ impl World {
         let folder = Folder::new();
         let free: SocketAddr = ([127, 0, 0, 1], 0).into();
         let args = Args { listen_tls: free, listen: free, control: free, data: folder.0.clone() };
-        let stop = CancellationToken::new();
-        let running = discord::start(args, stop.clone()).await.unwrap();
+        let running = discord::start(args, CancellationToken::new()).await.unwrap();
         let mut world = Self {
             running,
-            stop,
             guild: String::new(),
             general: ChannelId::new(1),
             bot: Bot { id: String::new(), token: String::new() },
@@ -152,8 +148,8 @@ impl World {
         let (to, events) = unbounded_channel();
         let builder = ClientBuilder::new_with_http(self.http_of(bot), intents).raw_event_handler(Tell(to));
         let mut client = builder.await.unwrap();
-        let (shards, http) = (Arc::clone(&client.shard_manager), Arc::clone(&client.http));
-        Live { events, shards, http, ended: tokio::spawn(async move { client.start().await }) }
+        let shards = Arc::clone(&client.shard_manager);
+        Live { events, shards, ended: tokio::spawn(async move { client.start().await }) }
     }
 }
 
@@ -169,8 +165,6 @@ pub fn client(ca_pem: &str, address: SocketAddr) -> reqwest::Client {
 
 /// A connected gateway client.
 pub struct Live {
-    /// REST of the same client.
-    pub http: Arc<Http>,
     /// Ends when serenity gives up.
     pub ended: JoinHandle<serenity::Result<()>>,
     events: UnboundedReceiver<Event>,
