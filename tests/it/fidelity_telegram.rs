@@ -6,6 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use anyhow::Context as _;
 use serde_json::{Value, json};
 
 /// How long the process may take to start, or the other client's checks to pass.
@@ -14,11 +15,11 @@ const START_PATIENCE: Duration = Duration::from_secs(30);
 const KILL_AFTER: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn telethon_finds_a_telegram_that_it_understands() {
+async fn telethon_finds_a_telegram_that_it_understands() -> anyhow::Result<()> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
     let python = root.join(".local/venv/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/setup", python.display());
-    let sandbox = Sandbox::start(folder("fidelity")).await;
+    let sandbox = Sandbox::start(folder("fidelity")).await?;
     let script = root.join("tests/fidelity/telethon_check.py");
     let output = tokio::process::Command::new(python)
         .arg(script)
@@ -26,20 +27,18 @@ async fn telethon_finds_a_telegram_that_it_understands() {
         .arg(&sandbox.address)
         .kill_on_drop(true)
         .output()
-        .await
-        .expect("python runs");
+        .await?;
     let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "telethon is not content:\n{out}{err}");
-    sandbox.end();
+    sandbox.end()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_killed_telegram_keeps_every_acknowledged_message() {
-    let mut sandbox = Sandbox::start(folder("killed")).await;
-    let ada =
-        sandbox.post("/users", json!({ "phone": "99900000001", "first_name": "Ada" })).await.unwrap()["id"].clone();
+async fn a_killed_telegram_keeps_every_acknowledged_message() -> anyhow::Result<()> {
+    let mut sandbox = Sandbox::start(folder("killed")).await?;
+    let ada = sandbox.post("/users", json!({ "phone": "99900000001", "first_name": "Ada" })).await?["id"].clone();
     let chat = json!({ "kind": "channel", "title": "News", "creator": ada });
-    let chat = sandbox.post("/chats", chat).await.unwrap()["dialog_id"].clone();
+    let chat = sandbox.post("/chats", chat).await?["dialog_id"].clone();
     let mut acknowledged = Vec::new();
     for round in 0..3 {
         let written = AtomicUsize::new(0);
@@ -60,16 +59,17 @@ async fn a_killed_telegram_keeps_every_acknowledged_message() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             // The writing goes on meanwhile; where exactly the kill falls is left to chance.
-            tokio::process::Command::new("kill").args(["-9", &pid]).status().await.expect("kill runs");
+            tokio::process::Command::new("kill").args(["-9", &pid]).status().await
         };
-        let (ids, ()) = tokio::join!(writing, killing);
+        let (ids, killed) = tokio::join!(writing, killing);
+        anyhow::ensure!(killed?.success(), "the process could not be killed");
         acknowledged.extend(ids);
-        sandbox = sandbox.again().await;
-        let held = sandbox.get(&format!("/chats/{chat}/messages")).await.unwrap();
-        let held: Vec<&Value> = held.as_array().unwrap().iter().map(|message| &message["id"]).collect();
+        sandbox = sandbox.again().await?;
+        let held = sandbox.get(&format!("/chats/{chat}/messages")).await?;
+        let held: Vec<&Value> = held.as_array().context("not a list")?.iter().map(|message| &message["id"]).collect();
         assert!(acknowledged.iter().all(|id| held.contains(&id)), "an acknowledged message is gone");
     }
-    sandbox.end();
+    sandbox.end()
 }
 
 /// A running `causeway-sandbox telegram`, killed when dropped.
@@ -82,17 +82,17 @@ struct Sandbox {
 }
 
 impl Sandbox {
-    async fn start(data: PathBuf) -> Self {
-        let program = std::env::current_exe().unwrap().ancestors().nth(2).unwrap().join("causeway-sandbox");
+    async fn start(data: PathBuf) -> anyhow::Result<Self> {
+        let program = std::env::current_exe()?;
+        let program = program.ancestors().nth(2).context("no build folder")?.join("causeway-sandbox");
         assert!(program.exists(), "{} is missing: run cargo build --workspace", program.display());
-        let (address, control) = (free_address(), free_address());
+        let (address, control) = (free_address()?, free_address()?);
         let process = Command::new(program)
             .args(["telegram", "--listen", &address, "--control", &control, "--data"])
             .arg(&data)
             .stdout(Stdio::null())
             .stderr(Stdio::null())
-            .spawn()
-            .expect("the sandbox starts");
+            .spawn()?;
         let sandbox =
             Self { process, address, control: format!("http://{control}"), data, http: reqwest::Client::new() };
         let started = Instant::now();
@@ -100,21 +100,21 @@ impl Sandbox {
             assert!(started.elapsed() < START_PATIENCE, "the sandbox does not become ready");
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        sandbox
+        Ok(sandbox)
     }
 
     /// A new process on the same folder.
-    async fn again(self) -> Self {
+    async fn again(self) -> anyhow::Result<Self> {
         let data = self.data.clone();
         drop(self);
         Self::start(data).await
     }
 
     /// Stops the process and removes its folder.
-    fn end(self) {
+    fn end(self) -> anyhow::Result<()> {
         let data = self.data.clone();
         drop(self);
-        std::fs::remove_dir_all(data).expect("the folder can be removed");
+        Ok(std::fs::remove_dir_all(data)?)
     }
 
     async fn get(&self, path: &str) -> reqwest::Result<Value> {
@@ -139,7 +139,6 @@ fn folder(name: &str) -> PathBuf {
     std::env::temp_dir().join(format!("causeway-{name}-{}", std::process::id()))
 }
 
-fn free_address() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port");
-    listener.local_addr().expect("an address").to_string()
+fn free_address() -> std::io::Result<String> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.to_string())
 }
