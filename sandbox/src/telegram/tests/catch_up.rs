@@ -79,3 +79,55 @@ async fn everything_survives_a_restart() {
     assert_eq!(world.texts(channel).await, ["kept"]);
     world.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_absence_comes_in_slices() {
+    let world = World::start().await;
+    let (ada, ben) = (world.person("Ada").await, world.person("Ben").await);
+    let channel = world.chat("channel", &ada, &[&ben]).await;
+    let mut bob = world.device(&ben).await;
+    let mut dialogs = bob.client.iter_dialogs();
+    while dialogs.next().await.unwrap().is_some() {}
+    let inbox = bob.inbox().await;
+    inbox.stream.sync_update_state().await.unwrap();
+    drop(inbox);
+    let session = bob.close().await;
+    // More than one difference of each kind carries.
+    let (privates, posts) = (620, 230);
+    for n in 0..privates {
+        world.say(ben.id, &ada, &format!("private {n}")).await;
+    }
+    for n in 0..posts {
+        world.say(channel, &ada, &format!("post {n}")).await;
+    }
+    let mut bob = Device::connect(session);
+    let mut inbox = bob.inbox().await;
+    let (mut seen_privates, mut seen_posts) = (Vec::new(), Vec::new());
+    for _ in 0..privates + posts {
+        let text = inbox.next_text().await;
+        if text.starts_with("private") { seen_privates.push(text) } else { seen_posts.push(text) }
+    }
+    assert_eq!(seen_privates, (0..privates).map(|n| format!("private {n}")).collect::<Vec<_>>());
+    assert_eq!(seen_posts, (0..posts).map(|n| format!("post {n}")).collect::<Vec<_>>());
+    world.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refused_connections_come_back_when_the_fault_is_lifted() {
+    let world = World::start().await;
+    let ada = world.person("Ada").await;
+    let alice = world.device(&ada).await;
+    world.post("/faults", json!({ "kind": "refuse_connections" })).await;
+    world.post("/faults", json!({ "kind": "drop_connections" })).await;
+    // The first request may meet the old connection's end, the second a new connection's.
+    for _ in 0..2 {
+        assert!(alice.client.get_me().await.is_err(), "the server does not talk");
+    }
+    world.call(reqwest::Method::DELETE, "/faults", json!({})).await;
+    assert!(alice.client.get_me().await.is_ok());
+    world.post("/faults", json!({ "kind": "delay", "method": "users.getUsers", "ms": 300 })).await;
+    let asked = std::time::Instant::now();
+    alice.client.get_me().await.unwrap();
+    assert!(asked.elapsed().as_millis() >= 300, "the answer came at once");
+    world.end().await;
+}
