@@ -71,7 +71,8 @@ pub(crate) async fn read<T: DeserializeOwned>(req: &mut Request, limit_bytes: us
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
-        let field = error.path().to_string();
+        // The body itself is the path `.`: nothing to name.
+        let field = Some(error.path().to_string()).filter(|path| path != ".").unwrap_or_default();
         classify(error.inner(), field)
     })?;
     deserializer.end().map_err(|error| classify(&error, String::new()))?;
@@ -126,6 +127,7 @@ mod tests {
         assert_eq!(field(r#"{"inner":{"number":"x"}}"#), "inner.number");
         assert_eq!(field(r#"{"inner":{"number":300}}"#), "inner.number");
         assert_eq!(field(r#"{"inner":{}}"#), "inner");
+        assert_eq!(field("{}"), "");
         assert_eq!(field(r#"{"inner":{"number":1},"other":2}"#), "other");
     }
 

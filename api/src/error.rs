@@ -219,14 +219,20 @@ fn body(error: &BodyError) -> Shape {
         BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
         BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
         BodyError::Shape { field, .. } => {
-            Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body").field(field.clone())
+            let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");
+            if field.is_empty() { shape } else { shape.field(field.clone()) }
         }
     }
 }
 
 /// A worker's refusal. A code that is not known here is the user's to mend, as far as anybody can tell.
 fn refused(refusal: &Refusal, field: Option<&'static str>) -> Shape {
-    let status = match refusal.code.as_str() {
+    let code = match refusal.code.as_str() {
+        // A token that is refused is refused, whether Discord was asked or it cannot be one at all.
+        "token_malformed" => "token_invalid",
+        other => other,
+    };
+    let status = match code {
         "flood_wait" => StatusCode::TOO_MANY_REQUESTS,
         "platform_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
         "account_already_linked" | "account_not_online" | "wrong_state" => StatusCode::CONFLICT,
@@ -235,7 +241,7 @@ fn refused(refusal: &Refusal, field: Option<&'static str>) -> Shape {
     };
     Shape {
         status,
-        code: refusal.code.clone().into(),
+        code: code.to_owned().into(),
         field: field.map(Cow::Borrowed),
         retry_after_seconds: refusal.retry_after_seconds,
     }

@@ -74,3 +74,6 @@ fn codec_routes() -> Router {
         .push(Router::with_path("decode").post(codec::decode).options(codec::preflight))
         .push(Router::with_path("encode").post(codec::encode).options(codec::preflight))
 }
+
+#[cfg(test)]
+mod tests;

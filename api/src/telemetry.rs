@@ -1,5 +1,7 @@
 //! Logs: JSON for machines, a line for people.
 
+use std::io::IsTerminal as _;
+
 use tracing_subscriber::{EnvFilter, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 use crate::config::Config;
@@ -15,7 +17,8 @@ pub fn init(config: &Config) -> anyhow::Result<()> {
         let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_writer(std::io::stderr);
         registry.with(lines).try_init()?;
     } else {
-        registry.with(tracing_subscriber::fmt::layer().with_writer(std::io::stderr)).try_init()?;
+        let colours = std::io::stderr().is_terminal();
+        registry.with(tracing_subscriber::fmt::layer().with_ansi(colours).with_writer(std::io::stderr)).try_init()?;
     }
     Ok(())
 }

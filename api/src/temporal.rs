@@ -187,7 +187,7 @@ impl Temporal {
         self.start_account(account, plan).await?;
         let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
         let options = WorkflowExecuteUpdateOptions::builder().build();
-        waited(handle.execute_update(AccountSession::log_in, step, options)).await
+        waited(PLATFORM_MAX, handle.execute_update(AccountSession::log_in, step, options)).await
     }
 
     /// What the platform says of a chat, or of all.
@@ -200,7 +200,7 @@ impl Temporal {
         self.start_account(account, plan).await?;
         let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
         let options = WorkflowExecuteUpdateOptions::builder().build();
-        waited(handle.execute_update(AccountSession::ask_chats, chat, options)).await
+        waited(PLATFORM_MAX, handle.execute_update(AccountSession::ask_chats, chat, options)).await
     }
 
     /// Signals the account's workflow, which is started if need be.
@@ -216,7 +216,7 @@ impl Temporal {
     /// What the account's workflow is doing.
     pub(crate) async fn account_view(&self, account: AccountId) -> Result<AccountView, TemporalError> {
         let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account));
-        bounded(QUERY_MAX, handle.query(AccountSession::view, (), WorkflowQueryOptions::default())).await
+        waited(QUERY_MAX, handle.query(AccountSession::view, (), WorkflowQueryOptions::default())).await
     }
 
     /// Makes sure that the pair's workflow runs.
@@ -248,7 +248,7 @@ impl Temporal {
     /// What the pair's workflow is doing.
     pub(crate) async fn pair_view(&self, pair: PairId) -> Result<PairView, TemporalError> {
         let handle = self.client().await?.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
-        bounded(QUERY_MAX, handle.query(PairForwarding::view, (), WorkflowQueryOptions::default())).await
+        waited(QUERY_MAX, handle.query(PairForwarding::view, (), WorkflowQueryOptions::default())).await
     }
 
     /// How many workers ask for accounts to host. Proves that Temporal answers, too.
@@ -302,6 +302,9 @@ async fn bounded<T, E: Into<TemporalError>>(
 }
 
 /// A call that a worker answers: silence means that there is none.
-async fn waited<T, E: Into<TemporalError>>(call: impl Future<Output = Result<T, E>>) -> Result<T, TemporalError> {
-    tokio::time::timeout(PLATFORM_MAX, call).await.map_err(|_| TemporalError::NoWorker)?.map_err(Into::into)
+async fn waited<T, E: Into<TemporalError>>(
+    max: Duration,
+    call: impl Future<Output = Result<T, E>>,
+) -> Result<T, TemporalError> {
+    tokio::time::timeout(max, call).await.map_err(|_| TemporalError::NoWorker)?.map_err(Into::into)
 }

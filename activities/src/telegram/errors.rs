@@ -86,7 +86,11 @@ pub(super) fn classify(error: &RpcError) -> PlatformError {
         "SEND_CODE_UNAVAILABLE" => input("resend_unavailable", "Telegram has no other way to send the code"),
         "PHONE_NUMBER_FLOOD" | "PHONE_PASSWORD_FLOOD" => PlatformError::Wait { code, wait: WAIT_LOGIN },
 
-        "USER_DEACTIVATED" | "USER_DEACTIVATED_BAN" | "PHONE_NUMBER_BANNED" => PlatformError::Banned { code, detail },
+        "PHONE_NUMBER_BANNED" => {
+            let detail = "Telegram has banned this phone number".to_owned();
+            PlatformError::Banned { code: "phone_banned".to_owned(), detail }
+        }
+        "USER_DEACTIVATED" | "USER_DEACTIVATED_BAN" => PlatformError::Banned { code, detail },
         "AUTH_KEY_UNREGISTERED" | "AUTH_KEY_INVALID" | "SESSION_REVOKED" | "SESSION_EXPIRED" => {
             PlatformError::Revoked { code: "session_revoked".to_owned(), detail }
         }
@@ -192,7 +196,7 @@ mod tests {
             (406, "AUTH_KEY_DUPLICATED", "revoked", "auth_key_duplicated"),
             (401, "USER_DEACTIVATED", "banned", "user_deactivated"),
             (401, "USER_DEACTIVATED_BAN", "banned", "user_deactivated_ban"),
-            (400, "PHONE_NUMBER_BANNED", "banned", "phone_number_banned"),
+            (400, "PHONE_NUMBER_BANNED", "banned", "phone_banned"),
             (403, "CHAT_WRITE_FORBIDDEN", "chat", "chat_write_forbidden"),
             (400, "CHANNEL_PRIVATE", "chat", "channel_private"),
             (406, "CHANNEL_PRIVATE", "chat", "channel_private"),

@@ -1,5 +1,7 @@
 //! Is it alive, is it ready, how is it doing?
 
+use std::time::Duration;
+
 use salvo::{
     http::header::{CONTENT_TYPE, HeaderValue},
     prelude::*,
@@ -7,6 +9,9 @@ use salvo::{
 use serde::Serialize;
 
 use crate::{error::ApiError, state::AppState};
+
+/// A part that has not answered by then is away: who asks has little patience.
+const PART_MAX: Duration = Duration::from_secs(2);
 
 /// Alive.
 #[derive(Serialize, ToSchema)]
@@ -43,8 +48,9 @@ pub(crate) async fn live() -> Json<LiveOut> {
     responses((status_code = 503, description = "The database or Temporal is away.", body = ReadyOut))
 )]
 pub(crate) async fn ready(app: AppState, res: &mut Response) -> Json<ReadyOut> {
-    let (database, hosts) = tokio::join!(store::ping(&app.pool), app.temporal.hosts());
-    let (database, hosts) = (database.is_ok(), hosts.ok());
+    let database = tokio::time::timeout(PART_MAX, store::ping(&app.pool));
+    let (database, hosts) = tokio::join!(database, tokio::time::timeout(PART_MAX, app.temporal.hosts()));
+    let (database, hosts) = (matches!(database, Ok(Ok(()))), hosts.ok().and_then(Result::ok));
     let ok = database && hosts.is_some();
     if !ok {
         res.status_code(StatusCode::SERVICE_UNAVAILABLE);
