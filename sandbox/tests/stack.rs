@@ -1,5 +1,7 @@
 //! The stack itself: starting, dying, restarting, and leaving nothing behind.
 
+#![cfg(test)]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader},

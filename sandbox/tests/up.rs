@@ -1,5 +1,7 @@
 //! `causeway-sandbox up` as a person or a script sees it. Needs the worker and the API built: `make test` does that.
 
+#![cfg(test)]
+
 use std::{
     fs,
     io::{BufRead as _, BufReader, Read as _},
