@@ -1,8 +1,18 @@
-//! End-to-end tests.
+//! End-to-end tests: real PostgreSQL, real Temporal, real clients over real sockets. The platforms are the sandbox.
+
+#![cfg(test)]
+
+mod accounts;
 mod configuration;
 mod documents;
 #[cfg(test)]
 mod fidelity_discord;
 #[cfg(test)]
 mod fidelity_telegram;
+mod harness;
+mod histories;
 mod imports;
+mod pairs;
+mod recovery;
+mod store_deliveries;
+mod world;

@@ -1,0 +1,88 @@
+//! One stack for all tests of this binary, and the ways to use it.
+
+use std::{ops::Deref, sync::OnceLock};
+
+use sandbox::stack::{Stack, StackOptions};
+use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+static STACK: OnceCell<Stack> = OnceCell::const_new();
+static TURN: RwLock<()> = RwLock::const_new(());
+
+/// The stack runs on a runtime of its own: a test's runtime ends with the test, and with it the threads that started
+/// the processes, which would take the processes along.
+fn runtime() -> &'static tokio::runtime::Handle {
+    static RUNTIME: OnceLock<tokio::runtime::Runtime> = OnceLock::new();
+    RUNTIME
+        .get_or_init(|| {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().expect("a runtime")
+        })
+        .handle()
+}
+
+async fn stack() -> &'static Stack {
+    STACK
+        .get_or_init(|| async {
+            let started = on_stack_runtime(async {
+                let mut options = StackOptions::fresh("test")?;
+                options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "2".into()));
+                Stack::start(options).await
+            });
+            started.await.expect("the stack starts")
+        })
+        .await
+}
+
+/// Runs on the runtime that keeps the stack's processes: whatever starts a part must go through it.
+pub async fn on_stack_runtime<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+    runtime().spawn(work).await.expect("the work does not panic")
+}
+
+/// The running stack; as long as this is held, nobody else kills parts of it (or, when exclusive, uses it).
+pub struct Turn<Guard> {
+    stack: &'static Stack,
+    _guard: Guard,
+}
+
+impl<Guard> Deref for Turn<Guard> {
+    type Target = Stack;
+
+    fn deref(&self) -> &Stack {
+        self.stack
+    }
+}
+
+impl<Guard> Turn<Guard> {
+    /// The stack for work that goes to [`on_stack_runtime`].
+    pub fn stack(&self) -> &'static Stack {
+        self.stack
+    }
+}
+
+/// The running stack, shared with other tests.
+pub async fn shared() -> Turn<RwLockReadGuard<'static, ()>> {
+    let guard = TURN.read().await;
+    Turn { stack: stack().await, _guard: guard }
+}
+
+/// The running stack for this test alone: to kill parts of it.
+pub async fn exclusive() -> Turn<RwLockWriteGuard<'static, ()>> {
+    let guard = TURN.write().await;
+    Turn { stack: stack().await, _guard: guard }
+}
+
+/// A database of this test's own on the stack's server, with the schema in it.
+pub async fn database(stack: &Stack) -> store::PgPool {
+    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let name = format!("test_{number}");
+    let url = stack.urls().database;
+    let server = sqlx::PgPool::connect(&url).await.expect("the stack's database answers");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
+        .execute(&server)
+        .await
+        .expect("a database can be made");
+    let (base, _) = url.rsplit_once('/').expect("the URL names a database");
+    let pool = store::connect(&format!("{base}/{name}").into()).expect("the URL is good");
+    store::migrate(&pool).await.expect("the migrations apply");
+    pool
+}

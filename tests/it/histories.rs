@@ -1,0 +1,95 @@
+//! Histories of real runs: nothing in them is readable, and they replay against the code that made them.
+
+use std::path::Path;
+
+use sandbox::stack::Stack;
+use serde_json::{Value, json};
+use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory};
+use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
+use workflows::{account::AccountSession, codec::Codec, forwarding::PairForwarding, sweep::SweepWorkflow};
+
+use crate::{
+    harness::{self, PAYLOAD_KEYS},
+    world::{World, place},
+};
+
+/// With this variable set, the histories are written to `workflows/histories` for `workflows/tests/replay.rs`.
+const RECORD: &str = "RECORD_HISTORIES";
+
+/// A Temporal client that opens payloads.
+async fn temporal(stack: &Stack) -> Client {
+    let url: temporalio_client::Url = stack.urls().temporal.parse().expect("the stack's address is a URL");
+    let connection = Connection::connect(ConnectionOptions::new(url).build()).await.expect("Temporal answers");
+    let options = ClientOptions::new("default").data_converter(codec().data_converter()).build();
+    Client::new(connection, options).expect("the client can be made")
+}
+
+fn codec() -> Codec {
+    Codec::parse(PAYLOAD_KEYS).expect("the key is good")
+}
+
+async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
+    let json = history.to_json().await.unwrap();
+    let text = String::from_utf8(json.clone()).unwrap();
+    for secret in secrets {
+        assert!(!text.contains(secret), "the history of {name} shows {secret}");
+    }
+    let options = WorkflowReplayerOptions::new()
+        .register_workflow::<AccountSession>()
+        .unwrap()
+        .register_workflow::<PairForwarding>()
+        .unwrap()
+        .register_workflow::<SweepWorkflow>()
+        .unwrap()
+        .data_converter(codec().data_converter())
+        .build();
+    let history = WorkflowHistory::from_json(&json).unwrap();
+    WorkflowReplayer::new(options).unwrap().replay_workflow(history).await.unwrap();
+    if std::env::var_os(RECORD).is_some() {
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../workflows/histories");
+        std::fs::write(dir.join(format!("{name}.json")), json).unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_ran_replays_and_shows_nothing() {
+    let stack = harness::exclusive().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(Some("open sesame")).await, world.bot().await);
+    let channel = world.channel(&person, &[]).await;
+    let writer = world.link_bot(&bot).await;
+    let account = world.api.add_telegram(&person.phone).await.unwrap();
+    let path = format!("/accounts/{}", account.id);
+    world.refused(&format!("{path}/code"), json!({ "code": "00000" }), 422, "code_invalid").await;
+    let code = world.controls.telegram.code(&person.phone).await.unwrap();
+    world.api.submit_code(&account.id, &code).await.unwrap();
+    world.api.submit_password(&account.id, "open sesame").await.unwrap();
+    world.status(&account.id, "online").await;
+    let pair = world.pair(place(&account.id, channel), place(&writer, &bot.channel)).await;
+    world.controls.telegram.say(channel, person.user, "a secret message").await.unwrap();
+    world.discord_holds(&bot.channel, &["a secret message"]).await;
+    world.api.pause(&pair.id).await.unwrap();
+    world.controls.telegram.say(channel, person.user, "another one").await.unwrap();
+    world.api.resume(&pair.id).await.unwrap();
+    world.discord_holds(&bot.channel, &["a secret message", "another one"]).await;
+    let _: Value = world.api.http().post(&format!("{path}/reconnect"), &json!({})).await.unwrap();
+    world.status(&account.id, "online").await;
+    let client = temporal(&stack).await;
+    let secrets = ["secret message", "another one", "open sesame", &person.phone, &bot.token];
+    let session = client.get_workflow_handle::<AccountSession>(format!("account-{}", account.id));
+    check("account_session", session.fetch_history(Default::default()), &secrets).await;
+    world.api.delete_pair(&pair.id).await.unwrap();
+    let forwarding = client.get_workflow_handle::<PairForwarding>(format!("pair-{}", pair.id));
+    forwarding.get_result(Default::default()).await.unwrap();
+    check("pair_forwarding", forwarding.fetch_history(Default::default()), &secrets).await;
+    let sweep = client
+        .start_workflow(
+            SweepWorkflow::run,
+            workflows::sweep::SweepInput {},
+            temporalio_client::WorkflowStartOptions::new(workflows::contract::CONTROL_QUEUE, "sweep-now").build(),
+        )
+        .await
+        .unwrap();
+    sweep.get_result(Default::default()).await.unwrap();
+    check("sweep", sweep.fetch_history(Default::default()), &[]).await;
+}

@@ -1,0 +1,366 @@
+//! The rules of ingest, claim and settlement, against a real PostgreSQL.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{
+    AccountId, ChatFacts, ChatId, ChatKind, Clock as _, CopyMode, DeliveryState, Email, FixedClock, Message, PairId,
+    Platform, RichText, SourceMessageId, UserId,
+};
+use store::{
+    StoreError,
+    deliveries::{self, Claim, Claimed, Drainer, Fence, SentPart, Settlement},
+    ingest::{Ingested, Reader, Wake},
+    leases, pairs,
+};
+
+use crate::harness;
+
+const SOURCE: ChatId = ChatId::new(-1_001);
+const DESTINATION: ChatId = ChatId::new(77);
+const DRAINER: Drainer<'static> = Drainer { host: "w1", task_token: b"drain" };
+
+fn clock() -> FixedClock {
+    FixedClock::at(DateTime::<Utc>::from_timestamp(1_790_000_000, 0).unwrap())
+}
+
+/// A tenant with one account on each platform and one pair between them.
+struct Scene {
+    clock: FixedClock,
+    database: sqlx::pool::PoolConnection<store::Postgres>,
+    user: UserId,
+    reader: AccountId,
+    writer: AccountId,
+    pair: PairId,
+    fence: Fence,
+}
+
+async fn scene(delay_seconds: i32) -> Scene {
+    let stack = harness::shared().await;
+    let pool = harness::database(&stack).await;
+    let mut database = pool.acquire().await.unwrap();
+    let clock = clock();
+    let (user, now) = (UserId::new(&clock), clock.now());
+    let email = Email::parse(&format!("{user}@example.org")).unwrap();
+    store::users::insert(&mut database, user, &email, "hash", now).await.unwrap();
+    let (reader, writer) = (AccountId::new(&clock), AccountId::new(&clock));
+    store::accounts::insert(&mut database, user, reader, Platform::Telegram, Some("+1"), now).await.unwrap();
+    store::accounts::insert(&mut database, user, writer, Platform::Discord, None, now).await.unwrap();
+    for (account, platform, chat) in
+        [(reader, Platform::Telegram, SOURCE), (writer, Platform::Discord, DESTINATION)]
+    {
+        store::chats::upsert(&mut database, account, &[facts(platform, chat)], now).await.unwrap();
+    }
+    let pair = PairId::new(&clock);
+    pairs::insert(&mut database, user, &new_pair(pair, reader, writer, delay_seconds), now).await.unwrap();
+    let lease = leases::take(&mut database, writer, "w1", b"host", now).await.unwrap().unwrap();
+    let fence = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
+    Scene { clock, database, user, reader, writer, pair, fence }
+}
+
+fn new_pair(id: PairId, reader: AccountId, writer: AccountId, delay_seconds: i32) -> pairs::NewPair<'static> {
+    pairs::NewPair {
+        id,
+        name: "news",
+        source_account: reader,
+        source_chat: SOURCE,
+        source_start_id: 10,
+        destination_account: writer,
+        destination_chat: DESTINATION,
+        mode: CopyMode::Copy,
+        delay_seconds,
+        silent: false,
+    }
+}
+
+fn facts(platform: Platform, id: ChatId) -> ChatFacts {
+    ChatFacts {
+        id,
+        platform,
+        kind: ChatKind::Channel,
+        title: "news".into(),
+        guild_id: None,
+        guild_name: None,
+        can_read: true,
+        can_write: true,
+        last_message_id: 10,
+    }
+}
+
+fn message(id: i64, now: DateTime<Utc>) -> Message {
+    Message {
+        chat: SOURCE,
+        message_id: id,
+        revision: 0,
+        sent_at: now,
+        author: None,
+        chat_title: None,
+        outgoing: false,
+        text: RichText::plain(format!("message {id}")),
+        media: Vec::new(),
+        reply_to: None,
+        album: None,
+        topic: None,
+        unsupported: None,
+    }
+}
+
+impl Scene {
+    async fn ingest(&mut self, messages: &[Message]) -> Ingested {
+        let reader = Reader { account: self.reader, platform: Platform::Telegram, host: "w1" };
+        store::ingest::ingest(&mut self.database, &self.clock, reader, messages).await.unwrap()
+    }
+
+    async fn ingest_ids(&mut self, ids: &[i64]) -> Ingested {
+        let messages: Vec<Message> = ids.iter().map(|id| message(*id, self.clock.now())).collect();
+        self.ingest(&messages).await
+    }
+
+    async fn claim(&mut self) -> Claim {
+        deliveries::claim(&mut self.database, self.fence, self.clock.now(), 20).await.unwrap()
+    }
+
+    async fn claim_rows(&mut self) -> Vec<Claimed> {
+        match self.claim().await {
+            Claim::Rows(rows) => rows,
+            other => panic!("expected rows, found {other:?}"),
+        }
+    }
+
+    async fn settle_sent(&mut self, seq: i64, message_id: i64) {
+        let sent = SentPart { part: 0, account: self.writer, chat: DESTINATION, message_id };
+        let settlement = Settlement::Sent(Some(sent));
+        deliveries::settle(&mut self.database, self.pair, seq, settlement, self.clock.now()).await.unwrap();
+    }
+
+    async fn list(&mut self) -> Vec<deliveries::Delivery> {
+        deliveries::list(&mut self.database, self.user, self.pair, None, 50).await.unwrap()
+    }
+}
+
+fn ids(rows: &[Claimed]) -> Vec<i64> {
+    rows.iter().map(|row| row.message.message_id).collect()
+}
+
+#[tokio::test]
+async fn a_message_ingested_twice_is_delivered_once() {
+    let mut scene = scene(0).await;
+    let first = scene.ingest_ids(&[11, 12]).await;
+    assert_eq!((first.messages, first.deliveries), (2, 2));
+    assert_eq!(first.wakes, [Wake { pair: scene.pair, user: scene.user, signal: true }]);
+    let again = scene.ingest_ids(&[11, 12, 13]).await;
+    assert_eq!((again.messages, again.deliveries), (1, 1));
+    assert!(!again.wakes[0].signal, "one wake is outstanding already");
+    assert_eq!(ids(&scene.claim_rows().await), [11, 12, 13]);
+}
+
+#[tokio::test]
+async fn messages_older_than_the_pair_and_of_other_chats_are_not_kept() {
+    let mut scene = scene(0).await;
+    let other = Message { chat: ChatId::new(-5), ..message(99, scene.clock.now()) };
+    let old = message(10, scene.clock.now());
+    let ingested = scene.ingest(&[old, other]).await;
+    assert_eq!((ingested.messages, ingested.deliveries), (0, 0));
+    assert!(matches!(scene.claim().await, Claim::Empty));
+}
+
+#[tokio::test]
+async fn the_head_blocks_its_successors_until_it_is_due() {
+    let mut scene = scene(60).await;
+    scene.ingest_ids(&[11]).await;
+    let due = scene.clock.now() + TimeDelta::seconds(60);
+    let change = pairs::PairChange { delay_seconds: Some(0), ..Default::default() };
+    let now = scene.clock.now();
+    pairs::update(&mut scene.database, scene.user, scene.pair, &change, now).await.unwrap();
+    scene.ingest_ids(&[12]).await;
+    assert!(matches!(scene.claim().await, Claim::NotDue(at) if at == due));
+    scene.clock.advance(TimeDelta::seconds(61));
+    assert_eq!(ids(&scene.claim_rows().await), [11, 12]);
+}
+
+#[tokio::test]
+async fn an_older_drain_and_an_older_lease_can_claim_nothing() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let epoch = scene.fence.epoch;
+    let younger = deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER)
+        .await
+        .unwrap()
+        .unwrap();
+    assert!(matches!(scene.claim().await, Claim::Lost));
+    scene.fence = younger;
+    assert_eq!(scene.claim_rows().await.len(), 1);
+    let now = scene.clock.now();
+    let lease = leases::take(&mut scene.database, scene.writer, "w2", b"t2", now).await.unwrap().unwrap();
+    assert!(matches!(scene.claim().await, Claim::Lost), "the account has moved");
+    let stale = deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER).await.unwrap();
+    assert_eq!(stale, None);
+    let fresh =
+        deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, lease.epoch, DRAINER).await.unwrap();
+    assert!(fresh.is_some());
+}
+
+#[tokio::test]
+async fn a_claim_that_crashed_is_claimed_again_with_its_first_attempt_and_its_sent_parts() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let first = scene.claim_rows().await.remove(0);
+    let sent = SentPart { part: 0, account: scene.writer, chat: DESTINATION, message_id: 500 };
+    let at = scene.clock.now();
+    for _ in 0..2 {
+        deliveries::record_part(&mut scene.database, scene.pair, first.seq, sent, at).await.unwrap();
+    }
+    scene.clock.advance(TimeDelta::seconds(90));
+    let second = scene.claim_rows().await.remove(0);
+    assert_eq!((second.attempts, second.first_attempt_at), (2, Some(at)));
+    assert_eq!(second.sent_parts, [(0, 500)]);
+}
+
+#[tokio::test]
+async fn settling_twice_is_the_same_as_once_and_leaves_one_row_of_history() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let seq = scene.claim_rows().await[0].seq;
+    scene.settle_sent(seq, 500).await;
+    scene.settle_sent(seq, 501).await;
+    let dead = Settlement::Dead { code: "late", text: "too late" };
+    let now = scene.clock.now();
+    deliveries::settle(&mut scene.database, scene.pair, seq, dead, now).await.unwrap();
+    let delivery = scene.list().await.remove(0);
+    assert_eq!((delivery.state, delivery.destination_message_ids), (DeliveryState::Sent, vec![500]));
+    let kinds: Vec<_> = delivery.steps.iter().map(|step| step.kind.as_str()).collect();
+    assert_eq!(kinds, ["received", "sent"]);
+}
+
+#[tokio::test]
+async fn a_delivery_put_back_keeps_its_place_and_says_why() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11, 12]).await;
+    let rows = scene.claim_rows().await;
+    let now = scene.clock.now();
+    let reason = ("flood_wait", "wait 30 s");
+    deliveries::put_back(&mut scene.database, scene.pair, rows[0].seq, true, reason, now).await.unwrap();
+    deliveries::unclaim(&mut scene.database, scene.pair, &[rows[1].seq]).await.unwrap();
+    let listed = scene.list().await;
+    assert!(listed.iter().all(|delivery| delivery.state == DeliveryState::Pending));
+    assert_eq!(listed[1].reason_code.as_deref(), Some("flood_wait"));
+    let again = scene.claim_rows().await;
+    assert_eq!(ids(&again), [11, 12]);
+    assert_eq!(again[1].attempts, 1, "what was not begun does not count as an attempt");
+}
+
+#[tokio::test]
+async fn what_we_wrote_is_not_carried_on() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let seq = scene.claim_rows().await[0].seq;
+    scene.settle_sent(seq, 500).await;
+    // The destination is the source of another pair, read by its own account.
+    let back = PairId::new(&scene.clock);
+    let mut reverse = new_pair(back, scene.writer, scene.reader, 0);
+    (reverse.source_chat, reverse.destination_chat) = (DESTINATION, SOURCE);
+    let now = scene.clock.now();
+    pairs::insert(&mut scene.database, scene.user, &reverse, now).await.unwrap();
+    let echo = Message { chat: DESTINATION, ..message(500, now) };
+    let other = Message { chat: DESTINATION, ..message(501, now) };
+    let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1" };
+    let ingested =
+        store::ingest::ingest(&mut scene.database, &scene.clock, reader, &[echo, other]).await.unwrap();
+    assert_eq!((ingested.messages, ingested.deliveries), (2, 1));
+    let listed = deliveries::list(&mut scene.database, scene.user, back, None, 50).await.unwrap();
+    assert_eq!(listed[1].state, DeliveryState::Skipped);
+    assert_eq!(listed[1].reason_code.as_deref(), Some("own_message"));
+    assert_eq!(listed[0].state, DeliveryState::Pending);
+}
+
+#[tokio::test]
+async fn a_reply_finds_its_counterpart_at_the_destination() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let seq = scene.claim_rows().await[0].seq;
+    let counterpart = deliveries::counterpart(&mut scene.database, scene.pair, 11).await.unwrap();
+    assert_eq!(counterpart, None);
+    scene.settle_sent(seq, 500).await;
+    let counterpart = deliveries::counterpart(&mut scene.database, scene.pair, 11).await.unwrap();
+    assert_eq!(counterpart, Some(500));
+}
+
+#[tokio::test]
+async fn a_wake_is_signalled_once_until_it_is_acknowledged() {
+    let mut scene = scene(0).await;
+    assert!(scene.ingest_ids(&[11]).await.wakes[0].signal);
+    assert!(!scene.ingest_ids(&[12]).await.wakes[0].signal);
+    deliveries::acknowledge_wake(&mut scene.database, scene.pair).await.unwrap();
+    assert!(scene.ingest_ids(&[13]).await.wakes[0].signal);
+}
+
+#[tokio::test]
+async fn the_sweep_finds_due_pairs_whatever_their_flag_says() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let before = scene.clock.now() + TimeDelta::seconds(30);
+    let found = store::sweep::stuck_pairs(&mut scene.database, before, 10).await.unwrap();
+    assert_eq!(found, [scene.pair]);
+    let early = scene.clock.now() - TimeDelta::seconds(30);
+    assert!(store::sweep::stuck_pairs(&mut scene.database, early, 10).await.unwrap().is_empty());
+    let now = scene.clock.now();
+    pairs::set_paused(&mut scene.database, scene.user, scene.pair, true, now).await.unwrap();
+    assert!(store::sweep::stuck_pairs(&mut scene.database, before, 10).await.unwrap().is_empty());
+    assert!(matches!(scene.claim().await, Claim::Lost), "a paused pair gives nothing out");
+}
+
+#[tokio::test]
+async fn rows_of_another_tenant_are_not_there() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let stranger = UserId::new(&scene.clock);
+    let (pair, reader, now) = (scene.pair, scene.reader, scene.clock.now());
+    let database = &mut scene.database;
+    assert!(pairs::find(database, stranger, pair).await.unwrap().is_none());
+    assert!(store::accounts::find(database, stranger, reader).await.unwrap().is_none());
+    assert!(deliveries::list(database, stranger, pair, None, 50).await.unwrap().is_empty());
+    assert!(!pairs::set_paused(database, stranger, pair, true, now).await.unwrap());
+    assert!(!pairs::delete(database, stranger, pair, now).await.unwrap());
+    assert!(pairs::list(database, stranger).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_route_cannot_be_made_twice_but_can_be_made_again_after_deletion() {
+    let mut scene = scene(0).await;
+    let twin = new_pair(PairId::new(&scene.clock), scene.reader, scene.writer, 0);
+    let now = scene.clock.now();
+    let refused = pairs::insert(&mut scene.database, scene.user, &twin, now).await.unwrap_err();
+    assert!(matches!(refused, StoreError::Conflict { constraint } if constraint == "pairs_route_key"));
+    assert!(pairs::delete(&mut scene.database, scene.user, scene.pair, now).await.unwrap());
+    assert!(!pairs::delete(&mut scene.database, scene.user, scene.pair, now).await.unwrap());
+    pairs::insert(&mut scene.database, scene.user, &twin, now).await.unwrap();
+}
+
+#[tokio::test]
+async fn attachments_hold_their_delivery_back_until_they_are_fetched_or_given_up() {
+    let mut scene = scene(0).await;
+    let photo = |id| domain::Media {
+        kind: domain::MediaKind::Photo,
+        file_name: "a.png".into(),
+        mime: "image/png".into(),
+        size_bytes: 3,
+        source: domain::message::MediaSource::TelegramMessage { chat: SOURCE, message_id: id },
+    };
+    let with_photos = Message { media: vec![photo(11), photo(11)], ..message(11, scene.clock.now()) };
+    assert_eq!(scene.ingest(&[with_photos]).await.media, 2);
+    assert!(matches!(scene.claim().await, Claim::WaitingForMedia));
+    let now = scene.clock.now();
+    let pending = store::media::pending(&mut scene.database, scene.reader, now, 10).await.unwrap();
+    assert_eq!(pending.len(), 2);
+    for _ in 0..2 {
+        store::media::keep(&mut scene.database, pending[0].id, b"png").await.unwrap();
+    }
+    store::media::fail(&mut scene.database, pending[1].id, "media_gone").await.unwrap();
+    let row = scene.claim_rows().await.remove(0);
+    let message_id: SourceMessageId = row.source_message_id;
+    let stored = store::media::of_message(&mut scene.database, message_id).await.unwrap();
+    assert_eq!(stored[0].bytes.as_deref(), Some(&b"png"[..]));
+    assert_eq!((stored[1].bytes.is_none(), stored[1].reason.as_deref()), (true, Some("media_gone")));
+    scene.settle_sent(row.seq, 500).await;
+    store::media::forget_settled(&mut scene.database, message_id).await.unwrap();
+    let stored = store::media::of_message(&mut scene.database, message_id).await.unwrap();
+    assert!(stored[0].bytes.is_none(), "nobody needs the bytes any more");
+}
