@@ -1,5 +1,7 @@
 //! The activities of `account_session`.
 
+#![expect(missing_docs, reason = "the macro makes items without documentation")]
+
 use std::sync::Arc;
 
 use temporalio_macros::activities;

@@ -6,24 +6,18 @@ use temporalio_sdk::{ApplicationFailure, activities::ActivityError};
 pub trait Fail<T> {
     /// It may pass: try again by the retry policy.
     fn retry(self, kind: &'static str) -> Result<T, ActivityError>;
-    /// It will not pass: fail the activity.
-    fn fail(self, kind: &'static str) -> Result<T, ActivityError>;
 }
 
 impl<T, E: std::error::Error + Send + Sync + 'static> Fail<T> for Result<T, E> {
     fn retry(self, kind: &'static str) -> Result<T, ActivityError> {
-        self.map_err(|error| failure(error, kind, false))
-    }
-
-    fn fail(self, kind: &'static str) -> Result<T, ActivityError> {
-        self.map_err(|error| failure(error, kind, true))
+        self.map_err(|error| failure(error, kind))
     }
 }
 
-fn failure<E: std::error::Error + Send + Sync + 'static>(error: E, kind: &str, last: bool) -> ActivityError {
+fn failure<E: std::error::Error + Send + Sync + 'static>(error: E, kind: &str) -> ActivityError {
     tracing::warn!(error = %chain(&error), failure.kind = kind, "An activity failed.");
     let error: Box<dyn std::error::Error + Send + Sync> = Box::new(error);
-    ApplicationFailure::builder(error).type_name(kind.to_owned()).non_retryable(last).build().into()
+    ApplicationFailure::builder(error).type_name(kind.to_owned()).build().into()
 }
 
 /// An error with its sources, on one line.

@@ -1,5 +1,7 @@
 //! The activities of `pair_forwarding`: route, drain, end.
 
+#![expect(missing_docs, reason = "the macro makes items without documentation")]
+
 use std::sync::Arc;
 
 use domain::AccountStatus;

@@ -1,5 +1,7 @@
 //! The sweep: what a crash left between a commit and Temporal is started, woken or ended.
 
+#![expect(missing_docs, reason = "the macro makes items without documentation")]
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;

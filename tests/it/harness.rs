@@ -5,6 +5,9 @@ use std::{ops::Deref, sync::OnceLock};
 use sandbox::stack::{Stack, StackOptions};
 use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+/// The payload key of this stack: the histories that it records must open in `workflows/tests/replay.rs`.
+pub const PAYLOAD_KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
 static STACK: OnceCell<Stack> = OnceCell::const_new();
 static TURN: RwLock<()> = RwLock::const_new(());
 
@@ -25,6 +28,9 @@ async fn stack() -> &'static Stack {
             let started = on_stack_runtime(async {
                 let mut options = StackOptions::fresh("test")?;
                 options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "2".into()));
+                for env in [&mut options.worker_env, &mut options.api_env] {
+                    env.push(("PAYLOAD_KEYS".into(), PAYLOAD_KEYS.into()));
+                }
                 Stack::start(options).await
             });
             started.await.expect("the stack starts")

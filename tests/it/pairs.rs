@@ -38,7 +38,8 @@ async fn formatted_text_crosses_from_discord_to_telegram() {
     world.telegram_holds(channel, &["😀 bold and code"]).await;
     let message = world.controls.telegram.messages(channel).await.unwrap().remove(0);
     let entities = message.rest["entities"].as_array().unwrap().clone();
-    let kinds: Vec<_> = entities.iter().map(|entity| (entity["type"].as_str().unwrap(), entity["offset"].as_u64())).collect();
+    let kinds: Vec<_> =
+        entities.iter().map(|entity| (entity["type"].as_str().unwrap(), entity["offset"].as_u64())).collect();
     assert_eq!(kinds, [("bold", Some(3)), ("code", Some(12))]);
 }
 
@@ -88,7 +89,8 @@ async fn a_long_text_is_split_and_a_reply_finds_its_counterpart() {
     let pair = world.pair(place(&reader, channel), place(&writer, &bot.channel)).await;
     let long = "a line of forty characters, no less…….\n".repeat(80);
     let first = world.controls.telegram.say(channel, person.user, long.trim_end()).await.unwrap();
-    world.controls
+    world
+        .controls
         .telegram
         .post(channel, &json!({ "from": person.user, "text": "an answer", "reply_to": first }))
         .await
@@ -150,7 +152,9 @@ async fn forward_mode_forwards_natively_or_says_where_from() {
     world.telegram_holds(destination, &["news"]).await;
     let forwarded = world.controls.telegram.messages(destination).await.unwrap().remove(0);
     assert!(!forwarded.rest["fwd_from"].is_null(), "{:?}", forwarded.rest);
-    world.deliveries_in(&bot.channel, |texts| texts.len() == 1 && texts[0].ends_with("news") && texts[0] != "news").await;
+    world
+        .deliveries_in(&bot.channel, |texts| texts.len() == 1 && texts[0].ends_with("news") && texts[0] != "news")
+        .await;
 }
 
 #[tokio::test]

@@ -69,8 +69,7 @@ async fn a_lost_answer_does_not_double_a_message() {
 async fn a_flood_wait_is_waited_out_in_order_and_is_seen() {
     let stack = harness::exclusive().await;
     let scene = Scene::new(World::new(&stack).await).await;
-    let flood =
-        json!({ "kind": "flood_wait", "method": "messages.sendMessage", "user": scene.person.user, "seconds": 3, "times": 1 });
+    let flood = json!({ "kind": "flood_wait", "method": "messages.sendMessage", "user": scene.person.user, "seconds": 3, "times": 1 });
     scene.world.controls.telegram.fault(&flood).await.unwrap();
     for text in ["one", "two", "three"] {
         scene.say(text).await;
@@ -164,10 +163,7 @@ async fn the_api_says_what_is_down() {
     let running = stack.stack();
     on_stack_runtime(running.kill_part(Part::Temporal)).await;
     let person = scene.world.person(None).await;
-    scene
-        .world
-        .refused("/accounts/telegram", json!({ "phone": person.phone }), 503, "temporal_unavailable")
-        .await;
+    scene.world.refused("/accounts/telegram", json!({ "phone": person.phone }), 503, "temporal_unavailable").await;
     on_stack_runtime(running.start_part(Part::Temporal)).await.unwrap();
     // The refused phone is not stranded.
     let account = scene.world.link_person(&person).await;

@@ -44,9 +44,7 @@ async fn scene(delay_seconds: i32) -> Scene {
     let (reader, writer) = (AccountId::new(&clock), AccountId::new(&clock));
     store::accounts::insert(&mut database, user, reader, Platform::Telegram, Some("+1"), now).await.unwrap();
     store::accounts::insert(&mut database, user, writer, Platform::Discord, None, now).await.unwrap();
-    for (account, platform, chat) in
-        [(reader, Platform::Telegram, SOURCE), (writer, Platform::Discord, DESTINATION)]
-    {
+    for (account, platform, chat) in [(reader, Platform::Telegram, SOURCE), (writer, Platform::Discord, DESTINATION)] {
         store::chats::upsert(&mut database, account, &[facts(platform, chat)], now).await.unwrap();
     }
     let pair = PairId::new(&clock);
@@ -181,10 +179,8 @@ async fn an_older_drain_and_an_older_lease_can_claim_nothing() {
     let mut scene = scene(0).await;
     scene.ingest_ids(&[11]).await;
     let epoch = scene.fence.epoch;
-    let younger = deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER)
-        .await
-        .unwrap()
-        .unwrap();
+    let younger =
+        deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER).await.unwrap().unwrap();
     assert!(matches!(scene.claim().await, Claim::Lost));
     scene.fence = younger;
     assert_eq!(scene.claim_rows().await.len(), 1);
@@ -262,8 +258,7 @@ async fn what_we_wrote_is_not_carried_on() {
     let echo = Message { chat: DESTINATION, ..message(500, now) };
     let other = Message { chat: DESTINATION, ..message(501, now) };
     let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1" };
-    let ingested =
-        store::ingest::ingest(&mut scene.database, &scene.clock, reader, &[echo, other]).await.unwrap();
+    let ingested = store::ingest::ingest(&mut scene.database, &scene.clock, reader, &[echo, other]).await.unwrap();
     assert_eq!((ingested.messages, ingested.deliveries), (2, 1));
     let listed = deliveries::list(&mut scene.database, scene.user, back, None, 50).await.unwrap();
     assert_eq!(listed[1].state, DeliveryState::Skipped);

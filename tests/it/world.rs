@@ -77,7 +77,8 @@ impl World {
         let discord = &self.controls.discord;
         let bot = discord.create_bot(&format!("bot{}", number())).await.expect("a bot can be made");
         let human = discord.create_user(&format!("human{}", number())).await.expect("a human can be made");
-        let guild = discord.create_guild(&format!("Guild {}", number()), &[&bot.id]).await.expect("a guild can be made");
+        let guild =
+            discord.create_guild(&format!("Guild {}", number()), &[&bot.id]).await.expect("a guild can be made");
         Bot { id: bot.id, token: bot.token, guild: guild.id, channel: guild.channel_id, human }
     }
 
@@ -182,14 +183,7 @@ pub fn place(account: &str, chat: impl ToString) -> Place {
 }
 
 pub fn pair(source: Place, destination: Place) -> NewPair {
-    NewPair {
-        name: format!("pair {}", number()),
-        source,
-        destination,
-        mode: None,
-        delay_seconds: None,
-        silent: None,
-    }
+    NewPair { name: format!("pair {}", number()), source, destination, mode: None, delay_seconds: None, silent: None }
 }
 
 /// Bold from `offset`, as the Telegram control API takes it.

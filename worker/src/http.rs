@@ -33,7 +33,7 @@ pub async fn serve(listen: SocketAddr, registry: Registry, context: Arc<Context>
 
 #[handler]
 async fn metrics(depot: &mut Depot, res: &mut Response) {
-    let Ok(state) = depot.obtain::<Arc<State>>() else {
+    let Ok(state) = depot.get_typed::<Arc<State>>() else {
         res.status_code(StatusCode::INTERNAL_SERVER_ERROR);
         return;
     };
@@ -52,7 +52,7 @@ async fn live() -> &'static str {
 
 #[handler]
 async fn readiness(depot: &mut Depot, res: &mut Response) {
-    let (temporal, database, hosted) = match depot.obtain::<Arc<State>>() {
+    let (temporal, database, hosted) = match depot.get_typed::<Arc<State>>() {
         Ok(state) => {
             (state.ready.is_cancelled(), store::ping(&state.context.pool).await.is_ok(), state.context.hosts.len())
         }

@@ -1,5 +1,11 @@
 //! `account_session`: one entity workflow per linked account: its login, its hosting, its health, its end.
 
+#![expect(
+    missing_docs,
+    clippy::unimplemented,
+    reason = "the macros of Temporal make items without documentation, and want such bodies"
+)]
+
 use std::time::Duration;
 
 use domain::{AccountId, AccountStatus, ChatFacts, ChatId, Platform, UserId};

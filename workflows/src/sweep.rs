@@ -1,5 +1,11 @@
 //! `sweep`: every minute, what did a crash leave between a commit and Temporal?
 
+#![expect(
+    missing_docs,
+    clippy::unimplemented,
+    reason = "the macros of Temporal make items without documentation, and want such bodies"
+)]
+
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;

@@ -1,0 +1,55 @@
+//! Every committed history must replay: a change of workflow code that breaks running workflows fails here.
+//!
+//! The histories come from the end-to-end tests (`RECORD_HISTORIES=1`), sealed under a key that protects nothing.
+
+use std::path::Path;
+
+use temporalio_client::WorkflowHistory;
+use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
+use workflows::{account::AccountSession, codec::Codec, forwarding::PairForwarding, sweep::SweepWorkflow};
+
+/// The key of the recorded histories; the end-to-end stack uses the same.
+const KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
+
+fn replayer() -> WorkflowReplayer {
+    let converter = Codec::parse(KEYS).unwrap().data_converter();
+    let options = WorkflowReplayerOptions::new()
+        .register_workflow::<AccountSession>()
+        .unwrap()
+        .register_workflow::<PairForwarding>()
+        .unwrap()
+        .register_workflow::<SweepWorkflow>()
+        .unwrap()
+        .data_converter(converter)
+        .build();
+    WorkflowReplayer::new(options).unwrap()
+}
+
+async fn replay(name: &str) {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories").join(format!("{name}.json"));
+    let json = std::fs::read(&file).unwrap();
+    replayer().replay_workflow(WorkflowHistory::from_json(&json).unwrap()).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn account_session_replays() {
+    replay("account_session").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn pair_forwarding_replays() {
+    replay("pair_forwarding").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sweep_replays() {
+    replay("sweep").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_history_of_another_workflow_does_not_replay() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("histories/sweep.json");
+    let other = String::from_utf8(std::fs::read(&file).unwrap()).unwrap().replace("sweep.run", "sweep.walk");
+    let history = WorkflowHistory::from_json(other.as_bytes()).unwrap();
+    assert!(replayer().replay_workflow(history).await.is_err());
+}
