@@ -25,7 +25,6 @@ fn number() -> u64 {
 
 /// A tenant.
 pub struct World {
-    pub base: String,
     pub api: CausewayClient,
     pub controls: Controls,
 }
@@ -50,7 +49,7 @@ impl World {
         let urls = stack.urls();
         let email = format!("tenant{}@example.org", number());
         let api = CausewayClient::register(&urls.api, &email, PASSWORD).await.expect("a tenant can register");
-        Self { base: urls.api.clone(), api, controls: Controls::new(&urls).expect("the control APIs have addresses") }
+        Self { api, controls: Controls::new(&urls).expect("the control APIs have addresses") }
     }
 
     pub async fn person(&self, password: Option<&str>) -> Person {
