@@ -120,10 +120,8 @@ pub(crate) fn refusal(error: &PlatformError) -> Refusal {
         PlatformError::Wait { wait, .. } => ("flood_wait".to_owned(), Some(wait.as_secs().max(1))),
         PlatformError::Retryable { .. } => ("platform_unavailable".to_owned(), Some(30)),
         PlatformError::Chat { .. } => ("chat_not_visible".to_owned(), None),
-        PlatformError::Message { .. }
-        | PlatformError::Revoked { .. }
-        | PlatformError::Banned { .. }
-        | PlatformError::Input { .. } => (code, None),
+        PlatformError::Banned { .. } => ("phone_banned".to_owned(), None),
+        PlatformError::Message { .. } | PlatformError::Revoked { .. } | PlatformError::Input { .. } => (code, None),
     };
     Refusal { code, detail, retry_after_seconds }
 }

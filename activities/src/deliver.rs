@@ -126,15 +126,31 @@ impl Delivery<'_> {
 
     /// Sends, unless an earlier attempt that we know nothing of has done it.
     async fn send_once(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        if self.row.attempts > 1
-            && let Some(since) = self.row.first_attempt_at
-            && self.context.clock.now() - since > PLATFORM_MEMORY
-            && let Some(found) = self.hosted.connection.read_back(request, since - CLOCK_SKEW).await?
-        {
+        if let Some(found) = self.earlier_send(request).await? {
             tracing::info!(pair.id = %self.pair.id, delivery.seq = self.row.seq, "An earlier attempt had been sent.");
             return Ok(found);
         }
         self.hosted.connection.send(request).await
+    }
+
+    /// What an attempt that the platform may have forgotten has left at the destination.
+    async fn earlier_send(&self, request: &SendRequest) -> Result<Option<i64>, PlatformError> {
+        let Some(since) = self.row.first_attempt_at.filter(|_| self.row.attempts > 1) else { return Ok(None) };
+        if self.context.clock.now() - since <= PLATFORM_MEMORY {
+            return Ok(None);
+        }
+        let Some(found) = self.hosted.connection.read_back(request, since - CLOCK_SKEW).await? else {
+            return Ok(None);
+        };
+        let recorded = async {
+            let mut database = self.context.database().await?;
+            let account = self.pair.destination_account_id;
+            deliveries::is_recorded(&mut database, account, request.chat, found).await
+        };
+        match recorded.await {
+            Ok(recorded) => Ok(Some(found).filter(|_| !recorded)),
+            Err(error) => Err(PlatformError::Retryable { code: "database".into(), detail: crate::chain(&error) }),
+        }
     }
 
     async fn failed(&self, error: PlatformError) -> Result<Delivered, StoreError> {

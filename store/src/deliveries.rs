@@ -253,6 +253,26 @@ pub async fn record_part(
     Ok(())
 }
 
+/// True when a message at the destination is on record as a part of some delivery: it cannot be the one that is
+/// looked for.
+pub async fn is_recorded(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chat: ChatId,
+    message_id: i64,
+) -> Result<bool, StoreError> {
+    let recorded = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM destination_messages
+                          WHERE chat_id = $1 AND message_id = $2 AND account_id = $3) AS "recorded!""#,
+        chat as ChatId,
+        message_id,
+        account as AccountId
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(recorded)
+}
+
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug)]
 pub enum Settlement<'a> {

@@ -20,9 +20,9 @@ async fn a_tenant_registers_signs_in_and_reads_itself() {
     let me: Value = api.http().get("/auth/me").await.unwrap();
     assert_eq!(me["email"], "somebody@example.org");
     let wrong = CausewayClient::login(&base, email, "not the password").await.unwrap_err();
-    assert_refused(wrong.downcast_ref().unwrap(), 401, "wrong_credentials");
+    assert_refused(wrong.downcast_ref().unwrap(), 401, "bad_credentials");
     let nobody = CausewayClient::login(&base, "nobody@example.org", PASSWORD).await.unwrap_err();
-    assert_refused(nobody.downcast_ref().unwrap(), 401, "wrong_credentials");
+    assert_refused(nobody.downcast_ref().unwrap(), 401, "bad_credentials");
     let anonymous = CausewayClient::anonymous(&base).unwrap();
     let answer: Result<Value, _> = anonymous.http().get("/auth/me").await;
     assert_refused(&answer.unwrap_err(), 401, "unauthorized");

@@ -1,5 +1,5 @@
 //! End-to-end tests: real PostgreSQL, real Temporal, real clients over real sockets. The platforms are the sandbox.
-#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on should panic")]
+
 #![cfg(test)]
 
 mod accounts;

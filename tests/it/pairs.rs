@@ -37,7 +37,7 @@ async fn formatted_text_crosses_from_discord_to_telegram() {
     world.controls.discord.say(&bot.channel, &bot.human, "😀 **bold** and `code`").await.unwrap();
     world.telegram_holds(channel, &["😀 bold and code"]).await;
     let message = world.controls.telegram.messages(channel).await.unwrap().remove(0);
-    let entities = message.rest["entities"].as_array().unwrap().clone();
+    let entities = message.entities.as_array().unwrap().clone();
     let kinds: Vec<_> =
         entities.iter().map(|entity| (entity["type"].as_str().unwrap(), entity["offset"].as_u64())).collect();
     assert_eq!(kinds, [("bold", Some(3)), ("code", Some(12))]);

@@ -63,7 +63,7 @@ pub(crate) async fn submit_code(
     body: JsonBody<CodeIn>,
 ) -> Result<Json<AccountOut>, ApiError> {
     let step = LoginStep::SubmitCode { code: body.0.code.trim().to_owned() };
-    log_in(&app, actor, id.0, step, AccountStatus::AwaitingCode, "code").await
+    log_in(&app, actor, id.0, step, &[AccountStatus::AwaitingCode], "code").await
 }
 
 /// Hands in the two-step verification password.
@@ -75,29 +75,39 @@ pub(crate) async fn submit_password(
     body: JsonBody<PasswordIn>,
 ) -> Result<Json<AccountOut>, ApiError> {
     let step = LoginStep::SubmitPassword { password: body.0.password };
-    log_in(&app, actor, id.0, step, AccountStatus::AwaitingPassword, "password").await
+    log_in(&app, actor, id.0, step, &[AccountStatus::AwaitingPassword], "password").await
 }
 
-/// Asks Telegram to send the login code again, by the next means.
+/// Asks Telegram to send the login code again, by the next means. An account whose session was ended signs in anew
+/// this way.
 #[endpoint(operation_id = "resend_code", tags("accounts"))]
 pub(crate) async fn resend(actor: Actor, app: AppState, id: PathId<AccountId>) -> Result<Json<AccountOut>, ApiError> {
-    log_in(&app, actor, id.0, LoginStep::ResendCode, AccountStatus::AwaitingCode, "phone").await
+    log_in(&app, actor, id.0, LoginStep::ResendCode, CAN_BEGIN, "phone").await
 }
 
-/// One step for an account in state `expected`. One that is signed in already is answered with itself.
+/// States in which a code may be asked for.
+const CAN_BEGIN: &[AccountStatus] = &[
+    AccountStatus::New,
+    AccountStatus::AwaitingCode,
+    AccountStatus::AwaitingPassword,
+    AccountStatus::Revoked,
+    AccountStatus::Banned,
+];
+
+/// One step for an account in one of the states `expected`. One that is signed in already is answered with itself.
 async fn log_in(
     app: &AppState,
     actor: Actor,
     id: AccountId,
     step: LoginStep,
-    expected: AccountStatus,
+    expected: &[AccountStatus],
     field: &'static str,
 ) -> Result<Json<AccountOut>, ApiError> {
     let account = find(app, actor, id).await?;
     if account.status.wants_host() && account.platform == Platform::Telegram {
         return Ok(Json(account.into()));
     }
-    if account.status != expected || account.platform != Platform::Telegram {
+    if !expected.contains(&account.status) || account.platform != Platform::Telegram {
         return Err(ApiError::WrongState(account.status));
     }
     let reply = app.temporal.log_in(&account, actor.plan, step).await?;
