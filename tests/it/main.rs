@@ -5,9 +5,7 @@
 mod accounts;
 mod configuration;
 mod documents;
-#[cfg(test)]
 mod fidelity_discord;
-#[cfg(test)]
 mod fidelity_telegram;
 mod harness;
 mod histories;
