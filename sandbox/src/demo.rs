@@ -93,15 +93,19 @@ async fn say_hello(progress: Progress, cast: &mut Cast) -> anyhow::Result<()> {
         let number = cast.next_number(route.direction);
         cast.say_formatted(&route, number).await?;
         let seen = arrival(cast, &route, number).await?;
-        let spans = telegram_spans(cast, &route, &seen).await?;
+        let spans = check_formatting(cast, &route, &seen).await?;
         progress.done(started, &format!("{:<20} arrived as: {seen}{spans}", route.direction));
     }
     show_steps(progress, cast).await
 }
 
-/// The formatting of a message that stands in a Telegram chat; Discord's is in the text itself.
-async fn telegram_spans(cast: &Cast, route: &Route, text: &str) -> anyhow::Result<String> {
-    let Spot::Telegram { dialog, .. } = route.destination else { return Ok(String::new()) };
+/// Checks that bold, italic and code arrived, and tells Telegram's; Discord's are in the text itself.
+async fn check_formatting(cast: &Cast, route: &Route, text: &str) -> anyhow::Result<String> {
+    let Spot::Telegram { dialog, .. } = route.destination else {
+        let kept = text.contains("**bold**") && ["*italic*", "_italic_"].iter().any(|mark| text.contains(mark));
+        anyhow::ensure!(kept && text.contains("`code`"), "{} lost its formatting: {text}", route.direction);
+        return Ok(String::new());
+    };
     let messages = cast.controls.telegram.messages(dialog).await?;
     let entities = messages.iter().rev().find(|message| message.text == text).map(|message| &message.entities);
     let kinds: Vec<&str> = entities
@@ -110,7 +114,9 @@ async fn telegram_spans(cast: &Cast, route: &Route, text: &str) -> anyhow::Resul
         .flatten()
         .filter_map(|span| span.get("type")?.as_str())
         .collect();
-    Ok(format!("  ({})", if kinds.is_empty() { "no formatting".to_owned() } else { kinds.join(", ") }))
+    let kept = ["bold", "italic", "code"].iter().all(|kind| kinds.contains(kind));
+    anyhow::ensure!(kept, "{} lost its formatting: {text} {kinds:?}", route.direction);
+    Ok(format!("  ({})", kinds.join(", ")))
 }
 
 /// The answer to "what happened to this message?".
