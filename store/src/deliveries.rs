@@ -1,82 +1,16 @@
 //! Deliveries: claimed in order by one drain at a time, settled one by one, each change with a row of history.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChatId, DeliveryState, Message, PairId, SourceMessageId, UserId};
+use domain::{AccountId, ChatId, DeliveryState, Message, PairId, SourceMessageId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
 
-/// A drain's right to claim: valid while no younger drain of the pair has begun and the account has not moved.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fence {
-    /// The pair.
-    pub pair: PairId,
-    /// The drain's number.
-    pub drain: i64,
-    /// The destination account.
-    pub account: AccountId,
-    /// The lease epoch under which that account is hosted here.
-    pub epoch: i64,
-}
+mod drain;
+mod history;
 
-/// The attempt that drains: so that its worker, started anew, can report it as failed.
-#[derive(Clone, Copy, Debug)]
-pub struct Drainer<'a> {
-    /// The worker.
-    pub host: &'a str,
-    /// The activity attempt.
-    pub task_token: &'a [u8],
-}
-
-/// Begins a drain: older ones can claim nothing from now on. `None` when the pair is deleted, or its destination
-/// account is not hosted under `epoch`.
-pub async fn begin_drain(
-    connection: &mut PgConnection,
-    pair: PairId,
-    account: AccountId,
-    epoch: i64,
-    drainer: Drainer<'_>,
-) -> Result<Option<Fence>, StoreError> {
-    let drain = sqlx::query_scalar!(
-        "UPDATE pairs SET drain_fence = drain_fence + 1, drain_host = $4, drain_task_token = $5
-         WHERE id = $1 AND deleted_at IS NULL AND destination_account_id = $2
-           AND EXISTS (SELECT FROM accounts WHERE id = $2 AND lease_epoch = $3)
-         RETURNING drain_fence",
-        pair as PairId,
-        account as AccountId,
-        epoch,
-        drainer.host,
-        drainer.task_token
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(drain.map(|drain| Fence { pair, drain, account, epoch }))
-}
-
-/// Forgets which attempt drains the pair, unless a younger one has begun.
-pub async fn end_drain(connection: &mut PgConnection, fence: Fence) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE pairs SET drain_host = NULL, drain_task_token = NULL WHERE id = $1 AND drain_fence = $2",
-        fence.pair as PairId,
-        fence.drain
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// The task tokens of drains that a former process of this worker left behind; they are forgotten here.
-pub async fn drains_left_by(connection: &mut PgConnection, host: &str) -> Result<Vec<Vec<u8>>, StoreError> {
-    let tokens = sqlx::query_scalar!(
-        r#"UPDATE pairs p SET drain_host = NULL, drain_task_token = NULL
-           FROM (SELECT id, drain_task_token FROM pairs WHERE drain_host = $1 FOR UPDATE) old
-           WHERE p.id = old.id AND old.drain_task_token IS NOT NULL RETURNING old.drain_task_token AS "token!""#,
-        host
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(tokens)
-}
+pub use drain::{Drainer, Fence, begin_drain, drains_left_by, end_drain};
+pub use history::{Delivery, Step, list};
 
 /// A delivery that was claimed.
 #[derive(Clone, Debug)]
@@ -413,97 +347,4 @@ pub async fn counterpart(
     .fetch_optional(connection)
     .await?;
     Ok(id)
-}
-
-/// One delivery as the API shows it.
-#[derive(Clone, Debug)]
-pub struct Delivery {
-    /// Its place in the pair's order.
-    pub seq: i64,
-    /// The source platform's id of the message.
-    pub source_message_id: i64,
-    /// Its state.
-    pub state: DeliveryState,
-    /// Stable code of why.
-    pub reason_code: Option<String>,
-    /// Why, for people.
-    pub reason: Option<String>,
-    /// Claims so far.
-    pub attempts: i32,
-    /// When we had it.
-    pub received_at: DateTime<Utc>,
-    /// When it may be sent.
-    pub due_at: DateTime<Utc>,
-    /// When it was sent, skipped or given up.
-    pub settled_at: Option<DateTime<Utc>>,
-    /// What stands at the destination.
-    pub destination_message_ids: Vec<i64>,
-    /// Its history, oldest first.
-    pub steps: Vec<Step>,
-}
-
-/// One step of a delivery's history.
-#[derive(Clone, Debug)]
-pub struct Step {
-    /// When.
-    pub at: DateTime<Utc>,
-    /// received, waiting, sent, skipped, dead.
-    pub kind: String,
-    /// For people.
-    pub detail: Option<String>,
-}
-
-/// The deliveries of the tenant's pair below `before`, newest first.
-pub async fn list(
-    connection: &mut PgConnection,
-    user: UserId,
-    pair: PairId,
-    before: Option<i64>,
-    limit: i64,
-) -> Result<Vec<Delivery>, StoreError> {
-    let rows = sqlx::query!(
-        "SELECT d.seq, s.message_id, d.state, d.reason_code, d.reason, d.attempts, s.received_at, d.due_at, d.settled_at
-         FROM deliveries d JOIN source_messages s ON s.id = d.source_message_id JOIN pairs p ON p.id = d.pair_id
-         WHERE p.user_id = $1 AND d.pair_id = $2 AND ($3::bigint IS NULL OR d.seq < $3)
-         ORDER BY d.seq DESC LIMIT $4",
-        user as UserId,
-        pair as PairId,
-        before,
-        limit
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
-    let parts = sqlx::query!(
-        "SELECT seq, message_id FROM destination_messages WHERE pair_id = $1 AND seq = ANY($2) ORDER BY seq, part",
-        pair as PairId,
-        &seqs
-    )
-    .fetch_all(&mut *connection)
-    .await?;
-    let events = sqlx::query!(
-        "SELECT seq, at, kind, detail FROM delivery_events WHERE pair_id = $1 AND seq = ANY($2) ORDER BY seq, id",
-        pair as PairId,
-        &seqs
-    )
-    .fetch_all(connection)
-    .await?;
-    let deliveries = rows.into_iter().map(|row| Delivery {
-        seq: row.seq,
-        source_message_id: row.message_id,
-        state: row.state,
-        reason_code: row.reason_code,
-        reason: row.reason,
-        attempts: row.attempts,
-        received_at: row.received_at,
-        due_at: row.due_at,
-        settled_at: row.settled_at,
-        destination_message_ids: parts.iter().filter(|part| part.seq == row.seq).map(|part| part.message_id).collect(),
-        steps: events
-            .iter()
-            .filter(|event| event.seq == row.seq)
-            .map(|event| Step { at: event.at, kind: event.kind.clone(), detail: event.detail.clone() })
-            .collect(),
-    });
-    Ok(deliveries.collect())
 }

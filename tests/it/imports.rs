@@ -96,7 +96,7 @@ fn broken_imports(package: &Package, rule: &Rule, crates: &BTreeSet<&str>) -> Ve
     let broken = |name: &str, kind: DependencyKind, optional: bool| {
         let in_tests = kind == DependencyKind::Development;
         if crates.contains(name) {
-            return !rule.ours.contains(&name) && !(in_tests && rule.ours_in_tests.contains(&name));
+            return !(rule.ours.contains(&name) || in_tests && rule.ours_in_tests.contains(&name));
         }
         let never = rule.never.iter().any(|never| name == *never || never.ends_with('-') && name.starts_with(never));
         never && !in_tests && !optional

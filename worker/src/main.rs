@@ -7,6 +7,7 @@ mod config;
 mod http;
 mod stale;
 mod telemetry;
+mod trace;
 mod workers;
 
 use std::{sync::Arc, time::Duration};

@@ -17,7 +17,7 @@ use workflows::{
     sweep::SweepWorkflow,
 };
 
-use crate::{bootstrap::Connected, config::Config};
+use crate::{bootstrap::Connected, config::Config, trace::Trace};
 
 /// Workflows kept in memory: beyond it, a wake costs a replay.
 const CACHED_WORKFLOWS: usize = 2_000;
@@ -57,17 +57,20 @@ pub async fn run(
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
+        .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();
     let hosts = WorkerOptions::new(HOSTS_QUEUE)
         .register_activities(accounts())
         .tuner(slots(WORKFLOW_SLOTS, config.hosting_slots))
+        .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();
     let hosted = WorkerOptions::new(host_queue(&config.worker_name))
         .register_activities(accounts())
         .register_activities(forwarding())
         .tuner(slots(WORKFLOW_SLOTS, DRAIN_SLOTS))
+        .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();
     let (ended, mut ends) = mpsc::unbounded_channel();
