@@ -27,7 +27,7 @@ demo: setup build ## Show the main job in all four directions, with a killed wor
 	@exec $(target)/debug/causeway-sandbox demo --with-parent
 
 test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, and every test
-	$(CARGO) test --workspace
+	$(CARGO) test --workspace --no-fail-fast
 
 bench: setup ## Measure throughput, latency and memory beside the ceiling; PROFILE=release for optimised builds
 	$(CARGO) build --workspace --profile $(PROFILE)

@@ -169,11 +169,6 @@ pub trait Connection: Send + Sync {
     /// Proves that the account still works.
     async fn health(&self) -> Result<(), PlatformError>;
 
-    /// Ends the session at the platform, where there is one to end; the connection is of no use afterwards.
-    async fn log_out(&self) -> Result<(), PlatformError> {
-        Ok(())
-    }
-
     /// Closes the connection; the event stream ends.
     async fn close(&self);
 }

@@ -26,6 +26,9 @@ pub const CONNECTIONS_MAX: u32 = 16;
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
+/// A connection that was idle for longer is asked whether it still lives before it is used.
+const PROBE_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// Opens a pool without connecting yet, so that a process starts while the database is still coming up.
 ///
 /// # Errors
@@ -35,6 +38,16 @@ pub fn connect(url: &secrecy::SecretString) -> Result<PgPool, StoreError> {
     let pool = sqlx::postgres::PgPoolOptions::new()
         .max_connections(CONNECTIONS_MAX)
         .acquire_timeout(ACQUIRE_TIMEOUT)
+        // A connection in steady use needs no question before each use; one that rested may be dead.
+        .test_before_acquire(false)
+        .before_acquire(|connection, metadata| {
+            Box::pin(async move {
+                if metadata.idle_for > PROBE_AFTER {
+                    sqlx::Connection::ping(connection).await?;
+                }
+                Ok(true)
+            })
+        })
         .connect_lazy(url.expose_secret())?;
     Ok(pool)
 }

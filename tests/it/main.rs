@@ -10,6 +10,7 @@ mod fidelity_telegram;
 mod harness;
 mod histories;
 mod imports;
+mod operations;
 mod pairs;
 mod recovery;
 mod store_deliveries;

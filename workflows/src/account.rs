@@ -213,7 +213,16 @@ impl AccountSession {
     /// What comes after a hosting.
     async fn settle(ctx: &mut WorkflowContext<Self>, outcome: Option<HostOutcome>) -> WorkflowResult<()> {
         match outcome {
-            Some(HostOutcome::Stopped) => ctx.state_mut(|s| s.view.failures = 0),
+            Some(HostOutcome::Stopped) => {
+                ctx.state_mut(|s| s.view.failures = 0);
+                let (account, status) = ctx.state(|s| (s.input.account, s.view.status));
+                if status == AccountStatus::Paused {
+                    // The host may have written its own last word over the pause.
+                    let change = StatusChange { account, status };
+                    ctx.execute_activity(AccountActivities::set_status, change, options::light("record the pause"))
+                        .await?;
+                }
+            }
             Some(HostOutcome::Gone { status }) => {
                 ctx.state_mut(|s| {
                     s.view.failures = 0;

@@ -144,10 +144,6 @@ impl Connection for TelegramConnection {
         self.account.link.ask(&functions::updates::GetState {}).await.map(drop)
     }
 
-    async fn log_out(&self) -> Result<(), PlatformError> {
-        end_session(&self.account.link).await
-    }
-
     async fn close(&self) {
         self.account.link.close().await;
     }

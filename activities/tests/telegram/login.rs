@@ -86,7 +86,7 @@ async fn numbers_that_cannot_sign_in_say_why() {
 
     sandbox.fault(json!({ "kind": "ban", "phone": PHONE })).await;
     let error = request_code(&sandbox.config, None, PHONE).await.unwrap_err();
-    assert_eq!(name(&error), ("banned", "phone_number_banned"));
+    assert_eq!(name(&error), ("banned", "phone_banned"));
 }
 
 #[tokio::test(flavor = "multi_thread")]

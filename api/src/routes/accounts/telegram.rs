@@ -78,8 +78,9 @@ pub(crate) async fn submit_password(
     log_in(&app, actor, id.0, step, &[AccountStatus::AwaitingPassword], "password").await
 }
 
-/// Asks Telegram to send the login code again, by the next means. An account whose session was ended signs in anew
-/// this way.
+/// Asks Telegram to send the login code again, by the next means.
+///
+/// An account whose session was ended signs in anew this way.
 #[endpoint(operation_id = "resend_code", tags("accounts"))]
 pub(crate) async fn resend(actor: Actor, app: AppState, id: PathId<AccountId>) -> Result<Json<AccountOut>, ApiError> {
     log_in(&app, actor, id.0, LoginStep::ResendCode, CAN_BEGIN, "phone").await
