@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::messages::{message_id, raw_send};
-use super::support::{Device, World, stored_pts};
+use super::support::{Device, PATIENCE, World, stored_pts};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_happened_offline_is_caught_up_in_order() {
@@ -124,7 +124,12 @@ async fn refused_connections_come_back_when_the_fault_is_lifted() {
         assert!(alice.client.get_me().await.is_err(), "the server does not talk");
     }
     world.call(reqwest::Method::DELETE, "/faults", json!({})).await;
-    assert!(alice.client.get_me().await.is_ok());
+    let back = async {
+        while alice.client.get_me().await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, back).await.expect("the server talks again");
     world.post("/faults", json!({ "kind": "delay", "method": "users.getUsers", "ms": 300 })).await;
     let asked = std::time::Instant::now();
     alice.client.get_me().await.unwrap();
