@@ -32,8 +32,12 @@ impl Accounts {
     }
 
     /// Hosts the account until told to stop.
-    #[activity(definition = workflows::account::Host)]
-    pub async fn host(self: Arc<Self>, ctx: ActivityContext, input: AccountRef) -> Result<HostOutcome, ActivityError> {
+    #[activity(definition = workflows::account::HostAccount)]
+    pub async fn host_account(
+        self: Arc<Self>,
+        ctx: ActivityContext,
+        input: AccountRef,
+    ) -> Result<HostOutcome, ActivityError> {
         hosting::host(Arc::clone(&self.0), &ctx, input.account).await.retry("database")
     }
 

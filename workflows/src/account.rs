@@ -44,8 +44,8 @@ impl AccountActivities {
     }
 
     /// Hosts the account until told to stop: connection, updates, ingest.
-    #[activity(name = "account.host")]
-    pub fn host(input: AccountRef) -> Result<HostOutcome, ActivityError> {
+    #[activity(name = "account.host_account")]
+    pub fn host_account(input: AccountRef) -> Result<HostOutcome, ActivityError> {
         unimplemented!()
     }
 
@@ -79,7 +79,7 @@ impl AccountActivities {
         unimplemented!()
     }
 }
-pub use account_activities::{AskChats, CheckHealth, EndSession, Host, Locate, LogIn, SetStatus};
+pub use account_activities::{AskChats, CheckHealth, EndSession, HostAccount, Locate, LogIn, SetStatus};
 
 /// One account's life.
 #[workflow]
@@ -133,7 +133,7 @@ impl AccountSession {
         });
         let host_token = ctx.cancellation_token().child_token();
         let health_token = ctx.cancellation_token().child_token();
-        let hosting = ctx.execute_activity(AccountActivities::host, account, options::host(host_token.clone()));
+        let hosting = ctx.execute_activity(AccountActivities::host_account, account, options::host(host_token.clone()));
         let (outcome, (), ()) = join!(
             async {
                 let outcome = hosting.await;
