@@ -193,3 +193,46 @@ async fn a_sandbox_that_is_down_is_a_visible_waiting_state() {
     on_stack_runtime(running.start_part(Part::Discord)).await.unwrap();
     scene.world.discord_holds(&scene.bot.channel, &[text]).await;
 }
+
+/// A second worker beside the stack's own, killed when dropped or when this thread dies.
+struct SecondWorker(tokio::process::Child);
+
+impl SecondWorker {
+    fn start(stack: &sandbox::stack::Stack) -> Self {
+        let first = stack.pid(Part::Worker).expect("the first worker runs");
+        let environment = std::fs::read(format!("/proc/{first}/environ")).expect("its settings can be read");
+        let settings = environment.split(|byte| *byte == 0).filter_map(|entry| {
+            let entry = std::str::from_utf8(entry).ok()?;
+            entry.split_once('=')
+        });
+        let program = stack.options().program("causeway-worker").expect("the worker is built");
+        let mut command = tokio::process::Command::new(program);
+        command.env_clear().envs(settings).env("WORKER_NAME", "second").env("METRICS_LISTEN", "127.0.0.1:0");
+        command.stderr(std::process::Stdio::null()).kill_on_drop(true);
+        sandbox::stack::die_with_parent(&mut command, nix::sys::signal::Signal::SIGKILL);
+        Self(command.spawn().expect("a second worker starts"))
+    }
+
+    async fn kill(mut self) {
+        self.0.kill().await.expect("the second worker can be killed");
+    }
+}
+
+#[tokio::test]
+async fn accounts_move_to_another_worker_and_back() {
+    let stack = harness::exclusive().await;
+    let scene = Scene::new(World::new(&stack).await).await;
+    scene.say("one").await;
+    scene.both_hold(&["one"]).await;
+    let running = stack.stack();
+    let second = SecondWorker::start(running);
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    scene.say("two").await;
+    scene.both_hold(&["one", "two"]).await;
+    let moved = scene.world.api.account(&scene.telegram).await.unwrap();
+    assert_eq!(moved.rest["host"], "second", "{:?}", moved.rest);
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    second.kill().await;
+    scene.say("three").await;
+    scene.both_hold(&["one", "two", "three"]).await;
+}
