@@ -1,12 +1,21 @@
 //! Histories of real runs: nothing in them is readable, and they replay against the code that made them.
 
-use std::path::Path;
+use std::{
+    path::Path,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use sandbox::stack::Stack;
 use serde_json::{Value, json};
-use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory};
+use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use workflows::{account::AccountSession, codec::Codec, forwarding::PairForwarding, sweep::SweepWorkflow};
+use workflows::{
+    account::AccountSession,
+    codec::Codec,
+    contract::CONTROL_QUEUE,
+    forwarding::PairForwarding,
+    sweep::{SweepInput, SweepWorkflow},
+};
 
 use crate::{
     harness::{self, PAYLOAD_KEYS},
@@ -17,11 +26,21 @@ use crate::{
 const RECORD: &str = "RECORD_HISTORIES";
 
 /// A Temporal client that opens payloads.
-async fn temporal(stack: &Stack) -> Client {
+pub async fn temporal(stack: &Stack) -> Client {
     let url: temporalio_client::Url = stack.urls().temporal.parse().expect("the stack's address is a URL");
     let connection = Connection::connect(ConnectionOptions::new(url).build()).await.expect("Temporal answers");
     let options = ClientOptions::new("default").data_converter(codec().data_converter()).build();
     Client::new(connection, options).expect("the client can be made")
+}
+
+/// Sweeps now, instead of at the next minute, and returns the workflow's id.
+pub async fn sweep(client: &Client) -> String {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let id = format!("sweep-now-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, id.clone()).build();
+    let started = client.start_workflow(SweepWorkflow::run, SweepInput {}, options).await.expect("a sweep starts");
+    started.get_result(Default::default()).await.expect("a sweep ends");
+    id
 }
 
 fn codec() -> Codec {
@@ -82,14 +101,6 @@ async fn what_ran_replays_and_shows_nothing() {
     let forwarding = client.get_workflow_handle::<PairForwarding>(format!("pair-{}", pair.id));
     forwarding.get_result(Default::default()).await.unwrap();
     check("pair_forwarding", forwarding.fetch_history(Default::default()), &secrets).await;
-    let sweep = client
-        .start_workflow(
-            SweepWorkflow::run,
-            workflows::sweep::SweepInput {},
-            temporalio_client::WorkflowStartOptions::new(workflows::contract::CONTROL_QUEUE, "sweep-now").build(),
-        )
-        .await
-        .unwrap();
-    sweep.get_result(Default::default()).await.unwrap();
+    let sweep = client.get_workflow_handle::<SweepWorkflow>(sweep(&client).await);
     check("sweep", sweep.fetch_history(Default::default()), &[]).await;
 }

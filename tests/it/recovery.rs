@@ -236,3 +236,34 @@ async fn accounts_move_to_another_worker_and_back() {
     scene.say("three").await;
     scene.both_hold(&["one", "two", "three"]).await;
 }
+
+#[tokio::test]
+async fn the_sweep_wakes_a_pair_whose_wake_was_lost() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(World::new(&stack).await).await;
+    scene.say("one").await;
+    scene.both_hold(&["one"]).await;
+    let pair: domain::PairId = scene.forth.parse().unwrap();
+    let database = sqlx::PgPool::connect(&stack.urls().database).await.unwrap();
+    sandbox::scene::until("the drain is over", crate::world::PATIENCE, async || {
+        let asleep =
+            sqlx::query_scalar::<_, bool>("SELECT NOT wake_pending AND drain_host IS NULL FROM pairs WHERE id = $1");
+        Ok(asleep.bind(pair.as_uuid()).fetch_one(&database).await?.then_some(()))
+    })
+    .await
+    .unwrap();
+    // As if the worker had died between its commit and its signal: the flag says that a wake is on its way.
+    let lost = sqlx::query("UPDATE pairs SET wake_pending = true WHERE id = $1").bind(pair.as_uuid());
+    assert_eq!(lost.execute(&database).await.unwrap().rows_affected(), 1);
+    scene.say("two").await;
+    scene.world.telegram_holds(scene.back, &["one", "two"]).await;
+    assert_eq!(scene.world.discord_texts(&scene.bot.channel).await, ["one"], "nobody has woken the pair");
+    let client = crate::histories::temporal(&stack).await;
+    sandbox::scene::until("the sweep wakes the pair", crate::world::PATIENCE, async || {
+        crate::histories::sweep(&client).await;
+        Ok((scene.world.discord_texts(&scene.bot.channel).await.len() == 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    scene.both_hold(&["one", "two"]).await;
+}
