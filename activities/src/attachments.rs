@@ -14,8 +14,8 @@ use crate::{
     wake,
 };
 
-/// Larger attachments are not carried: twice the largest that a Discord bot may upload without boosts, so that what
-/// Telegram could take from Discord passes.
+/// Larger attachments are not carried, because their bytes stand in PostgreSQL until they are sent (ADR 0001). It is
+/// above the 10 MiB that a Discord bot may upload without boosts, so that larger files still pass to Telegram.
 pub(crate) const ATTACHMENT_BYTES_MAX: u64 = 25 * 1024 * 1024;
 /// Attachments looked up at once.
 const BATCH: i64 = 8;
