@@ -125,7 +125,10 @@ pub(crate) fn refusal(error: &PlatformError) -> Refusal {
         PlatformError::Retryable { .. } => ("platform_unavailable".to_owned(), Some(30)),
         PlatformError::Chat { .. } => ("chat_not_visible".to_owned(), None),
         PlatformError::Banned { .. } => ("phone_banned".to_owned(), None),
-        PlatformError::Message { .. } | PlatformError::Revoked { .. } | PlatformError::Input { .. } => (code, None),
+        PlatformError::Message { .. }
+        | PlatformError::Flooded { .. }
+        | PlatformError::Revoked { .. }
+        | PlatformError::Input { .. } => (code, None),
     };
     Refusal { code, detail, retry_after_seconds }
 }

@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::BytesMut;
 use chrono::TimeDelta;
 use domain::AccountId;
 use store::{StoreError, media::PendingMedia};
@@ -69,7 +70,9 @@ async fn fetch(context: &Context, connection: &dyn Connection, pending: &Pending
     let fetched = if pending.media.size_bytes > ATTACHMENT_BYTES_MAX {
         Err(PlatformError::Message { code: "media_too_large".into(), detail: "too large to carry".into() })
     } else {
-        connection.download(&pending.media, ATTACHMENT_BYTES_MAX).await
+        let mut bytes = BytesMut::new();
+        let fetched = connection.download(&pending.media, ATTACHMENT_BYTES_MAX, &mut bytes).await;
+        fetched.map(|_| bytes.freeze())
     };
     let mut database = context.database().await?;
     match fetched {
@@ -86,6 +89,7 @@ async fn fetch(context: &Context, connection: &dyn Connection, pending: &Pending
                 PlatformError::Retryable { .. }
                 | PlatformError::Message { .. }
                 | PlatformError::Chat { .. }
+                | PlatformError::Flooded { .. }
                 | PlatformError::Revoked { .. }
                 | PlatformError::Banned { .. }
                 | PlatformError::Input { .. } => TimeDelta::seconds(1 << pending.attempts.clamp(0, 6)),

@@ -75,7 +75,9 @@ async fn catch_up_chat(
                 tracing::warn!(account.id = %source.account, chat.id = %chat.chat, code, "A source chat is closed to the account.");
                 return Ok(found);
             }
-            Err(gone @ (PlatformError::Revoked { .. } | PlatformError::Banned { .. })) => return Err(gone),
+            Err(
+                gone @ (PlatformError::Flooded { .. } | PlatformError::Revoked { .. } | PlatformError::Banned { .. }),
+            ) => return Err(gone),
         };
         wait = RETRY_FIRST;
         let Some(newest) = page.iter().map(|message| message.message_id).max() else { return Ok(found) };

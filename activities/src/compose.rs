@@ -1,6 +1,8 @@
 //! From a source message to the sends that it becomes at the destination: the plan is `domain::render`'s, the bytes are
 //! the store's.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use domain::{
     CopyMode, Media, Message, PartText, Platform, RichText,
@@ -96,11 +98,11 @@ fn body(plan: PartPlan, message: &Message, bytes: &[Bytes]) -> SendBody {
                 .into_iter()
                 .filter_map(|index| {
                     let (media, bytes) = (message.media.get(index)?, bytes.get(index)?);
-                    Some(Upload { media: media.clone(), bytes: bytes.clone() })
+                    Some(Upload { media: media.clone(), content: Arc::new(bytes.clone()) })
                 })
                 .collect();
             SendBody::Media { caption, uploads }
         }
-        PartPlan::Forward => SendBody::Forward { from: message.chat, message_id: message.message_id },
+        PartPlan::Forward => SendBody::Forward { from: message.chat, message_ids: vec![message.message_id] },
     }
 }

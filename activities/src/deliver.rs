@@ -14,7 +14,7 @@ use crate::{
     context::Context,
     hosting::reason,
     hosts::Hosted,
-    platform::{PlatformError, SendBody, SendRequest},
+    platform::{PlatformError, SendBody, SendRequest, Sent},
 };
 
 /// For so long a platform is trusted to recognise a key that it has seen; after it, the destination is read back before
@@ -83,17 +83,13 @@ impl Delivery<'_> {
             if self.row.sent_parts.iter().any(|(sent, _)| *sent == part) {
                 continue;
             }
+            let number = u32::try_from(index).unwrap_or(u32::MAX);
+            let key = IdempotencyKey::derive(self.pair.id, self.row.source_message_id, number);
             let request = SendRequest {
-                chat: self.pair.destination_chat_id,
-                key: IdempotencyKey::derive(
-                    self.pair.id,
-                    self.row.source_message_id,
-                    u32::try_from(index).unwrap_or(u32::MAX),
-                ),
-                body,
                 // Only the first part answers: the others follow it.
                 reply_to: reply_to.filter(|_| index == 0),
                 silent: self.pair.silent,
+                ..SendRequest::new(self.pair.destination_chat_id, key, body)
             };
             let sending = gate.lock().await;
             match self.send_once(&request).await {
@@ -130,7 +126,7 @@ impl Delivery<'_> {
             tracing::info!(pair.id = %self.pair.id, delivery.seq = self.row.seq, "An earlier attempt had been sent.");
             return Ok(found);
         }
-        self.hosted.connection.send(request).await
+        first(self.hosted.connection.send(request).await?)
     }
 
     /// What an attempt that the platform may have forgotten has left at the destination.
@@ -142,6 +138,7 @@ impl Delivery<'_> {
         let Some(found) = self.hosted.connection.read_back(request, since - CLOCK_SKEW).await? else {
             return Ok(None);
         };
+        let found = first(found)?;
         let recorded = async {
             let mut database = self.context.database().await?;
             let account = self.pair.destination_account_id;
@@ -180,7 +177,7 @@ impl Delivery<'_> {
                 Next::Blocked { reason: text }
             }
             // The account's own host sees it too and says so; the pair waits for the account.
-            PlatformError::Revoked { .. } | PlatformError::Banned { .. } => {
+            PlatformError::Flooded { .. } | PlatformError::Revoked { .. } | PlatformError::Banned { .. } => {
                 self.put_back(true, &code, &text).await?;
                 Next::Retry { reason: text }
             }
@@ -209,4 +206,12 @@ impl Delivery<'_> {
             self.context.metrics.latency.observe(waited.as_secs_f64());
         }
     }
+}
+
+/// The message that a send of one message left.
+fn first(sent: Sent) -> Result<i64, PlatformError> {
+    sent.message_ids.first().copied().ok_or_else(|| PlatformError::Retryable {
+        code: "unreadable_answer".into(),
+        detail: "the platform's answer names no message".into(),
+    })
 }

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{AccountId, AccountStatus, Message, Platform};
+use domain::{AccountId, AccountStatus, Message, Platform, Update};
 use secrecy::SecretString;
 use store::{
     StoreError,
@@ -196,7 +196,12 @@ impl Hosting {
                     self.set_status(AccountStatus::Reconnecting, Some(&error)).await;
                     continue;
                 }
-                Some(PlatformEvent::Messages(messages)) => {
+                Some(PlatformEvent::Updates(updates)) => {
+                    let posted = |update| match update {
+                        Update::Posted(message) => Some(message),
+                        Update::Edited(_) | Update::Deleted(_) => None,
+                    };
+                    let messages: Vec<Message> = updates.into_iter().filter_map(posted).collect();
                     self.take(&messages).await;
                     self.save(stream.acknowledge().await).await;
                     continue;
@@ -263,6 +268,7 @@ pub(crate) fn reason(error: &PlatformError) -> (String, String) {
         PlatformError::Retryable { code, detail }
         | PlatformError::Message { code, detail }
         | PlatformError::Chat { code, detail }
+        | PlatformError::Flooded { code, detail }
         | PlatformError::Revoked { code, detail }
         | PlatformError::Banned { code, detail }
         | PlatformError::Input { code, detail } => (code.clone(), detail.clone()),
@@ -301,7 +307,8 @@ impl Hosting {
                 PlatformError::Retryable { .. }
                 | PlatformError::Wait { .. }
                 | PlatformError::Message { .. }
-                | PlatformError::Chat { .. } => {
+                | PlatformError::Chat { .. }
+                | PlatformError::Flooded { .. } => {
                     self.set_status(AccountStatus::Reconnecting, Some(&error)).await;
                     HostOutcome::Lost
                 }

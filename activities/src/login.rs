@@ -201,6 +201,7 @@ impl Login<'_> {
                     | PlatformError::Wait { .. }
                     | PlatformError::Message { .. }
                     | PlatformError::Chat { .. }
+                    | PlatformError::Flooded { .. }
                     | PlatformError::Revoked { .. }
                     | PlatformError::Input { .. } => self.account.status,
                 };

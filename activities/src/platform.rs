@@ -2,11 +2,15 @@
 //!
 //! `telegram` and `discord` implement it; nothing above this module names a grammers or serenity type.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, PartText};
+use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, PartText, Update};
+
+/// Bytes of an attachment move in pieces of this size: Telegram's largest part.
+pub const CHUNK_BYTES: usize = 512 * 1024;
 
 /// Who the platform says that we are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,20 +21,63 @@ pub struct Identity {
     pub display_name: String,
 }
 
+/// Where an attachment's bytes come from, piece by piece, so that no file is whole in memory. Reading again from any
+/// piece gives the same bytes.
+#[async_trait]
+pub trait ByteSource: Send + Sync + fmt::Debug {
+    /// How many bytes there are.
+    fn size_bytes(&self) -> u64;
+
+    /// Piece `index`, counted from 0: [`CHUNK_BYTES`] bytes, the last one fewer; empty past the end.
+    async fn chunk(&self, index: u64) -> Result<Bytes, PlatformError>;
+}
+
+/// Where an attachment's bytes go, piece by piece and in order.
+#[async_trait]
+pub trait ByteSink: Send {
+    /// Takes the next bytes, however many.
+    async fn write(&mut self, bytes: Bytes) -> Result<(), PlatformError>;
+}
+
+/// Bytes that are in memory: small files, tests.
+#[async_trait]
+impl ByteSource for Bytes {
+    fn size_bytes(&self) -> u64 {
+        u64::try_from(self.len()).unwrap_or(u64::MAX)
+    }
+
+    async fn chunk(&self, index: u64) -> Result<Bytes, PlatformError> {
+        let start = usize::try_from(index).unwrap_or(usize::MAX).saturating_mul(CHUNK_BYTES).min(self.len());
+        Ok(self.slice(start..self.len().min(start.saturating_add(CHUNK_BYTES))))
+    }
+}
+
+#[async_trait]
+impl ByteSink for bytes::BytesMut {
+    async fn write(&mut self, bytes: Bytes) -> Result<(), PlatformError> {
+        self.extend_from_slice(&bytes);
+        Ok(())
+    }
+}
+
 /// One attachment with its bytes, ready to be sent.
 #[derive(Clone, Debug)]
 pub struct Upload {
     /// Name, kind and type.
     pub media: Media,
-    /// The bytes; bounded by the destination's limit before they are loaded.
-    pub bytes: bytes::Bytes,
+    /// The bytes; bounded by the destination's limit.
+    pub content: Arc<dyn ByteSource>,
 }
 
-/// One send: at most one message at the destination.
+/// One send: one message at the destination, or one Telegram album.
 #[derive(Clone, Debug)]
 pub struct SendRequest {
     /// Where to.
     pub chat: ChatId,
+    /// Which Telegram topic, or which Discord thread (a channel id) of the chat.
+    pub thread: Option<i64>,
+    /// The chat is a Discord forum and there is no thread yet: make a post of this name that starts with this message.
+    pub thread_title: Option<String>,
     /// The same for every attempt at this send.
     pub key: IdempotencyKey,
     /// What to send.
@@ -39,6 +86,47 @@ pub struct SendRequest {
     pub reply_to: Option<i64>,
     /// No notification sound.
     pub silent: bool,
+    /// Write under this name through a webhook (Discord). Webhooks know no idempotency key.
+    pub persona: Option<Persona>,
+    /// Whether anybody named in the text is notified.
+    pub mentions: Mentions,
+}
+
+impl SendRequest {
+    /// A plain send into the chat itself: no thread, no answer, with sound, under our own name, notifying nobody.
+    #[must_use]
+    pub const fn new(chat: ChatId, key: IdempotencyKey, body: SendBody) -> Self {
+        Self {
+            chat,
+            thread: None,
+            thread_title: None,
+            key,
+            body,
+            reply_to: None,
+            silent: false,
+            persona: None,
+            mentions: Mentions::None,
+        }
+    }
+}
+
+/// Whose name and picture a webhook shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Persona {
+    /// The name; adapters cut it to what the platform takes.
+    pub name: String,
+    /// A public address of the picture.
+    pub avatar_url: Option<String>,
+}
+
+/// Whether people named in a carried message are notified.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Mentions {
+    /// Nobody, whatever the text contains.
+    #[default]
+    None,
+    /// Whom the text names, as if a person had written it.
+    Allowed,
 }
 
 /// What one send carries. Text is already converted for the platform and split to its limit; a [`PartText`] of the
@@ -47,20 +135,68 @@ pub struct SendRequest {
 pub enum SendBody {
     /// Text only.
     Text(PartText),
-    /// Attachments (Telegram: exactly one; Discord: up to ten) with a caption.
+    /// Attachments with a caption: one message with up to ten attachments on Discord, one message or an album of two to
+    /// ten on Telegram.
     Media {
         /// The caption; may be empty.
         caption: PartText,
         /// The attachments, in order.
         uploads: Vec<Upload>,
     },
-    /// Telegram's native forward of one message that this account can see.
+    /// Telegram's native forward of messages that this account can see.
     Forward {
-        /// The chat that holds the message.
+        /// The chat that holds the messages.
         from: ChatId,
-        /// The message.
-        message_id: i64,
+        /// The messages, ascending.
+        message_ids: Vec<i64>,
     },
+}
+
+/// What a send left at the destination.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Sent {
+    /// One id, or one for each message of an album or of several forwarded messages, in order. Never empty.
+    pub message_ids: Vec<i64>,
+    /// The thread that was made for [`SendRequest::thread_title`].
+    pub thread: Option<i64>,
+}
+
+impl Sent {
+    /// One message.
+    #[must_use]
+    pub fn one(message_id: i64) -> Self {
+        Self { message_ids: vec![message_id], thread: None }
+    }
+}
+
+/// A change of the text (or caption) of a message that we wrote.
+#[derive(Clone, Debug)]
+pub struct EditRequest {
+    /// Where it stands.
+    pub chat: ChatId,
+    /// The thread that it stands in.
+    pub thread: Option<i64>,
+    /// Which message.
+    pub message_id: i64,
+    /// The new text or caption; an empty caption removes it.
+    pub text: PartText,
+    /// It was written through our webhook.
+    pub by_webhook: bool,
+    /// As in [`SendRequest::mentions`].
+    pub mentions: Mentions,
+}
+
+/// A deletion of messages that we wrote.
+#[derive(Clone, Debug)]
+pub struct DeleteRequest {
+    /// Where they stand.
+    pub chat: ChatId,
+    /// The thread that they stand in.
+    pub thread: Option<i64>,
+    /// Which messages.
+    pub message_ids: Vec<i64>,
+    /// They were written through our webhook.
+    pub by_webhook: bool,
 }
 
 /// A failure, classified by what must happen next. `code` is stable and lower_snake_case; `detail` is for people
@@ -99,6 +235,15 @@ pub enum PlatformError {
         /// For people.
         detail: String,
     },
+    /// The platform says that the account writes too much to strangers (PEER_FLOOD) and names no time: the account must
+    /// stop, and its user must know.
+    #[error("{code}: {detail}")]
+    Flooded {
+        /// Stable name of the reason.
+        code: String,
+        /// For people.
+        detail: String,
+    },
     /// The account itself is out: session revoked, token invalid, intent missing.
     #[error("{code}: {detail}")]
     Revoked {
@@ -128,10 +273,11 @@ pub enum PlatformError {
 /// What a hosted account's stream yields.
 #[derive(Debug)]
 pub enum PlatformEvent {
-    /// Messages as they came, oldest first. Acknowledge after they are durable. May be empty: then only the
-    /// platform's cursors moved.
-    Messages(Vec<Message>),
-    /// The link is up (first time, or again after trouble): gaps must be fetched by history before going on.
+    /// What happened to messages, in the order in which it happened. Acknowledge after it is durable. May be empty: then
+    /// only the platform's cursors moved.
+    Updates(Vec<Update>),
+    /// The link is up (first time, or again after trouble): gaps must be fetched by history before going on, and edits
+    /// and deletions may have been missed.
     Connected,
     /// The link is down; the connection is trying again by itself.
     Disconnected {
@@ -148,11 +294,21 @@ pub trait Connection: Send + Sync {
     /// Who we are.
     fn identity(&self) -> &Identity;
 
-    /// Sends once. Sending the same key again within the platform's memory returns the first message's id.
-    async fn send(&self, request: &SendRequest) -> Result<i64, PlatformError>;
+    /// Sends once. Sending the same key again within the platform's memory returns what the first send left.
+    async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError>;
 
     /// Looks for an earlier, ambiguous send of `request` among our own messages written since `since`.
-    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<i64>, PlatformError>;
+    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<Sent>, PlatformError>;
+
+    /// Changes what we wrote. That it already reads so is success; [`PlatformError::Message`] `message_gone` when it is
+    /// not there any more, `not_editable` when the platform does not allow it.
+    async fn edit(&self, request: &EditRequest) -> Result<(), PlatformError>;
+
+    /// Deletes what we wrote. That it is gone already is success.
+    async fn delete(&self, request: &DeleteRequest) -> Result<(), PlatformError>;
+
+    /// Makes a topic (Telegram forum) or a thread (Discord text channel) and returns its id. Doing it twice makes two.
+    async fn open_thread(&self, chat: ChatId, title: &str) -> Result<i64, PlatformError>;
 
     /// All chats that the account can see.
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError>;
@@ -163,8 +319,9 @@ pub trait Connection: Send + Sync {
     /// Messages of `chat` with an id above `after`, oldest first, at most `limit`.
     async fn history_after(&self, chat: ChatId, after: i64, limit: usize) -> Result<Vec<Message>, PlatformError>;
 
-    /// Fetches an attachment, at most `bytes_max` bytes ([`PlatformError::Message`] `media_too_large` beyond).
-    async fn download(&self, media: &Media, bytes_max: u64) -> Result<bytes::Bytes, PlatformError>;
+    /// Fetches an attachment into `sink`, at most `bytes_max` bytes ([`PlatformError::Message`] `media_too_large`
+    /// beyond), and returns how many there were. After an error `sink` may hold a part of it.
+    async fn download(&self, media: &Media, bytes_max: u64, sink: &mut dyn ByteSink) -> Result<u64, PlatformError>;
 
     /// Proves that the account still works.
     async fn health(&self) -> Result<(), PlatformError>;

@@ -43,6 +43,24 @@ impl IdempotencyKey {
         hash.update(pair.as_uuid().as_bytes());
         hash.update(message.as_uuid().as_bytes());
         hash.update(part.to_be_bytes());
+        Self::from_hash(hash)
+    }
+
+    /// The key of item `index` of a send that makes several messages at the destination, such as a Telegram album. Item
+    /// 0 has the key itself.
+    #[must_use]
+    pub fn item(&self, index: usize) -> Self {
+        if index == 0 {
+            return self.clone();
+        }
+        let mut hash = Sha256::new();
+        hash.update(b"causeway.send.item.v1");
+        hash.update(self.0.as_bytes());
+        hash.update(index.to_be_bytes());
+        Self::from_hash(hash)
+    }
+
+    fn from_hash(hash: Sha256) -> Self {
         let mut text: String = hash.finalize().iter().fold(String::with_capacity(64), |mut text, byte| {
             use fmt::Write as _;
             let _infallible = write!(text, "{byte:02x}");
@@ -79,6 +97,10 @@ mod tests {
         assert_ne!(key, IdempotencyKey::derive(pair, message, 1));
         assert_ne!(key, IdempotencyKey::derive(PairId::new(&SystemClock), message, 0));
         assert_ne!(key, IdempotencyKey::derive(pair, SourceMessageId::new(&SystemClock), 0));
+        assert_eq!(key.item(0), key);
+        assert_ne!(key.item(1), key);
+        assert_ne!(key.item(1), key.item(2));
+        assert!(key.item(1).as_nonce().len() <= 25);
         assert!(key.as_nonce().len() <= 25);
         assert_ne!(key.random_id(), 0);
     }

@@ -20,7 +20,7 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey};
 pub use email::Email;
 pub use ids::{AccountId, MediaId, PairId, SourceMessageId, UserId};
-pub use message::{Author, Media, MediaKind, Message};
+pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
 pub use pair::{CopyMode, PairStatus};
 pub use plan::Plan;
 pub use render::{Limits, PartPlan, PartText};

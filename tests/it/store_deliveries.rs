@@ -84,21 +84,7 @@ fn facts(platform: Platform, id: ChatId) -> ChatFacts {
 }
 
 fn message(id: i64, now: DateTime<Utc>) -> Message {
-    Message {
-        chat: SOURCE,
-        message_id: id,
-        revision: 0,
-        sent_at: now,
-        author: None,
-        chat_title: None,
-        outgoing: false,
-        text: RichText::plain(format!("message {id}")),
-        media: Vec::new(),
-        reply_to: None,
-        album: None,
-        topic: None,
-        unsupported: None,
-    }
+    Message { text: RichText::plain(format!("message {id}")), ..Message::new(SOURCE, id, now) }
 }
 
 impl Scene {
@@ -332,12 +318,9 @@ async fn a_route_cannot_be_made_twice_but_can_be_made_again_after_deletion() {
 #[tokio::test]
 async fn attachments_hold_their_delivery_back_until_they_are_fetched_or_given_up() {
     let mut scene = scene(0).await;
-    let photo = |id| domain::Media {
-        kind: domain::MediaKind::Photo,
-        file_name: "a.png".into(),
-        mime: "image/png".into(),
-        size_bytes: 3,
-        source: domain::message::MediaSource::TelegramMessage { chat: SOURCE, message_id: id },
+    let photo = |id| {
+        let source = domain::message::MediaSource::TelegramMessage { chat: SOURCE, message_id: id };
+        domain::Media::new(domain::MediaKind::Photo, "a.png".into(), "image/png".into(), 3, source)
     };
     let with_photos = Message { media: vec![photo(11), photo(11)], ..message(11, scene.clock.now()) };
     assert_eq!(scene.ingest(&[with_photos]).await.media, 2);

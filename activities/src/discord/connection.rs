@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{ChatFacts, ChatId, Clock, Media, Message};
 use secrecy::SecretString;
 
-use crate::platform::{Connection, EventStream, Identity, PlatformError, SendRequest};
+use crate::platform::{
+    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, SendRequest, Sent,
+};
 
 use super::chats::Asker;
 use super::endpoint::DiscordConfig;
@@ -69,12 +70,28 @@ impl Connection for DiscordConnection {
         &self.identity
     }
 
-    async fn send(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        send::send(&self.rest, &self.recent, request).await
+    async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
+        send::send(&self.rest, &self.recent, request).await.map(Sent::one)
     }
 
-    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<i64>, PlatformError> {
-        send::read_back(&self.rest, &self.recent, self.identity.external_id, request, since).await
+    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<Sent>, PlatformError> {
+        let found = send::read_back(&self.rest, &self.recent, self.identity.external_id, request, since).await?;
+        Ok(found.map(Sent::one))
+    }
+
+    async fn edit(&self, _request: &EditRequest) -> Result<(), PlatformError> {
+        Err(PlatformError::Message { code: "not_editable".to_owned(), detail: "edits are not carried yet".to_owned() })
+    }
+
+    async fn delete(&self, _request: &DeleteRequest) -> Result<(), PlatformError> {
+        Err(PlatformError::Message {
+            code: "not_deletable".to_owned(),
+            detail: "deletions are not carried yet".to_owned(),
+        })
+    }
+
+    async fn open_thread(&self, _chat: ChatId, _title: &str) -> Result<i64, PlatformError> {
+        Err(PlatformError::Message { code: "no_threads".to_owned(), detail: "threads are not made yet".to_owned() })
     }
 
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {
@@ -89,8 +106,8 @@ impl Connection for DiscordConnection {
         self.asker().history_after(chat, after, limit).await
     }
 
-    async fn download(&self, media: &Media, bytes_max: u64) -> Result<Bytes, PlatformError> {
-        media::download(&self.rest, media, bytes_max).await
+    async fn download(&self, media: &Media, bytes_max: u64, sink: &mut dyn ByteSink) -> Result<u64, PlatformError> {
+        media::download(&self.rest, media, bytes_max, sink).await
     }
 
     /// The token must still be good and the gateway's heartbeats answered.

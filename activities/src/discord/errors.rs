@@ -162,6 +162,7 @@ mod tests {
             PlatformError::Wait { code, .. } => ("wait", code),
             PlatformError::Message { code, .. } => ("message", code),
             PlatformError::Chat { code, .. } => ("chat", code),
+            PlatformError::Flooded { code, .. } => ("flooded", code),
             PlatformError::Revoked { code, .. } => ("revoked", code),
             PlatformError::Banned { code, .. } => ("banned", code),
             PlatformError::Input { code, .. } => ("input", code),

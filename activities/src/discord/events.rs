@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use async_trait::async_trait;
-use domain::Message;
+use domain::{Message, Update};
 use secrecy::SecretString;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, error::TryRecvError, unbounded_channel};
 
@@ -102,7 +102,9 @@ impl EventStream for DiscordEvents {
             },
         };
         Some(match event {
-            Event::Message(first) => PlatformEvent::Messages(self.batch(*first)),
+            Event::Message(first) => {
+                PlatformEvent::Updates(self.batch(*first).into_iter().map(Update::Posted).collect())
+            }
             Event::Connected => PlatformEvent::Connected,
             Event::Disconnected(detail) => PlatformEvent::Disconnected { detail },
             Event::Gone(error) => PlatformEvent::Gone(error),
@@ -145,7 +147,13 @@ mod tests {
 
     async fn ids(events: &mut DiscordEvents) -> Vec<i64> {
         match events.next().await {
-            Some(PlatformEvent::Messages(batch)) => batch.iter().map(|message| message.message_id).collect(),
+            Some(PlatformEvent::Updates(batch)) => batch
+                .iter()
+                .map(|update| match update {
+                    Update::Posted(message) => message.message_id,
+                    other => panic!("{other:?}"),
+                })
+                .collect(),
             other => panic!("{other:?}"),
         }
     }

@@ -1,12 +1,11 @@
 //! Fetching attachments.
 
-use bytes::{Bytes, BytesMut};
 use domain::message::{Media, MediaSource};
 use serde::Deserialize;
 use serenity::http::Route;
 use url::Url;
 
-use crate::platform::PlatformError;
+use crate::platform::{ByteSink, PlatformError};
 
 use super::errors::{message, retryable, transport};
 use super::rest::{Rest, TRANSFER_LIMIT};
@@ -17,15 +16,20 @@ const HOSTS: [&str; 2] = ["cdn.discordapp.com", "media.discordapp.net"];
 
 /// Fetches the attachment, at most `bytes_max` bytes. Its URL is signed and expires; a refused one is looked up again
 /// in the message, once.
-pub(super) async fn download(rest: &Rest, media: &Media, bytes_max: u64) -> Result<Bytes, PlatformError> {
+pub(super) async fn download(
+    rest: &Rest,
+    media: &Media,
+    bytes_max: u64,
+    sink: &mut dyn ByteSink,
+) -> Result<u64, PlatformError> {
     let MediaSource::DiscordAttachment { chat, message_id, attachment_id, url } = &media.source else {
         return Err(message("wrong_platform", "the attachment is not on Discord"));
     };
     if media.size_bytes > bytes_max {
         return Err(too_large(bytes_max));
     }
-    if let Some(bytes) = fetch(rest, url, bytes_max).await? {
-        return Ok(bytes);
+    if let Some(written) = fetch(rest, url, bytes_max, sink).await? {
+        return Ok(written);
     }
     let route =
         Route::ChannelMessage { channel_id: snowflake::channel(*chat)?, message_id: snowflake::message(*message_id) };
@@ -34,11 +38,11 @@ pub(super) async fn download(rest: &Rest, media: &Media, bytes_max: u64) -> Resu
         answer => answer?,
     };
     let fresh = holder.url_of(*attachment_id).ok_or_else(gone)?;
-    fetch(rest, &fresh, bytes_max).await?.ok_or_else(gone)
+    fetch(rest, &fresh, bytes_max, sink).await?.ok_or_else(gone)
 }
 
 /// `None` when the server says that there is nothing (any more) under this URL.
-async fn fetch(rest: &Rest, url: &str, bytes_max: u64) -> Result<Option<Bytes>, PlatformError> {
+async fn fetch(rest: &Rest, url: &str, bytes_max: u64, sink: &mut dyn ByteSink) -> Result<Option<u64>, PlatformError> {
     let url = checked(url)?;
     let work = async {
         let mut response = rest.files().get(url).send().await.map_err(|error| transport(&error))?;
@@ -50,14 +54,15 @@ async fn fetch(rest: &Rest, url: &str, bytes_max: u64) -> Result<Option<Bytes>, 
         if response.content_length().is_some_and(|length| length > bytes_max) {
             return Err(too_large(bytes_max));
         }
-        let mut bytes = BytesMut::new();
+        let mut written = 0_u64;
         while let Some(chunk) = response.chunk().await.map_err(|error| transport(&error))? {
-            if u64::try_from(bytes.len() + chunk.len()).map_or(true, |length| length > bytes_max) {
+            written = written.saturating_add(u64::try_from(chunk.len()).unwrap_or(u64::MAX));
+            if written > bytes_max {
                 return Err(too_large(bytes_max));
             }
-            bytes.extend_from_slice(&chunk);
+            sink.write(chunk).await?;
         }
-        Ok(Some(bytes.freeze()))
+        Ok(Some(written))
     };
     tokio::time::timeout(TRANSFER_LIMIT, work)
         .await

@@ -33,19 +33,13 @@ impl Normaliser<'_> {
             None => (&source.content, &source.mentions, &source.mention_roles, &source.attachments),
         };
         let mut message = Message {
-            chat,
-            message_id,
-            revision: 0,
-            sent_at: snowflake::time(message_id),
             outgoing: author.id == self.me,
             author: Some(author),
             chat_title: self.names.get(chat.get()),
             text: discord::parse(content, &self.mentions(content, people, roles)),
             media: attachments.iter().map(|attachment| media(chat, message_id, attachment)).collect(),
             reply_to: reply_to(source),
-            album: None,
-            topic: None,
-            unsupported: None,
+            ..Message::new(chat, message_id, snowflake::time(message_id))
         };
         message.unsupported = unsupported(source, &message).map(ToOwned::to_owned);
         if is_system(source.kind) {
@@ -95,19 +89,8 @@ impl Head {
     fn into_undecodable(self) -> Option<Message> {
         let message_id: i64 = self.id.parse().ok()?;
         Some(Message {
-            chat: self.channel_id.parse().ok()?,
-            message_id,
-            revision: 0,
-            sent_at: snowflake::time(message_id),
-            author: None,
-            chat_title: None,
-            outgoing: false,
-            text: RichText::default(),
-            media: Vec::new(),
-            reply_to: None,
-            album: None,
-            topic: None,
             unsupported: Some(UNDECODABLE.to_owned()),
+            ..Message::new(self.channel_id.parse().ok()?, message_id, snowflake::time(message_id))
         })
     }
 }
@@ -123,6 +106,7 @@ fn author(source: &Source) -> Author {
         id: snowflake::signed(user.id.get()),
         name: shown_name(user).to_owned(),
         bot: user.bot || source.webhook_id.is_some(),
+        avatar: None,
     }
 }
 
@@ -146,18 +130,13 @@ fn reply_to(source: &Source) -> Option<i64> {
 
 fn media(chat: ChatId, message_id: i64, attachment: &Attachment) -> Media {
     let mime = attachment.content_type.as_deref().unwrap_or("application/octet-stream");
-    Media {
-        kind: kind_of(mime),
-        file_name: attachment.filename.clone(),
-        mime: mime.to_owned(),
-        size_bytes: u64::from(attachment.size),
-        source: MediaSource::DiscordAttachment {
-            chat,
-            message_id,
-            attachment_id: snowflake::signed(attachment.id.get()),
-            url: attachment.url.clone(),
-        },
-    }
+    let source = MediaSource::DiscordAttachment {
+        chat,
+        message_id,
+        attachment_id: snowflake::signed(attachment.id.get()),
+        url: attachment.url.clone(),
+    };
+    Media::new(kind_of(mime), attachment.filename.clone(), mime.to_owned(), u64::from(attachment.size), source)
 }
 
 /// A photo is what both platforms show in the chat; other images travel as files.

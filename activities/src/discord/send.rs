@@ -146,10 +146,18 @@ async fn post(
         let created: Created = rest.call(CALL_LIMIT, rest.http().fire(call)).await?;
         return number(&created.id);
     }
-    let files = parts
-        .uploads
-        .iter()
-        .map(|upload| CreateAttachment::bytes(upload.bytes.to_vec(), upload.media.file_name.clone()));
+    let mut files = Vec::with_capacity(parts.uploads.len());
+    for upload in parts.uploads {
+        let mut bytes = Vec::new();
+        for index in 0_u64.. {
+            let chunk = upload.content.chunk(index).await?;
+            if chunk.is_empty() {
+                break;
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        files.push(CreateAttachment::bytes(bytes, upload.media.file_name.clone()));
+    }
     // Only serenity's own call can number the files of a form.
     let created = rest.call(TRANSFER_LIMIT, channel_id.send_message(rest.http(), body.add_files(files))).await?;
     Ok(snowflake::signed(created.id.get()))
@@ -233,7 +241,7 @@ impl Stored {
             let same = nonce.as_str() == Some(request.key.as_nonce());
             return if same { Match::Same } else { Match::Other };
         }
-        let sizes = parts.uploads.iter().map(|upload| u64::try_from(upload.bytes.len()).unwrap_or(u64::MAX));
+        let sizes = parts.uploads.iter().map(|upload| upload.content.size_bytes());
         let alike =
             self.content.trim() == parts.content.trim() && self.attachments.iter().map(|file| file.size).eq(sizes);
         if alike { Match::Alike } else { Match::Other }

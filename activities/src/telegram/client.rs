@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{ChatFacts, ChatId, Clock, Media, Message};
 use grammers_session::types::{PeerInfo, UpdatesState};
@@ -20,7 +19,9 @@ use super::{
     session::TelegramSession,
     updates::TelegramEvents,
 };
-use crate::platform::{Connection, EventStream, Identity, PlatformError, SendRequest};
+use crate::platform::{
+    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, SendRequest, Sent,
+};
 
 /// Both halves of a live account, and the door to its session.
 pub struct TelegramLink {
@@ -116,12 +117,27 @@ impl Connection for TelegramConnection {
         &self.account.identity
     }
 
-    async fn send(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        self.account.send(request, self.clock.now()).await
+    async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
+        self.account.send(request, self.clock.now()).await.map(Sent::one)
     }
 
-    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<i64>, PlatformError> {
-        self.account.read_back(request, since).await
+    async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<Sent>, PlatformError> {
+        Ok(self.account.read_back(request, since).await?.map(Sent::one))
+    }
+
+    async fn edit(&self, _request: &EditRequest) -> Result<(), PlatformError> {
+        Err(PlatformError::Message { code: "not_editable".to_owned(), detail: "edits are not carried yet".to_owned() })
+    }
+
+    async fn delete(&self, _request: &DeleteRequest) -> Result<(), PlatformError> {
+        Err(PlatformError::Message {
+            code: "not_deletable".to_owned(),
+            detail: "deletions are not carried yet".to_owned(),
+        })
+    }
+
+    async fn open_thread(&self, _chat: ChatId, _title: &str) -> Result<i64, PlatformError> {
+        Err(PlatformError::Message { code: "no_threads".to_owned(), detail: "threads are not made yet".to_owned() })
     }
 
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {
@@ -136,8 +152,8 @@ impl Connection for TelegramConnection {
         self.account.history_after(chat, after, limit).await
     }
 
-    async fn download(&self, media: &Media, bytes_max: u64) -> Result<Bytes, PlatformError> {
-        self.account.download(media, bytes_max).await
+    async fn download(&self, media: &Media, bytes_max: u64, sink: &mut dyn ByteSink) -> Result<u64, PlatformError> {
+        self.account.download(media, bytes_max, sink).await
     }
 
     async fn health(&self) -> Result<(), PlatformError> {

@@ -1,6 +1,5 @@
 //! Fetching an attachment: the message is read again, because a file reference expires and a message id does not.
 
-use bytes::{Bytes, BytesMut};
 use domain::{Media, message::MediaSource};
 use grammers_tl_types::{
     enums::{self, InputFileLocation},
@@ -12,7 +11,7 @@ use super::{
     errors::{CallError, retryable},
     media::location,
 };
-use crate::platform::PlatformError;
+use crate::platform::{ByteSink, PlatformError};
 
 /// Telegram's largest chunk.
 const CHUNK_BYTES: i32 = 512 * 1024;
@@ -20,22 +19,27 @@ const CHUNK_BYTES: i32 = 512 * 1024;
 const RENEWALS_MAX: usize = 2;
 
 impl Account {
-    /// The bytes of `media`, at most `bytes_max`.
-    pub(super) async fn download(&self, media: &Media, bytes_max: u64) -> Result<Bytes, PlatformError> {
+    /// Writes the bytes of `media`, at most `bytes_max`, and says how many there were.
+    pub(super) async fn download(
+        &self,
+        media: &Media,
+        bytes_max: u64,
+        sink: &mut dyn ByteSink,
+    ) -> Result<u64, PlatformError> {
         let MediaSource::TelegramMessage { chat, message_id } = media.source else {
             return Err(refused("wrong_platform", "this attachment is not on Telegram"));
         };
         if media.size_bytes > bytes_max {
             return Err(too_large());
         }
-        let mut bytes = BytesMut::with_capacity(usize::try_from(media.size_bytes).unwrap_or(0));
+        let mut target = Target { sink, written: 0, bytes_max };
         for _ in 0..=RENEWALS_MAX {
             let message = self.message(chat, message_id).await?;
             let found = message.and_then(|message| location(message.media.as_ref()));
             let (place, dc) =
                 found.ok_or_else(|| refused("media_gone", "the message does not hold a file any more"))?;
-            match self.fetch(&place, dc, &mut bytes, bytes_max).await {
-                Ok(()) => return Ok(bytes.freeze()),
+            match self.fetch(&place, dc, &mut target).await {
+                Ok(()) => return Ok(target.written),
                 Err(error) if error.is("FILE_REFERENCE_EXPIRED") => {}
                 Err(error) => return Err(error.into()),
             }
@@ -43,18 +47,12 @@ impl Account {
         Err(retryable("file_reference_expired", "the file's reference expires faster than it can be read"))
     }
 
-    /// Goes on after what `bytes` already holds.
-    async fn fetch(
-        &self,
-        place: &InputFileLocation,
-        dc: i32,
-        bytes: &mut BytesMut,
-        bytes_max: u64,
-    ) -> Result<(), CallError> {
+    /// Goes on after what `target` already has.
+    async fn fetch(&self, place: &InputFileLocation, dc: i32, target: &mut Target<'_>) -> Result<(), CallError> {
         let mut dc = if dc > 0 { dc } else { self.link.session().home() };
         loop {
             self.link.authorise_in(dc).await?;
-            let offset = i64::try_from(bytes.len()).unwrap_or(i64::MAX);
+            let offset = i64::try_from(target.written).unwrap_or(i64::MAX);
             let request = functions::upload::GetFile {
                 precise: false,
                 cdn_supported: false,
@@ -75,14 +73,31 @@ impl Account {
                     _ => return Err(error),
                 },
             };
-            bytes.extend_from_slice(&chunk);
-            if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > bytes_max {
-                return Err(CallError::Link(too_large()));
-            }
-            if i32::try_from(chunk.len()).is_ok_and(|length| length < CHUNK_BYTES) {
+            let short = i32::try_from(chunk.len()).is_ok_and(|length| length < CHUNK_BYTES);
+            target.write(chunk).await.map_err(CallError::Link)?;
+            if short {
                 return Ok(());
             }
         }
+    }
+}
+
+/// What has been written of one download.
+struct Target<'a> {
+    sink: &'a mut dyn ByteSink,
+    written: u64,
+    bytes_max: u64,
+}
+
+impl Target<'_> {
+    async fn write(&mut self, chunk: Vec<u8>) -> Result<(), PlatformError> {
+        let written = self.written + u64::try_from(chunk.len()).unwrap_or(u64::MAX);
+        if written > self.bytes_max {
+            return Err(too_large());
+        }
+        self.sink.write(chunk.into()).await?;
+        self.written = written;
+        Ok(())
     }
 }
 

@@ -217,7 +217,8 @@ impl Engine {
         self.quiet = 0;
         messages.sort_by_key(|message| (message.sent_at, message.message_id));
         let cursors = Some(self.boxes.session_state());
-        self.tell(PlatformEvent::Messages(messages), cursors).await;
+        let updates = messages.into_iter().map(domain::Update::Posted).collect();
+        self.tell(PlatformEvent::Updates(updates), cursors).await;
     }
 
     /// Telegram says that it will not repeat what was missed: the reader has to ask for history.

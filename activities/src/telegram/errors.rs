@@ -174,6 +174,7 @@ mod tests {
             PlatformError::Wait { code, wait } => ("wait", format!("{code} {}", wait.as_secs())),
             PlatformError::Message { code, .. } => ("message", code.clone()),
             PlatformError::Chat { code, .. } => ("chat", code.clone()),
+            PlatformError::Flooded { code, .. } => ("flooded", code.clone()),
             PlatformError::Revoked { code, .. } => ("revoked", code.clone()),
             PlatformError::Banned { code, .. } => ("banned", code.clone()),
             PlatformError::Input { code, .. } => ("input", code.clone()),

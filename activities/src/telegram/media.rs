@@ -24,13 +24,13 @@ pub(super) fn content(media: Option<&MessageMedia>, chat: ChatId, message_id: i6
     match media {
         MessageMedia::Empty | MessageMedia::WebPage(_) => Content::Nothing,
         MessageMedia::Photo(media) => match photo_of(media) {
-            Some(photo) => Content::File(Media {
-                kind: MediaKind::Photo,
-                file_name: format!("photo_{message_id}.jpg"),
-                mime: "image/jpeg".to_owned(),
-                size_bytes: largest_size(photo).map_or(0, |(_, bytes)| bytes),
+            Some(photo) => Content::File(Media::new(
+                MediaKind::Photo,
+                format!("photo_{message_id}.jpg"),
+                "image/jpeg".to_owned(),
+                largest_size(photo).map_or(0, |(_, bytes)| bytes),
                 source,
-            }),
+            )),
             None => Content::Unsupported("expired_media"),
         },
         MessageMedia::Document(media) => match document_of(media) {
@@ -120,13 +120,13 @@ fn file(document: &types::Document, message_id: i64, source: MediaSource) -> Med
         _ => None,
     });
     let mime = if document.mime_type.is_empty() { "application/octet-stream" } else { &document.mime_type };
-    Media {
-        kind: MediaKind::Document,
-        file_name: named.unwrap_or_else(|| format!("file_{message_id}{}", extension(mime))),
-        mime: mime.to_owned(),
-        size_bytes: u64::try_from(document.size).unwrap_or(0),
+    Media::new(
+        MediaKind::Document,
+        named.unwrap_or_else(|| format!("file_{message_id}{}", extension(mime))),
+        mime.to_owned(),
+        u64::try_from(document.size).unwrap_or(0),
         source,
-    }
+    )
 }
 
 /// The ending for a file that came without a name: voice notes, round videos and animations do.

@@ -1,7 +1,7 @@
 //! A Telegram message in the words of the domain. Pure: the names of people and chats come from outside.
 
 use chrono::DateTime;
-use domain::{Author, ChatId, Message, RichText};
+use domain::{Author, ChatId, Message};
 use grammers_tl_types::{enums, types};
 
 use super::{
@@ -47,10 +47,6 @@ fn ordinary(message: &types::Message, names: &Names, me: i64) -> Message {
     };
     let (reply_to, topic) = references(message.reply_to.as_ref());
     Message {
-        chat,
-        message_id,
-        revision: 0,
-        sent_at: DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default(),
         author: author(message, names, me),
         chat_title: names.get(chat.get()).map(|name| name.title),
         outgoing: message.out,
@@ -60,6 +56,7 @@ fn ordinary(message: &types::Message, names: &Names, me: i64) -> Message {
         album: message.grouped_id,
         topic,
         unsupported,
+        ..Message::new(chat, message_id, DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default())
     }
 }
 
@@ -69,19 +66,13 @@ fn service(message: &types::MessageService, names: &Names, me: i64) -> Message {
     let (reply_to, topic) = references(message.reply_to.as_ref());
     let writer = writer_id(message.from_id.as_ref(), &message.peer_id, message.out, message.post, me);
     Message {
-        chat,
-        message_id: message.id.into(),
-        revision: 0,
-        sent_at: DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default(),
         author: writer.map(|id| named(id, names)),
         chat_title: names.get(chat.get()).map(|name| name.title),
         outgoing: message.out,
-        text: RichText::default(),
-        media: Vec::new(),
         reply_to,
-        album: None,
         topic,
         unsupported: Some("service".to_owned()),
+        ..Message::new(chat, message.id.into(), DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default())
     }
 }
 
@@ -90,9 +81,12 @@ fn author(message: &types::Message, names: &Names, me: i64) -> Option<Author> {
     match (writer, &message.post_author) {
         (Some(id), _) => Some(named(id, names)),
         // A signed channel post names its writer and gives no id.
-        (None, Some(signature)) => {
-            Some(Author { id: dialog_id(&message.peer_id), name: signature.clone(), bot: message.via_bot_id.is_some() })
-        }
+        (None, Some(signature)) => Some(Author {
+            id: dialog_id(&message.peer_id),
+            name: signature.clone(),
+            bot: message.via_bot_id.is_some(),
+            avatar: None,
+        }),
         (None, None) => None,
     }
 }
@@ -111,7 +105,7 @@ fn writer_id(from: Option<&enums::Peer>, peer: &enums::Peer, out: bool, post: bo
 fn named(id: i64, names: &Names) -> Author {
     let name = names.get(id);
     let bot = name.as_ref().is_some_and(|name| name.bot);
-    Author { id, name: name.map_or_else(|| format!("user {id}"), |name| name.title), bot }
+    Author { id, name: name.map_or_else(|| format!("user {id}"), |name| name.title), bot, avatar: None }
 }
 
 /// The answered message and the forum topic.

@@ -95,7 +95,7 @@ fn the_author_is_named() {
     ] {
         let out = message.out;
         let message = normal(message);
-        assert_eq!(message.author, Some(Author { id, name: name.into(), bot }));
+        assert_eq!(message.author, Some(Author { id, name: name.into(), bot, avatar: None }));
         assert_eq!(message.outgoing, out);
     }
 }

@@ -65,14 +65,13 @@ fn carries(message: &types::Message, request: &SendRequest) -> Result<bool, Plat
             // A photo is encoded anew by Telegram, so only a file keeps its name and size.
             let same_file = uploads.first().zip(file).is_some_and(|(sent, found)| {
                 found.kind == domain::MediaKind::Photo
-                    || found.file_name == sent.media.file_name
-                        && found.size_bytes == u64::try_from(sent.bytes.len()).unwrap_or(u64::MAX)
+                    || found.file_name == sent.media.file_name && found.size_bytes == sent.content.size_bytes()
             });
             same_file && same_text(&text, &telegram_text(caption)?.text)
         }
-        SendBody::Forward { from, message_id } => match &message.fwd_from {
+        SendBody::Forward { from, message_ids } => match &message.fwd_from {
             Some(enums::MessageFwdHeader::Header(origin)) => {
-                let number = message_number(*message_id)?;
+                let number = message_number(message_ids.first().copied().unwrap_or_default())?;
                 let saved = origin.saved_from_peer.as_ref().map(dialog_id) == Some(from.get())
                     && origin.saved_from_msg_id == Some(number);
                 let post =

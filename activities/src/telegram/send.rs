@@ -59,11 +59,11 @@ impl Account {
     async fn send_plain(&self, request: &SendRequest) -> Result<i64, PlatformError> {
         let updates = match &request.body {
             SendBody::Text(text) => self.link.call(&self.text_call(request, telegram_text(text)?).await?).await?,
-            SendBody::Forward { from, message_id } => {
+            SendBody::Forward { from, message_ids } => {
                 let call = functions::messages::ForwardMessages {
                     from_peer: self.input_peer(*from).await?,
-                    id: vec![message_number(*message_id)?],
-                    random_id: vec![request.key.random_id()],
+                    id: message_ids.iter().map(|id| message_number(*id)).collect::<Result<_, _>>()?,
+                    random_id: (0..message_ids.len()).map(|index| request.key.item(index).random_id()).collect(),
                     to_peer: self.input_peer(request.chat).await?,
                     ..forward_call(request.silent)
                 };

@@ -51,10 +51,10 @@ impl EventStream for TelegramEvents {
             None => self.queue.recv().await?,
         };
         let mut event = self.hand_out(first);
-        if let PlatformEvent::Messages(batch) = &mut event {
+        if let PlatformEvent::Updates(batch) = &mut event {
             while batch.len() < BATCH_MAX {
                 match self.queue.try_recv() {
-                    Ok(Yielded { event: PlatformEvent::Messages(more), cursors }) => {
+                    Ok(Yielded { event: PlatformEvent::Updates(more), cursors }) => {
                         batch.extend(more);
                         self.handed_out = cursors.or(self.handed_out.take());
                     }

@@ -1,19 +1,18 @@
 //! Files to Telegram: the bytes in parts, then how they are shown.
 
-use bytes::Bytes;
 use domain::MediaKind;
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use grammers_tl_types::{enums, functions, types};
 
 use super::{account::Account, errors::retryable};
-use crate::platform::{PlatformError, Upload};
+use crate::platform::{ByteSource, CHUNK_BYTES, PlatformError, Upload};
 
 /// Telegram's largest part.
-const PART_BYTES: usize = 512 * 1024;
+const PART_BYTES: u64 = CHUNK_BYTES as u64;
 /// Above this a file takes the calls for big files.
-const SMALL_FILE_BYTES: usize = 10 * 1024 * 1024;
+const SMALL_FILE_BYTES: u64 = 10 * 1024 * 1024;
 /// The largest image that Telegram takes as a photo; anything above goes as a file.
-const PHOTO_BYTES_MAX: usize = 10 * 1024 * 1024;
+const PHOTO_BYTES_MAX: u64 = 10 * 1024 * 1024;
 /// Parts on their way at once: keeps a long line busy without crowding out messages.
 const PARTS_AT_ONCE: usize = 4;
 
@@ -30,8 +29,8 @@ impl Shown {
     /// The best way that Telegram takes for this upload.
     pub(super) fn of(upload: &Upload) -> Self {
         match upload.media.kind {
-            MediaKind::Photo if upload.bytes.len() <= PHOTO_BYTES_MAX => Self::Photo,
-            MediaKind::Photo | MediaKind::Document => Self::File,
+            MediaKind::Photo if upload.content.size_bytes() <= PHOTO_BYTES_MAX => Self::Photo,
+            _ => Self::File,
         }
     }
 }
@@ -39,7 +38,7 @@ impl Shown {
 impl Account {
     /// Uploads the bytes and says how to show them.
     pub(super) async fn upload(&self, upload: &Upload, shown: Shown) -> Result<enums::InputMedia, PlatformError> {
-        let file = self.upload_bytes(&upload.media.file_name, &upload.bytes).await?;
+        let file = self.upload_content(&upload.media.file_name, upload.content.as_ref()).await?;
         Ok(match shown {
             Shown::Photo => types::InputMediaUploadedPhoto {
                 spoiler: false,
@@ -67,16 +66,19 @@ impl Account {
         })
     }
 
-    async fn upload_bytes(&self, name: &str, bytes: &Bytes) -> Result<enums::InputFile, PlatformError> {
+    async fn upload_content(&self, name: &str, content: &dyn ByteSource) -> Result<enums::InputFile, PlatformError> {
         let file_id = random_id()?;
-        let count = bytes.len().div_ceil(PART_BYTES);
+        let count = content.size_bytes().div_ceil(PART_BYTES);
         let parts = i32::try_from(count).map_err(|_| PlatformError::Message {
             code: "file_too_large".to_owned(),
             detail: "the file has more parts than Telegram can count".to_owned(),
         })?;
-        let big = bytes.len() > SMALL_FILE_BYTES;
-        stream::iter((0..parts).zip(chunks(bytes)))
-            .map(|(part, chunk)| self.upload_part(file_id, part, big.then_some(parts), chunk))
+        let big = content.size_bytes() > SMALL_FILE_BYTES;
+        stream::iter((0..parts).zip(0_u64..))
+            .map(async |(part, index)| {
+                let chunk = content.chunk(index).await?;
+                self.upload_part(file_id, part, big.then_some(parts), chunk.to_vec()).await
+            })
             .buffer_unordered(PARTS_AT_ONCE)
             .try_collect::<()>()
             .await?;
@@ -94,9 +96,8 @@ impl Account {
         file_id: i64,
         file_part: i32,
         total: Option<i32>,
-        chunk: Bytes,
+        bytes: Vec<u8>,
     ) -> Result<(), PlatformError> {
-        let bytes = chunk.to_vec();
         let saved = match total {
             Some(file_total_parts) => {
                 let request = functions::upload::SaveBigFilePart { file_id, file_part, file_total_parts, bytes };
@@ -106,10 +107,6 @@ impl Account {
         };
         if saved { Ok(()) } else { Err(retryable("upload_refused", "Telegram did not keep a part of the file")) }
     }
-}
-
-fn chunks(bytes: &Bytes) -> impl Iterator<Item = Bytes> {
-    (0..bytes.len()).step_by(PART_BYTES).map(|start| bytes.slice(start..bytes.len().min(start + PART_BYTES)))
 }
 
 fn random_id() -> Result<i64, PlatformError> {
@@ -127,30 +124,17 @@ mod tests {
     #[test]
     fn only_a_small_enough_photo_is_shown_as_one() {
         let upload = |kind, size| Upload {
-            media: Media {
+            media: Media::new(
                 kind,
-                file_name: "x".into(),
-                mime: "image/jpeg".into(),
-                size_bytes: 0,
-                source: MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 },
-            },
-            bytes: Bytes::from(vec![0; size]),
+                "x".into(),
+                "image/jpeg".into(),
+                0,
+                MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 },
+            ),
+            content: std::sync::Arc::new(bytes::Bytes::from(vec![0; usize::try_from(size).unwrap()])),
         };
         assert_eq!(Shown::of(&upload(MediaKind::Photo, PHOTO_BYTES_MAX)), Shown::Photo);
         assert_eq!(Shown::of(&upload(MediaKind::Photo, PHOTO_BYTES_MAX + 1)), Shown::File);
         assert_eq!(Shown::of(&upload(MediaKind::Document, 1)), Shown::File);
-    }
-
-    #[test]
-    fn parts_cover_the_file_once() {
-        for (size, sizes) in [
-            (0, vec![]),
-            (1, vec![1]),
-            (PART_BYTES, vec![PART_BYTES]),
-            (PART_BYTES * 2 + 3, vec![PART_BYTES, PART_BYTES, 3]),
-        ] {
-            let parts: Vec<usize> = chunks(&Bytes::from(vec![0; size])).map(|part| part.len()).collect();
-            assert_eq!(parts, sizes);
-        }
     }
 }

@@ -53,7 +53,7 @@ async fn closing_ends_the_stream() {
     let (connection, mut watcher) = world.online().await;
     connection.close().await;
     while let Some(event) = watcher.next().await {
-        assert!(matches!(event, PlatformEvent::Messages(_) | PlatformEvent::Disconnected { .. }), "{event:?}");
+        assert!(matches!(event, PlatformEvent::Updates(_) | PlatformEvent::Disconnected { .. }), "{event:?}");
     }
 }
 

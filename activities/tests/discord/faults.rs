@@ -6,7 +6,7 @@ use activities::platform::{PlatformError, PlatformEvent, SendRequest};
 use domain::{ChatId, Clock as _, SystemClock};
 use serde_json::json;
 
-use crate::harness::{World, name};
+use crate::harness::{World, name, send};
 
 #[tokio::test]
 async fn a_dropped_gateway_loses_nothing() {
@@ -110,7 +110,7 @@ async fn an_unreachable_server_is_reported_and_come_back_to() {
     loop {
         match watcher.next().await {
             Some(PlatformEvent::Disconnected { .. }) => break,
-            Some(PlatformEvent::Messages(_)) => (),
+            Some(PlatformEvent::Updates(_)) => (),
             other => panic!("{other:?} instead of Disconnected"),
         }
     }
@@ -137,7 +137,7 @@ async fn after_a_restart_of_the_server_everything_is_there() {
     let mut world = World::start().await;
     let (connection, mut watcher) = world.online().await;
     let request = world.request("before");
-    let before = connection.send(&request).await.unwrap();
+    let before = send(connection.as_ref(), &request).await;
     watcher.until_seen(1).await;
     world.restart().await;
     world.say("after").await;
@@ -155,6 +155,6 @@ async fn after_a_restart_of_the_server_everything_is_there() {
         }
     };
     live.await;
-    assert_eq!(connection.send(&request).await.unwrap(), before);
+    assert_eq!(send(connection.as_ref(), &request).await, before);
     assert_eq!(world.stored().await.len(), 2);
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use domain::{ChatId, IdempotencyKey, Message, PairId, PartText, SourceMessageId, SystemClock};
+use domain::{ChatId, IdempotencyKey, Media, Message, PairId, PartText, SourceMessageId, SystemClock, Update};
 use sandbox::discord::{Args, Running};
 use secrecy::SecretString;
 use serde_json::{Value, json};
@@ -121,13 +121,8 @@ impl World {
     }
 
     pub fn request(&self, content: &str) -> SendRequest {
-        SendRequest {
-            chat: self.channel,
-            key: IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0),
-            body: SendBody::Text(PartText::Discord(content.to_owned())),
-            reply_to: None,
-            silent: false,
-        }
+        let key = IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0);
+        SendRequest::new(self.channel, key, SendBody::Text(PartText::Discord(content.to_owned())))
     }
 }
 
@@ -148,8 +143,11 @@ pub struct Watcher {
 impl Watcher {
     pub async fn next(&mut self) -> Option<PlatformEvent> {
         let event = tokio::time::timeout(PATIENCE, self.events.next()).await.expect("an event in time");
-        if let Some(PlatformEvent::Messages(batch)) = &event {
-            self.seen.extend(batch.iter().cloned());
+        if let Some(PlatformEvent::Updates(batch)) = &event {
+            self.seen.extend(batch.iter().filter_map(|update| match update {
+                Update::Posted(message) => Some(message.clone()),
+                Update::Edited(_) | Update::Deleted(_) => None,
+            }));
         }
         event
     }
@@ -158,7 +156,7 @@ impl Watcher {
         loop {
             match self.next().await {
                 Some(PlatformEvent::Connected) => return,
-                Some(PlatformEvent::Messages(_) | PlatformEvent::Disconnected { .. }) => (),
+                Some(PlatformEvent::Updates(_) | PlatformEvent::Disconnected { .. }) => (),
                 other => panic!("{other:?} instead of Connected"),
             }
         }
@@ -190,6 +188,19 @@ impl Watcher {
     }
 }
 
+/// The id of the one message that a send leaves.
+pub async fn send(connection: &dyn Connection, request: &SendRequest) -> i64 {
+    let sent = connection.send(request).await.unwrap();
+    assert_eq!(sent.message_ids.len(), 1, "{sent:?}");
+    sent.message_ids[0]
+}
+
+/// An attachment's bytes.
+pub async fn download(connection: &dyn Connection, media: &Media, bytes_max: u64) -> Result<Vec<u8>, PlatformError> {
+    let mut bytes = bytes::BytesMut::new();
+    connection.download(media, bytes_max, &mut bytes).await.map(|_| bytes.to_vec())
+}
+
 pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("{value} is not a text")).to_owned()
 }
@@ -205,6 +216,7 @@ pub fn name(error: &PlatformError) -> (&'static str, &str) {
         PlatformError::Wait { code, .. } => ("wait", code),
         PlatformError::Message { code, .. } => ("message", code),
         PlatformError::Chat { code, .. } => ("chat", code),
+        PlatformError::Flooded { code, .. } => ("flooded", code),
         PlatformError::Revoked { code, .. } => ("revoked", code),
         PlatformError::Banned { code, .. } => ("banned", code),
         PlatformError::Input { code, .. } => ("input", code),

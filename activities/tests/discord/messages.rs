@@ -1,5 +1,7 @@
 //! What is written on one side and read on the other.
 
+use std::sync::Arc;
+
 use activities::platform::{SendBody, SendRequest, Upload};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +10,7 @@ use domain::{ChatId, Media, MediaKind, PartText};
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use crate::harness::{World, name, text};
+use crate::harness::{World, download, name, send, text};
 
 #[tokio::test]
 async fn the_same_key_sends_once() {
@@ -44,7 +46,7 @@ async fn five_hundred_messages_arrive_in_order() {
 async fn own_messages_come_back_as_outgoing() {
     let world = World::start().await;
     let (connection, mut watcher) = world.online().await;
-    let sent = connection.send(&world.request("echo")).await.unwrap();
+    let sent = send(connection.as_ref(), &world.request("echo")).await;
     watcher.until_seen(1).await;
     assert_eq!((watcher.seen[0].message_id, watcher.seen[0].outgoing), (sent, true));
 }
@@ -55,7 +57,7 @@ async fn replies_are_linked_both_ways_and_sent_without_a_lost_target() {
     let (connection, mut watcher) = world.online().await;
     let question = world.say("question").await;
     let answer = SendRequest { reply_to: Some(question), silent: true, ..world.request("answer") };
-    let answer_id = connection.send(&answer).await.unwrap();
+    let answer_id = send(connection.as_ref(), &answer).await;
     world.say_with(json!({"content": "thanks", "reply_to": answer_id.to_string()})).await;
     watcher.until_seen(3).await;
     assert_eq!(watcher.texts(), ["question", "answer", "thanks"]);
@@ -68,14 +70,9 @@ async fn replies_are_linked_both_ways_and_sent_without_a_lost_target() {
 }
 
 fn upload(file_name: &str, mime: &str, bytes: Vec<u8>) -> Upload {
-    let media = Media {
-        kind: MediaKind::Document,
-        file_name: file_name.to_owned(),
-        mime: mime.to_owned(),
-        size_bytes: bytes.len() as u64,
-        source: MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 },
-    };
-    Upload { media, bytes: bytes.into() }
+    let source = MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 };
+    let media = Media::new(MediaKind::Document, file_name.to_owned(), mime.to_owned(), bytes.len() as u64, source);
+    Upload { media, content: Arc::new(bytes::Bytes::from(bytes)) }
 }
 
 #[tokio::test]
@@ -106,19 +103,22 @@ async fn attachments_travel_both_ways() {
     let media = &watcher.seen[1].media;
     let shown: Vec<_> = media.iter().map(|media| (media.kind, media.file_name.as_str(), media.size_bytes)).collect();
     assert_eq!(shown, [(MediaKind::Photo, "c.jpg", 70_000), (MediaKind::Document, "d.txt", 8)]);
-    assert_eq!(connection.download(&media[0], 70_000).await.unwrap(), photo);
-    assert_eq!(connection.download(&media[1], 1_000).await.unwrap(), file);
-    let too_large = connection.download(&media[0], 69_999).await.unwrap_err();
+    assert_eq!(download(connection.as_ref(), &media[0], 70_000).await.unwrap(), photo);
+    assert_eq!(download(connection.as_ref(), &media[1], 1_000).await.unwrap(), file);
+    let too_large = download(connection.as_ref(), &media[0], 69_999).await.unwrap_err();
     assert_eq!(name(&too_large), ("message", "media_too_large"));
 
     let mut understated = media[0].clone();
     understated.size_bytes = 1;
-    assert_eq!(name(&connection.download(&understated, 10).await.unwrap_err()), ("message", "media_too_large"));
+    assert_eq!(
+        name(&download(connection.as_ref(), &understated, 10).await.unwrap_err()),
+        ("message", "media_too_large")
+    );
     let mut stale = media[0].clone();
     if let MediaSource::DiscordAttachment { url, .. } = &mut stale.source {
         *url = "https://cdn.discordapp.com/attachments/1/2/expired.jpg".to_owned();
     }
-    assert_eq!(connection.download(&stale, 70_000).await.unwrap(), photo);
+    assert_eq!(download(connection.as_ref(), &stale, 70_000).await.unwrap(), photo);
 }
 
 fn hex(bytes: &[u8]) -> String {

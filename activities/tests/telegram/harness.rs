@@ -18,7 +18,9 @@ use activities::{
     },
 };
 use clap::Parser;
-use domain::{ChatId, Clock, IdempotencyKey, Message, PairId, PartText, RichText, SourceMessageId, SystemClock};
+use domain::{
+    ChatId, Clock, IdempotencyKey, Message, PairId, PartText, RichText, SourceMessageId, SystemClock, Update,
+};
 use sandbox::client::{NewUser, TelegramControl};
 use secrecy::SecretString;
 use tokio::{task::JoinHandle, time::timeout};
@@ -174,9 +176,10 @@ impl Live {
         let mut found = Vec::new();
         while found.len() < count {
             match self.next().await {
-                PlatformEvent::Messages(batch) => {
-                    found.extend(batch.into_iter().filter(|message| message.unsupported.is_none()));
-                }
+                PlatformEvent::Updates(batch) => found.extend(batch.into_iter().filter_map(|update| match update {
+                    Update::Posted(message) => Some(message).filter(|message| message.unsupported.is_none()),
+                    Update::Edited(_) | Update::Deleted(_) => None,
+                })),
                 PlatformEvent::Connected | PlatformEvent::Disconnected { .. } => {}
                 PlatformEvent::Gone(error) => panic!("gone: {error}"),
             }
@@ -189,8 +192,23 @@ impl Live {
         self.messages(count).await.into_iter().map(|message| message.text.text).collect()
     }
 
+    /// The id of the one message that the send leaves.
     pub async fn send(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        timeout(PATIENCE, self.connection.send(request)).await.expect("an answer in time")
+        let sent = timeout(PATIENCE, self.connection.send(request)).await.expect("an answer in time")?;
+        assert_eq!(sent.message_ids.len(), 1, "{sent:?}");
+        Ok(sent.message_ids[0])
+    }
+
+    /// The id of the one message that an earlier send has left.
+    pub async fn read_back(&self, request: &SendRequest, since: chrono::DateTime<chrono::Utc>) -> Option<i64> {
+        let found = self.connection.read_back(request, since).await.unwrap();
+        found.map(|sent| sent.message_ids[0])
+    }
+
+    /// An attachment's bytes.
+    pub async fn download(&self, media: &domain::Media, bytes_max: u64) -> Result<bytes::Bytes, PlatformError> {
+        let mut bytes = bytes::BytesMut::new();
+        self.connection.download(media, bytes_max, &mut bytes).await.map(|_| bytes.freeze())
     }
 }
 
@@ -201,7 +219,7 @@ pub fn key() -> IdempotencyKey {
 
 pub fn text(chat: ChatId, text: &str) -> SendRequest {
     let body = SendBody::Text(PartText::Telegram(RichText::plain(text)));
-    SendRequest { chat, key: key(), body, reply_to: None, silent: false }
+    SendRequest::new(chat, key(), body)
 }
 
 /// The stable name of an error's reason, with its class.
@@ -211,6 +229,7 @@ pub fn name(error: &PlatformError) -> (&'static str, &str) {
         PlatformError::Wait { code, .. } => ("wait", code),
         PlatformError::Message { code, .. } => ("message", code),
         PlatformError::Chat { code, .. } => ("chat", code),
+        PlatformError::Flooded { code, .. } => ("flooded", code),
         PlatformError::Revoked { code, .. } => ("revoked", code),
         PlatformError::Banned { code, .. } => ("banned", code),
         PlatformError::Input { code, .. } => ("input", code),

@@ -55,14 +55,14 @@ async fn a_lost_answer_is_settled_by_the_key_or_by_reading_back() {
     let request = text(chat, "once");
     let error = live.send(&request).await.unwrap_err();
     assert_eq!(name(&error).0, "retryable");
-    let found = live.connection.read_back(&request, since).await.unwrap().expect("it stands there");
+    let found = live.read_back(&request, since).await.expect("it stands there");
     assert_eq!(live.send(&request).await.unwrap(), found);
     assert_eq!(sandbox.texts(chat).await, ["once"]);
 
     let never = text(chat, "never sent");
-    assert_eq!(live.connection.read_back(&never, since).await.unwrap(), None);
+    assert_eq!(live.read_back(&never, since).await, None);
     let later = SystemClock.now() + TimeDelta::hours(1);
-    assert_eq!(live.connection.read_back(&request, later).await.unwrap(), None, "too old to be the one");
+    assert_eq!(live.read_back(&request, later).await, None, "too old to be the one");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -115,11 +115,11 @@ async fn a_native_forward_is_done_once() {
     let live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
     let since = SystemClock.now() - TimeDelta::seconds(5);
 
-    let body = SendBody::Forward { from: source, message_id: original };
-    let request = SendRequest { chat: target, key: key(), body, reply_to: None, silent: false };
+    let body = SendBody::Forward { from: source, message_ids: vec![original] };
+    let request = SendRequest::new(target, key(), body);
     sandbox.fault(json!({ "kind": "lose_answer", "method": "messages.forwardMessages" })).await;
     assert_eq!(name(&live.send(&request).await.unwrap_err()).0, "retryable");
-    let found = live.connection.read_back(&request, since).await.unwrap().expect("it stands there");
+    let found = live.read_back(&request, since).await.expect("it stands there");
     assert_eq!(live.send(&request).await.unwrap(), found);
     assert_eq!(sandbox.texts(target).await, ["original"]);
 }

@@ -14,27 +14,22 @@ const MIB: u64 = 1024 * 1024;
 
 fn message(text: RichText, sizes: &[u64]) -> Message {
     let chat = ChatId::new(1);
-    let media = sizes.iter().enumerate().map(|(index, size_bytes)| Media {
-        kind: MediaKind::Document,
-        file_name: format!("f{index}.bin"),
-        mime: "application/octet-stream".to_owned(),
-        size_bytes: *size_bytes,
-        source: MediaSource::TelegramMessage { chat, message_id: 5 },
+    let media = sizes.iter().enumerate().map(|(index, size_bytes)| {
+        let source = MediaSource::TelegramMessage { chat, message_id: 5 };
+        Media::new(
+            MediaKind::Document,
+            format!("f{index}.bin"),
+            "application/octet-stream".to_owned(),
+            *size_bytes,
+            source,
+        )
     });
     Message {
-        chat,
-        message_id: 5,
-        revision: 0,
-        sent_at: DateTime::UNIX_EPOCH,
-        author: Some(Author { id: 2, name: "Ada".to_owned(), bot: false }),
+        author: Some(Author { id: 2, name: "Ada".to_owned(), bot: false, avatar: None }),
         chat_title: Some("News".to_owned()),
-        outgoing: false,
         text,
         media: media.collect(),
-        reply_to: None,
-        album: None,
-        topic: None,
-        unsupported: None,
+        ..Message::new(chat, 5, DateTime::UNIX_EPOCH)
     }
 }
 

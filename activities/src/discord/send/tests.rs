@@ -4,13 +4,8 @@ use serde_json::json;
 use super::*;
 
 fn request(body: SendBody) -> SendRequest {
-    SendRequest {
-        chat: ChatId::new(501),
-        key: IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0),
-        body,
-        reply_to: Some(11),
-        silent: true,
-    }
+    let key = IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0);
+    SendRequest { reply_to: Some(11), silent: true, ..SendRequest::new(ChatId::new(501), key, body) }
 }
 
 fn text(content: &str) -> SendBody {
@@ -18,14 +13,9 @@ fn text(content: &str) -> SendBody {
 }
 
 fn upload(name: &str, size: usize) -> Upload {
-    let media = Media {
-        kind: MediaKind::Document,
-        file_name: name.to_owned(),
-        mime: "application/octet-stream".to_owned(),
-        size_bytes: 0,
-        source: domain::message::MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 },
-    };
-    Upload { media, bytes: vec![0; size].into() }
+    let source = domain::message::MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 };
+    let media = Media::new(MediaKind::Document, name.to_owned(), "application/octet-stream".to_owned(), 0, source);
+    Upload { media, content: std::sync::Arc::new(bytes::Bytes::from(vec![0; size])) }
 }
 
 fn files_with(caption: &str, sizes: &[usize]) -> SendBody {
@@ -75,7 +65,7 @@ fn what_discord_would_refuse_is_refused_without_asking() {
     check(files_with("", &[]), Some("empty_message"));
     check(files_with("", &[1; 10]), None);
     check(files_with("", &[1; 11]), Some("too_many_attachments"));
-    check(SendBody::Forward { from: ChatId::new(1), message_id: 1 }, Some("forward_unsupported"));
+    check(SendBody::Forward { from: ChatId::new(1), message_ids: vec![1] }, Some("forward_unsupported"));
     check(SendBody::Text(PartText::Telegram(domain::RichText::plain("x"))), Some("wrong_platform"));
 }
 
