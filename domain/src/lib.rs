@@ -9,6 +9,7 @@ pub mod delivery;
 pub mod email;
 pub mod ids;
 pub mod message;
+pub mod pace;
 pub mod pair;
 pub mod plan;
 pub mod render;
