@@ -7,7 +7,7 @@ use std::{fmt, sync::Arc, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
-use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, PartText, Update};
+use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, PartText, Update, pace::Scope};
 
 /// Bytes of an attachment move in pieces of this size: Telegram's largest part.
 pub const CHUNK_BYTES: usize = 512 * 1024;
@@ -268,6 +268,77 @@ pub enum PlatformError {
         /// For people.
         detail: String,
     },
+}
+
+/// The code of a wait that one chat asks of everybody in it (Telegram's slow mode).
+pub const SLOWMODE_WAIT: &str = "slowmode_wait";
+/// The code of a wait for one route (Discord's buckets): other chats are not concerned.
+pub const RATE_LIMITED: &str = "rate_limited";
+/// The code of a wait for everything that the account does at its platform (Discord's global limit).
+pub const RATE_LIMITED_GLOBAL: &str = "rate_limited_global";
+
+impl PlatformError {
+    /// What a [`PlatformError::Wait`] of this code concerns. A wait that nobody has named concerns the account: too
+    /// careful is better than banned.
+    #[must_use]
+    pub fn wait_scope(code: &str) -> Scope {
+        match code {
+            SLOWMODE_WAIT | RATE_LIMITED => Scope::Chat,
+            RATE_LIMITED_GLOBAL => Scope::Global,
+            _ => Scope::Account,
+        }
+    }
+}
+
+/// What the headers of an answer to a *send* (creating a message, not editing, deleting or reading) said of the limit of
+/// its chat.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct RateHeaders {
+    /// [`SendRequest::chat`] of the send, also when it went into a thread of it.
+    pub chat: ChatId,
+    /// Requests per window.
+    pub limit: u32,
+    /// Requests left in this window.
+    pub remaining: u32,
+    /// Time until the window ends.
+    pub reset_after: Duration,
+}
+
+/// Told by an adapter what the platform lets it know of its limits, and asked before what must not be done too often.
+/// All but [`Self::identify`] return at once and may be called from anywhere.
+#[async_trait]
+pub trait RateObserver: Send + Sync + fmt::Debug {
+    /// A send was answered with these headers.
+    fn answered(&self, headers: RateHeaders);
+
+    /// A request other than a send, an edit or a deletion is made: a question about chats, history, a file.
+    fn asked(&self);
+
+    /// An answer counts as invalid at the platform: 401, 403, or 429 but for the scope `shared`.
+    fn invalid(&self);
+
+    /// A new session is about to be identified (Discord's IDENTIFY, not RESUME). Counted at once when it may.
+    ///
+    /// # Errors
+    /// How long to wait before asking again.
+    async fn identify(&self) -> Result<(), Duration>;
+}
+
+/// Nobody's observer: for proofs of a token before there is an account, and for tests of an adapter alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Unobserved;
+
+#[async_trait]
+impl RateObserver for Unobserved {
+    fn answered(&self, _: RateHeaders) {}
+
+    fn asked(&self) {}
+
+    fn invalid(&self) {}
+
+    async fn identify(&self) -> Result<(), Duration> {
+        Ok(())
+    }
 }
 
 /// What a hosted account's stream yields.

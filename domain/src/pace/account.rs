@@ -203,9 +203,7 @@ impl AccountPace {
                     self.chats.retain(|_, entry| entry.changed || entry.budget.waits > 0);
                 }
                 let limits = Limits::of(self.mode, self.platform, Scope::Chat);
-                self.chats
-                    .entry(chat)
-                    .or_insert_with(|| Entry { budget: Budget::new(&limits, now), changed: false })
+                self.chats.entry(chat).or_insert_with(|| Entry { budget: Budget::new(&limits, now), changed: false })
             }
         }
     }

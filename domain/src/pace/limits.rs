@@ -59,17 +59,14 @@ const TELEGRAM_CHAT: Limits =
     Limits { start: 20.0 / 60.0, floor: 1.0 / 60.0, ceiling: 1.0, burst: 20.0, step: 0.1, quiet: QUIET };
 
 /// Telegram's published figure for bots over everything; questions about history and files count here as well.
-const TELEGRAM_GLOBAL: Limits =
-    Limits { start: 30.0, floor: 0.5, ceiling: 30.0, burst: 30.0, step: 2.0, quiet: QUIET };
+const TELEGRAM_GLOBAL: Limits = Limits { start: 30.0, floor: 0.5, ceiling: 30.0, burst: 30.0, step: 2.0, quiet: QUIET };
 
 /// Discord knows no limit on messages of a bot besides the global one; this one exists to be halved when Discord
 /// slows the bot down as a whole.
-const DISCORD_ACCOUNT: Limits =
-    Limits { start: 40.0, floor: 0.5, ceiling: 40.0, burst: 10.0, step: 4.0, quiet: QUIET };
+const DISCORD_ACCOUNT: Limits = Limits { start: 40.0, floor: 0.5, ceiling: 40.0, burst: 10.0, step: 4.0, quiet: QUIET };
 
 /// Observed: 5 messages per 5 s into a channel. The headers of the first answer replace the start.
-const DISCORD_CHAT: Limits =
-    Limits { start: 1.0, floor: 0.1, ceiling: 5.0, burst: 5.0, step: 0.25, quiet: QUIET };
+const DISCORD_CHAT: Limits = Limits { start: 1.0, floor: 0.1, ceiling: 5.0, burst: 5.0, step: 0.25, quiet: QUIET };
 
 /// Published: 50 requests a second per bot. 40 and a burst of 10 never exceed it in any second.
 const DISCORD_GLOBAL: Limits = Limits { start: 40.0, floor: 1.0, ceiling: 40.0, burst: 10.0, step: 4.0, quiet: QUIET };

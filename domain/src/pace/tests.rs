@@ -165,8 +165,7 @@ fn quiet_use_earns_steps_and_rest_does_not() {
 
 #[test]
 fn headers_set_the_rate_and_slow_down_before_the_limit() {
-    let headers =
-        |limit, remaining, seconds| Headers { limit, remaining, reset_after: TimeDelta::seconds(seconds) };
+    let headers = |limit, remaining, seconds| Headers { limit, remaining, reset_after: TimeDelta::seconds(seconds) };
     let mut budget = Budget::new(&LIMITS, at(0));
     budget.told(&LIMITS, headers(5, 4, 5), at(0));
     assert_eq!(budget.rate, 1.0);
