@@ -13,6 +13,7 @@ pub mod pace;
 pub mod pair;
 pub mod plan;
 pub mod render;
+pub mod rules;
 pub mod text;
 
 pub use account::{AccountStatus, Platform};

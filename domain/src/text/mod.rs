@@ -7,14 +7,16 @@ pub mod telegram;
 mod attribution;
 mod cut;
 mod spans;
+mod splice;
 #[cfg(test)]
 mod tests;
 mod units;
-mod urls;
+pub(crate) mod urls;
 
 use serde::{Deserialize, Serialize};
 
 pub use attribution::attribution;
+pub use splice::Edit;
 use units::Units;
 
 /// Text with formatting. Offsets and lengths are UTF-16 code units, as on Telegram's wire.
@@ -83,6 +85,19 @@ impl RichText {
     #[must_use]
     pub fn is_blank(&self) -> bool {
         self.text.chars().all(|c| c.is_whitespace() || urls::is_invisible(c))
+    }
+
+    /// For each span the bytes that it covers; a span that leaves the text is clamped to it.
+    #[must_use]
+    pub fn byte_ranges(&self) -> Vec<std::ops::Range<usize>> {
+        if self.spans.is_empty() {
+            return Vec::new();
+        }
+        let units = Units::new(&self.text);
+        self.spans
+            .iter()
+            .map(|span| units.byte(span.offset)..units.byte(span.end()).max(units.byte(span.offset)))
+            .collect()
     }
 
     /// The UTF-16 units `from..to` with the spans cut at the edges. Both must be character boundaries.

@@ -19,7 +19,7 @@ pub(super) fn match_url(text: &str) -> Option<usize> {
 }
 
 /// Byte ranges of the URLs in `text`, each cut before a character that no URL may hold or a word that would ping.
-pub(super) fn find_urls(text: &str) -> Vec<(usize, usize)> {
+pub(crate) fn find_urls(text: &str) -> Vec<(usize, usize)> {
     let mut found = Vec::new();
     let mut at = 0;
     while let Some(next) = text[at..].find("http").map(|offset| at + offset) {
@@ -40,13 +40,13 @@ pub(super) fn find_urls(text: &str) -> Vec<(usize, usize)> {
 }
 
 /// True when a reader could take `text` for an address, so that Discord refuses to hide another one behind it.
-pub(super) fn looks_like_url(text: &str) -> bool {
+pub(crate) fn looks_like_url(text: &str) -> bool {
     let lower = text.to_lowercase();
     lower.contains("://") || lower.contains("www.") || lower.contains("discord.gg/")
 }
 
 /// True for characters without a picture: zero-width spaces, joiners and direction marks.
-pub(super) const fn is_invisible(c: char) -> bool {
+pub(crate) const fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
 }
 
