@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up demo test bench lint fmt sqlx sqlx-check openapi openapi-check build setup clean
+.PHONY: help up demo test crash crash-short bench lint fmt sqlx sqlx-check openapi openapi-check build setup clean
 
 CARGO ?= cargo
 # The queries are checked against store/.sqlx; only `make sqlx` asks a database.
@@ -26,8 +26,17 @@ up: setup build ## Start everything (PostgreSQL, Temporal, sandbox, worker, API)
 demo: setup build ## Show the main job in all four directions, with a killed worker in the middle, and check the result
 	@exec $(target)/debug/causeway-sandbox demo --with-parent
 
-test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, and every test
+test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, every test, a short crash
 	$(CARGO) test --workspace --no-fail-fast
+	@$(MAKE) --no-print-directory crash-short
+
+# bash counts in a variable SECONDS of its own, so this one is written out by make and never read by the shell.
+crash: setup build ## Kill every part again and again while people write, and check the destinations; SECONDS= and SEED=
+	@exec $(target)/debug/causeway-sandbox crash --with-parent $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+crash-short: setup build ## The same in about a minute, always with the same seed unless SEED= is given
+	@exec $(target)/debug/causeway-sandbox crash --with-parent --name crash-short --seconds 35 --messages 500 --pairs 8 \
+		--seed $(or $(SEED),20261122)
 
 bench: setup ## Measure throughput, latency and memory beside the ceiling; PROFILE=release for optimised builds
 	$(CARGO) build --workspace --profile $(PROFILE)

@@ -5,6 +5,7 @@
 pub mod bench;
 pub mod client;
 pub mod commands;
+pub mod crash;
 pub mod demo;
 pub mod discord;
 pub mod scene;

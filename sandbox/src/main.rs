@@ -6,6 +6,7 @@ use clap::{Parser, Subcommand};
 use sandbox::{
     bench::{self, BenchArgs},
     commands::{self, PostgresArgs, StackArgs},
+    crash::{self, CrashArgs},
     demo::{self, DemoArgs},
     discord, telegram,
 };
@@ -29,6 +30,8 @@ enum Command {
     Demo(DemoArgs),
     /// Measure throughput, latency and memory beside a bare serenity loop.
     Bench(BenchArgs),
+    /// Kill every part again and again while people write, and compare the destinations with what was written.
+    Crash(CrashArgs),
     /// Serve Discord: REST over TLS, REST and gateway over plain HTTP, and a control API.
     Discord(discord::Args),
     /// Run a command beside an empty, private PostgreSQL.
@@ -55,6 +58,9 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Up(args) => commands::up(args).await?,
         Command::Demo(args) => return Ok(if demo::demo(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Crash(args) => {
+            return Ok(if crash::crash(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Bench(args) => bench::bench(args).await?,
         Command::Discord(args) => discord::serve(args, until_interrupted()).await?,
         Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),

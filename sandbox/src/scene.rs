@@ -4,6 +4,7 @@ mod count;
 mod latency;
 mod link;
 mod spot;
+mod standing;
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +13,7 @@ pub use self::{
     latency::{Latency, idle_latency},
     link::{link_discord, link_telegram, wait_for_status},
     spot::{Controls, Direction, Route, Spot},
+    standing::Standing,
 };
 
 /// How long one message may take before we give up on it.

@@ -3,6 +3,7 @@
 //!
 //! Nothing survives it: each process gets a signal from the kernel when the stack's own process dies.
 
+mod family;
 mod options;
 mod part;
 mod plan;
@@ -134,10 +135,11 @@ impl Stack {
         }
     }
 
-    /// Ends a part at once, as `kill -9` would, and waits until it is gone. It stays down until [`Self::start_part`].
+    /// Kills a part and its children (`kill -9`), and waits until they are gone. It stays down until
+    /// [`Self::start_part`].
     pub async fn kill_part(&self, part: Part) {
         if let Some(process) = self.process(part) {
-            process.end(part.immediate(), STOP_PATIENCE).await;
+            process.kill(STOP_PATIENCE).await;
         }
     }
 

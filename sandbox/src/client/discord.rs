@@ -129,6 +129,31 @@ impl DiscordControl {
         self.0.get(&format!("/channels/{channel}/messages")).await
     }
 
+    /// What a channel holds beyond message `after`, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such channel.
+    pub async fn messages_after(&self, channel: &str, after: &str) -> Result<Vec<DiscordMessage>, CallError> {
+        self.0.get(&format!("/channels/{channel}/messages?after={after}")).await
+    }
+
+    /// Gives a message another text.
+    ///
+    /// # Errors
+    /// When there is no such message.
+    pub async fn edit(&self, channel: &str, message: &str, content: &str) -> Result<Value, CallError> {
+        let path = format!("/channels/{channel}/messages/{message}");
+        self.0.call(Method::PATCH, &path, Some(&json!({ "content": content }))).await
+    }
+
+    /// Deletes a message.
+    ///
+    /// # Errors
+    /// When there is no such message.
+    pub async fn delete(&self, channel: &str, message: &str) -> Result<Value, CallError> {
+        self.0.call(Method::DELETE, &format!("/channels/{channel}/messages/{message}"), None::<&()>).await
+    }
+
     /// Turns rate limits on with Discord's numbers, or off.
     ///
     /// # Errors

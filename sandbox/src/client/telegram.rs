@@ -155,6 +155,31 @@ impl TelegramControl {
         self.0.get(&format!("/chats/{dialog_id}/messages")).await
     }
 
+    /// What a chat holds beyond message `after`, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such chat.
+    pub async fn messages_after(&self, dialog_id: i64, after: i64) -> Result<Vec<TelegramMessage>, CallError> {
+        self.0.get(&format!("/chats/{dialog_id}/messages?after={after}")).await
+    }
+
+    /// Gives a message another text, without formatting.
+    ///
+    /// # Errors
+    /// When there is no such message.
+    pub async fn edit(&self, dialog_id: i64, message: i64, text: &str) -> Result<Value, CallError> {
+        let path = format!("/chats/{dialog_id}/messages/{message}");
+        self.0.call(Method::PATCH, &path, Some(&json!({ "text": text }))).await
+    }
+
+    /// Deletes a message for everybody.
+    ///
+    /// # Errors
+    /// When there is no such message.
+    pub async fn delete(&self, dialog_id: i64, message: i64) -> Result<Value, CallError> {
+        self.0.call(Method::DELETE, &format!("/chats/{dialog_id}/messages/{message}"), None::<&()>).await
+    }
+
     /// Injects a fault.
     ///
     /// # Errors

@@ -61,8 +61,8 @@ impl Part {
         }
     }
 
-    /// What ends the part at once, also when the stack itself dies. PostgreSQL's children live in sessions of their
-    /// own, so the postmaster has to end them: SIGQUIT is its immediate stop, and no less crash-safe than SIGKILL.
+    /// What ends the part when the stack itself dies. PostgreSQL's children live in sessions of their own, so the
+    /// postmaster has to end them: SIGQUIT is its immediate stop, and no less crash-safe than SIGKILL.
     #[must_use]
     pub const fn immediate(self) -> Signal {
         match self {

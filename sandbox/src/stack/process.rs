@@ -23,7 +23,7 @@ use tokio::{
     sync::watch,
 };
 
-use super::{part::Part, spawn::spawn};
+use super::{family, part::Part, spawn::spawn};
 
 /// How much of a log is shown when its part has died, in lines.
 const LOG_TAIL_LINES: usize = 20;
@@ -178,6 +178,16 @@ impl Process {
                 self.send(Signal::SIGKILL);
                 self.ended().await;
             }
+        }
+    }
+
+    /// Ends the process and its children by SIGKILL, and waits until they are gone.
+    pub async fn kill(&self, patience: Duration) {
+        self.expected.store(true, Ordering::SeqCst);
+        if self.is_running() {
+            let children = family::kill_family(self.pid);
+            self.ended().await;
+            family::gone(&children, patience).await;
         }
     }
 

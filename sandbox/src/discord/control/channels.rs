@@ -1,5 +1,7 @@
 //! Channels and what stands in them, written and read as anybody.
 
+use std::ops::Bound;
+
 use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -83,8 +85,9 @@ pub fn permissions(sandbox: &Sandbox, call: &Call) -> Answer {
 pub fn messages(sandbox: &Sandbox, call: &Call) -> Answer {
     let core = sandbox.core();
     let channel = core.channel(call.id("channel")?)?.id;
-    let standing = core.store.messages(channel).into_iter().flat_map(|messages| messages.values());
-    Ok(Reply::json(&standing.map(|message| plain(message)).collect()))
+    let after = (Bound::Excluded(call.query_id("after")?.unwrap_or_default()), Bound::Unbounded);
+    let standing = core.store.messages(channel).into_iter().flat_map(|messages| messages.range(after));
+    Ok(Reply::json(&standing.map(|(_, message)| plain(message)).collect()))
 }
 
 #[derive(Deserialize)]

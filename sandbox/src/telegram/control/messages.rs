@@ -67,7 +67,8 @@ pub(super) async fn list(request: &mut Request, depot: &mut Depot) -> Answer {
         Peer::Channel(_) => state.world.message(viewer, peer, *id),
         _ => state.world.accounts.get(&viewer)?.messages.get(id),
     };
-    let messages = ids.iter().filter_map(message).filter(|m| m.content.action.is_none());
+    let after: i32 = request.query("after").unwrap_or(0);
+    let messages = ids.iter().filter(|id| **id > after).filter_map(message).filter(|m| m.content.action.is_none());
     Ok(Json(Value::Array(messages.map(|m| describe(&state.world, m)).collect())))
 }
 

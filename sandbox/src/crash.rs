@@ -1,0 +1,167 @@
+//! `causeway-sandbox crash`: people write, edit and delete while every part is killed again and again and the platforms
+//! misbehave; then the destination servers are compared with what was written. Described in `docs/crash.md`.
+
+mod check;
+mod killer;
+mod ledger;
+mod meddler;
+mod random;
+mod report;
+mod schedule;
+mod stage;
+mod watch;
+mod writer;
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use futures::future::try_join_all;
+
+use self::{
+    killer::Kills,
+    report::Outcome,
+    schedule::{Schedule, Size},
+    stage::Stage,
+};
+use crate::{
+    commands::{StackArgs, stop_on_signal, with_stack},
+    stack::{Stack, remove_state},
+};
+
+/// Messages written per second, unless told otherwise: 2,000 in the default run.
+const MESSAGES_PER_SECOND: usize = 14;
+
+/// Arguments of `crash`.
+#[derive(Args, Clone, Debug)]
+pub struct CrashArgs {
+    #[command(flatten)]
+    stack: StackArgs,
+
+    /// Decides who writes what, who is killed when, and which faults strike; random unless given.
+    #[arg(long)]
+    seed: Option<u64>,
+
+    /// For how long there is writing and killing, in seconds.
+    #[arg(long, default_value_t = 150)]
+    seconds: usize,
+
+    /// Messages written over all pairs; 14 a second unless given.
+    #[arg(long)]
+    messages: Option<usize>,
+
+    /// Forwarding pairs, spread over the four directions.
+    #[arg(long, default_value_t = 20)]
+    pairs: usize,
+
+    /// Of 100 messages, so many are edited, and half as many are deleted.
+    #[arg(long, default_value_t = 20)]
+    changed_percent: usize,
+
+    /// Kill nobody: for telling apart what a kill breaks and what is broken.
+    #[arg(long)]
+    no_kills: bool,
+
+    /// Inject no faults.
+    #[arg(long)]
+    no_faults: bool,
+}
+
+/// Runs the suite; true when nothing was wrong.
+///
+/// # Errors
+/// When a step fails or a part dies by itself.
+pub async fn crash(args: CrashArgs) -> anyhow::Result<bool> {
+    let stop = stop_on_signal()?;
+    let seed = match args.seed {
+        Some(seed) => seed,
+        None => any_seed()?,
+    };
+    println!("crash: seed={seed}");
+    let mut options = args.stack.options("crash")?;
+    options.fresh = true;
+    let (progress, state, logs) = (options.progress, options.state_dir.clone(), options.log_dir.clone());
+    let started = Instant::now();
+    progress.heading("Starting Causeway");
+    let outcome = with_stack(Stack::start(options), &stop, async |stack| perform(stack, &args, seed).await).await;
+    let outcome = match outcome {
+        Ok(Some(outcome)) => outcome,
+        Ok(None) => {
+            println!("crash: interrupted; seed={seed}");
+            return Ok(false);
+        }
+        Err(error) => return Err(error.context(format!("the run of seed {seed} came to no end"))),
+    };
+    progress.line(&format!("the run took {}", crate::stack::span(started.elapsed())));
+    if outcome.is_clean() {
+        remove_state(&state)?;
+    } else {
+        println!("crash: the state is kept in {}, the logs are in {}", state.display(), logs.display());
+    }
+    println!("{outcome}");
+    Ok(outcome.is_clean())
+}
+
+async fn perform(stack: &Stack, args: &CrashArgs, seed: u64) -> anyhow::Result<Outcome> {
+    let progress = stack.options().progress;
+    let size = Size {
+        pairs: args.pairs,
+        messages: args.messages.unwrap_or(MESSAGES_PER_SECOND * args.seconds),
+        writing: Duration::from_secs(u64::try_from(args.seconds)?),
+        changed_percent: args.changed_percent,
+    };
+    let mut schedule = Schedule::new(seed, size);
+    if args.no_kills {
+        schedule.kills.clear();
+    }
+    if args.no_faults {
+        schedule.faults.clear();
+    }
+    progress.heading("Setting the stage");
+    let stage = Stage::set(stack, &schedule).await?;
+    progress.heading(&format!(
+        "{} messages over {} pairs in {} s; {} kills, {} faults, {} pauses",
+        size.messages,
+        size.pairs,
+        args.seconds,
+        schedule.kills.len(),
+        schedule.faults.len(),
+        schedule.pauses.len()
+    ));
+    let work = async {
+        let (kills, faults) = trouble(stack, &stage, &schedule).await?;
+        progress.heading("Waiting for quiet, and counting at the destination servers");
+        let verdict = watch::settle(&stage, progress).await?;
+        anyhow::Ok((kills, faults, verdict))
+    };
+    let (kills, faults, verdict) = tokio::select! {
+        done = work => done?,
+        never = watch::watch(&stage, progress) => match never {},
+    };
+    Outcome::new(stack, &stage, (seed, faults), kills, verdict).await
+}
+
+/// The writing and everything that disturbs it.
+async fn trouble(stack: &Stack, stage: &Stage, schedule: &Schedule) -> anyhow::Result<(Kills, usize)> {
+    let progress = stack.options().progress;
+    let start = Instant::now();
+    let writers = try_join_all(schedule.scripts.iter().enumerate().map(|script| writer::write(stage, script, start)));
+    let (_, kills, faults, _) = tokio::try_join!(
+        async {
+            writers.await?;
+            progress.done(start, "everything is written");
+            anyhow::Ok(())
+        },
+        killer::kill_all(stack, stage, &schedule.kills, start),
+        meddler::inject(stage, &schedule.faults, start),
+        meddler::pause(stage, &schedule.pauses, start),
+    )?;
+    meddler::clear(stage).await?;
+    progress.done(start, &format!("{} kills and {faults} faults are over, everything is up", kills.count));
+    Ok((kills, faults))
+}
+
+fn any_seed() -> anyhow::Result<u64> {
+    let mut bytes = [0; 4];
+    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
+    Ok(u32::from_le_bytes(bytes).into())
+}
