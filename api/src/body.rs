@@ -90,7 +90,7 @@ fn classify(error: &serde_json::Error, field: String) -> BodyError {
 }
 
 /// What serde says, without the value that it quotes: that may be a password, a code or a token.
-fn detail(error: &serde_json::Error) -> String {
+pub(crate) fn detail(error: &serde_json::Error) -> String {
     let text = error.to_string();
     match text.rsplit_once(", expected ") {
         Some((found, expected)) if found.starts_with("invalid type") || found.starts_with("invalid value") => {

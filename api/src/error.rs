@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{AccountStatus, pair::PairError};
+use domain::{AccountStatus, pair::PairError, rules::RuleError};
 use salvo::{
     http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},
@@ -26,6 +26,7 @@ const AWAY_RETRY_SECONDS: u64 = 5;
 pub enum Thing {
     Account,
     Pair,
+    Message,
 }
 
 /// Why a request got no good answer.
@@ -61,6 +62,8 @@ pub enum ApiError {
     Pair(#[from] PairError),
     #[error("this source and this destination are a pair already")]
     PairExists,
+    #[error("{} of the options {} wrong", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
+    InvalidOptions(Vec<RuleError>),
     #[error("{detail}")]
     Query { field: &'static str, detail: &'static str },
     #[error("{0}")]
@@ -108,6 +111,7 @@ fn thing_name(thing: Thing) -> &'static str {
     match thing {
         Thing::Account => "account",
         Thing::Pair => "pair",
+        Thing::Message => "message",
     }
 }
 
@@ -151,6 +155,19 @@ pub struct Problem {
     /// When trying again makes sense; also in the header `retry-after`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub retry_after_seconds: Option<u64>,
+    /// Every part of the request that is wrong, where several can be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<FieldProblem>,
+}
+
+/// One part of a request that is wrong.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[salvo(schema(name = FieldProblem))]
+pub struct FieldProblem {
+    /// Which, such as `options.replace[0].pattern`.
+    pub field: String,
+    /// Why, for people.
+    pub detail: String,
 }
 
 /// Status, code and the part of the request that is to blame.
@@ -176,12 +193,20 @@ impl Shape {
 }
 
 impl ApiError {
+    /// Every part of the request that is wrong, where several can be.
+    fn fields(&self) -> Vec<FieldProblem> {
+        let Self::InvalidOptions(errors) = self else { return Vec::new() };
+        let field = |error: &RuleError| format!("options.{}", error.path);
+        errors.iter().map(|error| FieldProblem { field: field(error), detail: error.reason.clone() }).collect()
+    }
+
     fn shape(&self) -> Shape {
         use StatusCode as S;
         match self {
             Self::AccountInBody { field } => Shape::new(S::NOT_FOUND, "account_not_found").field(*field),
             Self::NotFound(Thing::Account) => Shape::new(S::NOT_FOUND, "account_not_found"),
             Self::NotFound(Thing::Pair) => Shape::new(S::NOT_FOUND, "pair_not_found"),
+            Self::NotFound(Thing::Message) => Shape::new(S::NOT_FOUND, "message_not_found"),
             Self::Unauthorized => Shape::new(S::UNAUTHORIZED, "unauthorized"),
             Self::BadCredentials => Shape::new(S::UNAUTHORIZED, "bad_credentials"),
             Self::EmailInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "email_invalid").field("email"),
@@ -200,6 +225,7 @@ impl ApiError {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "delay_too_long").field("delay_seconds")
             }
             Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
+            Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::Body(error) => body(error),
@@ -264,6 +290,7 @@ impl Writer for ApiError {
             request_id: RequestId::of(depot),
             field: field.map(Cow::into_owned),
             retry_after_seconds,
+            errors: self.fields(),
         };
         problem.render(res);
     }
@@ -290,6 +317,7 @@ impl Problem {
             request_id: RequestId::of(depot),
             field: None,
             retry_after_seconds: None,
+            errors: Vec::new(),
         }
     }
 
@@ -314,7 +342,7 @@ impl Problem {
 const DOCUMENTED: [(&str, &str); 9] = [
     ("400", "`malformed_json`: the body is not JSON."),
     ("401", "`unauthorized`: no valid access token. `bad_credentials`: wrong address or password."),
-    ("404", "`account_not_found`, `pair_not_found`: unknown, or somebody else's."),
+    ("404", "`account_not_found`, `pair_not_found`, `message_not_found`: unknown, or somebody else's."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
@@ -327,6 +355,7 @@ const DOCUMENTED: [(&str, &str); 9] = [
         "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `source_is_destination`, `delay_too_long`, `bad_name`, \
+         `invalid_options` (`errors` names every field), \
          `payload_refused`; a platform may have further reasons.",
     ),
     ("429", "`flood_wait`: the platform wants a pause; `retry-after` says how long."),

@@ -64,6 +64,7 @@ fn pair_routes() -> Router {
             .delete(pairs::delete)
             .push(Router::with_path("pause").post(pairs::pause))
             .push(Router::with_path("resume").post(pairs::resume))
+            .push(Router::with_path("dry-run").post(pairs::try_message))
             .push(Router::with_path("messages").get(pairs::list_messages)),
     )
 }

@@ -11,6 +11,7 @@ pub mod ingest;
 pub mod leases;
 pub mod media;
 pub mod pairs;
+pub mod rules;
 pub mod seal;
 pub mod sweep;
 pub mod users;

@@ -1,7 +1,11 @@
 //! Forwarding pairs.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, AccountStatus, ChatId, CopyMode, PairId, PairStatus, Plan, Platform, UserId};
+use domain::{
+    AccountId, AccountStatus, ChatId, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    rules::{PairOptions, SourceChat},
+};
+use serde::Deserialize as _;
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -33,6 +37,12 @@ pub struct Pair {
     pub delay_seconds: i32,
     /// No notification sound.
     pub silent: bool,
+    /// What it is told about the messages that it carries, as it was written: see [`Self::options`].
+    pub options_json: serde_json::Value,
+    /// The source chat's title, where it is known.
+    pub source_title: Option<String>,
+    /// The Discord guild that the source is in.
+    pub source_guild_id: Option<String>,
     /// Its state.
     pub status: PairStatus,
     /// Stable code of why.
@@ -43,6 +53,28 @@ pub struct Pair {
     pub created_at: DateTime<Utc>,
     /// When it was last changed.
     pub updated_at: DateTime<Utc>,
+}
+
+impl Pair {
+    /// What it is told about the messages that it carries. What a newer version has written and this one cannot read is
+    /// an error, because a filter that is ignored would let everything through.
+    pub fn options(&self) -> Result<PairOptions, StoreError> {
+        Ok(PairOptions::deserialize(&self.options_json)?)
+    }
+
+    /// What is known of the source chat, for links.
+    #[must_use]
+    pub fn source_chat(&self) -> SourceChat {
+        SourceChat { guild_id: self.source_guild_id.clone(), username: None }
+    }
+
+    /// Telegram forwards by itself where the account that writes is the one that reads.
+    #[must_use]
+    pub fn forwards_natively(&self) -> bool {
+        self.mode == CopyMode::Forward
+            && self.destination_platform == Platform::Telegram
+            && self.source_account_id == self.destination_account_id
+    }
 }
 
 /// What a new pair is made of.
@@ -68,6 +100,8 @@ pub struct NewPair<'a> {
     pub delay_seconds: i32,
     /// No notification sound.
     pub silent: bool,
+    /// What it is told about the messages that it carries; nothing unless given.
+    pub options: Option<&'a serde_json::Value>,
 }
 
 /// Adds an active pair. [`StoreError::Conflict`] `pairs_route_key` when the tenant has this route already.
@@ -79,9 +113,9 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO pairs (id, user_id, name, source_account_id, source_chat_id, source_start_id,
-                            destination_account_id, destination_chat_id, mode, delay_seconds, silent, status,
+                            destination_account_id, destination_chat_id, mode, delay_seconds, silent, options, status,
                             created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $12)",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, '{}'::jsonb), 'active', $13, $13)",
         pair.id as PairId,
         user as UserId,
         pair.name,
@@ -93,6 +127,7 @@ pub async fn insert(
         pair.mode as CopyMode,
         pair.delay_seconds,
         pair.silent,
+        pair.options,
         now
     )
     .execute(connection)
@@ -109,11 +144,13 @@ pub async fn find(connection: &mut PgConnection, user: UserId, id: PairId) -> Re
 pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pair>, StoreError> {
     let pair = sqlx::query_as!(
         Pair,
-        "SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
+        r#"SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id, p.mode,
-                p.delay_seconds, p.silent, p.status, p.reason_code, p.reason, p.created_at, p.updated_at
+                p.delay_seconds, p.silent, p.options AS options_json, c.title AS "source_title?",
+                c.guild_id AS source_guild_id, p.status, p.reason_code, p.reason, p.created_at, p.updated_at
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         WHERE p.id = $1 AND p.deleted_at IS NULL",
+         LEFT JOIN chats c ON c.account_id = p.source_account_id AND c.chat_id = p.source_chat_id
+         WHERE p.id = $1 AND p.deleted_at IS NULL"#,
         id as PairId
     )
     .fetch_optional(connection)
@@ -125,11 +162,13 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
 pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pair>, StoreError> {
     let pairs = sqlx::query_as!(
         Pair,
-        "SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
+        r#"SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id, p.mode,
-                p.delay_seconds, p.silent, p.status, p.reason_code, p.reason, p.created_at, p.updated_at
+                p.delay_seconds, p.silent, p.options AS options_json, c.title AS "source_title?",
+                c.guild_id AS source_guild_id, p.status, p.reason_code, p.reason, p.created_at, p.updated_at
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         WHERE p.user_id = $1 AND p.deleted_at IS NULL ORDER BY p.created_at, p.id",
+         LEFT JOIN chats c ON c.account_id = p.source_account_id AND c.chat_id = p.source_chat_id
+         WHERE p.user_id = $1 AND p.deleted_at IS NULL ORDER BY p.created_at, p.id"#,
         user as UserId
     )
     .fetch_all(connection)
@@ -148,6 +187,8 @@ pub struct PairChange<'a> {
     pub delay_seconds: Option<i32>,
     /// No notification sound.
     pub silent: Option<bool>,
+    /// All of its options.
+    pub options: Option<&'a serde_json::Value>,
 }
 
 /// Changes the tenant's pair. False when there is none.
@@ -160,7 +201,8 @@ pub async fn update(
 ) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "UPDATE pairs SET name = coalesce($3, name), mode = coalesce($4, mode),
-                delay_seconds = coalesce($5, delay_seconds), silent = coalesce($6, silent), updated_at = $7
+                delay_seconds = coalesce($5, delay_seconds), silent = coalesce($6, silent),
+                options = coalesce($7, options), updated_at = $8
          WHERE id = $2 AND user_id = $1 AND deleted_at IS NULL",
         user as UserId,
         id as PairId,
@@ -168,6 +210,7 @@ pub async fn update(
         change.mode as Option<CopyMode>,
         change.delay_seconds,
         change.silent,
+        change.options,
         now
     )
     .execute(connection)

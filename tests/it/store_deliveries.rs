@@ -66,6 +66,7 @@ fn new_pair(id: PairId, reader: AccountId, writer: AccountId, delay_seconds: i32
         mode: CopyMode::Copy,
         delay_seconds,
         silent: false,
+        options: None,
     }
 }
 

@@ -2,18 +2,22 @@
 
 mod change;
 pub(crate) mod create;
+mod dry_run;
 mod messages;
+mod options;
 
 pub(crate) use change::{delete, pause, resume, update};
+pub(crate) use dry_run::try_message;
 pub(crate) use messages::list as list_messages;
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChatId, CopyMode, PairId, PairStatus, Platform};
+use domain::{AccountId, ChatId, CopyMode, PairId, PairStatus, Platform, rules::PairOptions};
 use salvo::prelude::*;
 use serde::Serialize;
 use store::pairs::Pair;
 use workflows::forwarding::PairView;
 
+use self::options::PairOptionsDoc;
 use crate::{
     auth::{Actor, PathId},
     error::{ApiError, Thing},
@@ -55,6 +59,9 @@ pub(crate) struct PairOut {
     delay_seconds: i32,
     /// Without a notification sound.
     silent: bool,
+    /// What it is told about the messages that it carries; all fields.
+    #[salvo(schema(value_type = PairOptionsDoc))]
+    options: PairOptions,
     /// `active`, `paused` or `blocked`.
     #[salvo(schema(value_type = String))]
     status: PairStatus,
@@ -70,9 +77,12 @@ pub(crate) struct PairOut {
     updated_at: DateTime<Utc>,
 }
 
-impl From<Pair> for PairOut {
-    fn from(pair: Pair) -> Self {
-        Self {
+impl TryFrom<Pair> for PairOut {
+    type Error = ApiError;
+
+    fn try_from(pair: Pair) -> Result<Self, ApiError> {
+        let options = pair.options()?;
+        Ok(Self {
             id: pair.id,
             name: pair.name,
             source: EndpointOut {
@@ -88,12 +98,13 @@ impl From<Pair> for PairOut {
             mode: pair.mode,
             delay_seconds: pair.delay_seconds,
             silent: pair.silent,
+            options,
             status: pair.status,
             reason_code: pair.reason_code,
             reason: pair.reason,
             created_at: pair.created_at,
             updated_at: pair.updated_at,
-        }
+        })
     }
 }
 
@@ -150,7 +161,8 @@ pub(crate) struct DetailOut {
 #[endpoint(operation_id = "list_pairs", tags("pairs"))]
 pub(crate) async fn list(actor: Actor, app: AppState) -> Result<Json<PairsOut>, ApiError> {
     let pairs = store::pairs::list(&mut *app.database().await?, actor.user).await?;
-    Ok(Json(PairsOut { pairs: pairs.into_iter().map(PairOut::from).collect() }))
+    let pairs = pairs.into_iter().map(PairOut::try_from).collect::<Result<_, _>>()?;
+    Ok(Json(PairsOut { pairs }))
 }
 
 /// Reads one pair, with what its workflow says of itself.
@@ -161,7 +173,7 @@ pub(crate) async fn read(actor: Actor, app: AppState, id: PathId<PairId>) -> Res
         Ok(view) => (Some(view.into()), None),
         Err(error) => (None, Some(error.as_reason())),
     };
-    Ok(Json(DetailOut { pair: pair.into(), live, live_reason }))
+    Ok(Json(DetailOut { pair: pair.try_into()?, live, live_reason }))
 }
 
 /// The tenant's pair.

@@ -95,15 +95,26 @@ impl Rules {
     /// Decides about a message, which may be an album. What only other messages can tell (duplicates) is not asked.
     #[must_use]
     pub fn decide(&self, message: &Message, moment: Moment) -> Verdict {
+        self.judge(message, moment, true)
+    }
+
+    /// Decides about one item of an album, as far as it can be told without the others: whose it is and when it was
+    /// written. [`Self::decide`] has the last word when the album is together.
+    #[must_use]
+    pub fn decide_item(&self, message: &Message, moment: Moment) -> Verdict {
+        self.judge(message, moment, false)
+    }
+
+    fn judge(&self, message: &Message, moment: Moment, whole: bool) -> Verdict {
         let rules: [(&str, &dyn Fn() -> Said); 9] = [
             ("catch_up", &|| self.age(message, moment)),
             ("bots", &|| self.bots(message)),
             ("authors", &|| self.authors(message)),
             ("origin", &|| self.origin(message)),
-            ("replies_only", &|| self.replies(message)),
-            ("media", &|| self.media(message)),
-            ("deny", &|| self.denied(message)),
-            ("allow", &|| self.allowed(message)),
+            ("replies_only", &|| self.replies(message).filter(|_| whole)),
+            ("media", &|| self.media(message).filter(|_| whole)),
+            ("deny", &|| self.denied(message).filter(|_| whole)),
+            ("allow", &|| self.allowed(message).filter(|_| whole)),
             ("schedule", &|| self.hours_skipped(message)),
         ];
         let mut trace = Vec::new();

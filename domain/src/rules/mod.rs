@@ -3,6 +3,7 @@
 //! [`PairOptions`] is what a user writes, [`Rules`] what it means once it is checked and compiled. Everything here is
 //! pure: what another message has to be known for (duplicates) is answered by the caller with a [`Fingerprint`].
 
+mod book;
 mod content;
 mod decide;
 mod fingerprint;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 
 use chrono_tz::Tz;
 
+pub use book::{RuleBook, Unreadable};
 pub use decide::{Consulted, Decision, Moment, Outcome, Verdict};
 pub use fingerprint::{DuplicateCheck, Fingerprint, Scope};
 pub use links::{SourceChat, message_link};

@@ -4,10 +4,13 @@
 use domain::{CopyMode, PairId, pair};
 use salvo::prelude::*;
 use serde::Deserialize;
-use store::pairs::PairChange;
+use store::{StoreError, pairs::PairChange};
 use workflows::forwarding::PairForwarding;
 
-use super::{PairOut, find};
+use super::{
+    PairOut, find,
+    options::{self, Given, PairOptionsDoc},
+};
 use crate::{
     auth::{Actor, PathId},
     body::JsonBody,
@@ -31,6 +34,9 @@ pub(crate) struct ChangeIn {
     delay_seconds: Option<u32>,
     /// Without a notification sound.
     silent: Option<bool>,
+    /// Options to change; what is absent stays, null goes back to its default.
+    #[salvo(schema(value_type = Option<PairOptionsDoc>))]
+    options: Option<Given>,
 }
 
 /// Changes a pair.
@@ -42,7 +48,7 @@ pub(crate) async fn update(
     body: JsonBody<ChangeIn>,
 ) -> Result<Json<PairOut>, ApiError> {
     let pair = find(&app, actor, id.0).await?;
-    let ChangeIn { name, mode, delay_seconds, silent } = body.0;
+    let ChangeIn { name, mode, delay_seconds, silent, options } = body.0;
     let name = name.as_deref().map(str::trim);
     let delay =
         delay_seconds.map_or(std::time::Duration::ZERO, |seconds| std::time::Duration::from_secs(seconds.into()));
@@ -55,13 +61,21 @@ pub(crate) async fn update(
     )?;
     // `validate` has bounded it.
     let delay_seconds = delay_seconds.map(|seconds| i32::try_from(seconds).unwrap_or(i32::MAX));
-    let change = PairChange { name, mode, delay_seconds, silent };
-    let changed = store::pairs::update(&mut *app.database().await?, actor.user, id.0, &change, app.clock.now()).await?;
-    if !changed {
+    let read = options.map(|given| options::read(&given, &pair.options()?)).transpose()?;
+    let stored = read.as_ref().map(|(options, _)| options::stored(options)).transpose()?;
+    let change = PairChange { name, mode, delay_seconds, silent, options: stored.as_ref() };
+    let now = app.clock.now();
+    let mut transaction = app.transaction().await?;
+    if !store::pairs::update(&mut transaction, actor.user, id.0, &change, now).await? {
         return Err(ApiError::NotFound(Thing::Pair));
     }
+    if let Some((_, rules)) = &read {
+        // Messages that wait for the old hours wait for the new ones.
+        store::rules::move_hours(&mut transaction, id.0, rules.open_at(now)).await?;
+    }
+    transaction.commit().await.map_err(StoreError::from)?;
     told(id.0, app.temporal.signal_pair(id.0, PairForwarding::configure).await);
-    Ok(Json(find(&app, actor, id.0).await?.into()))
+    Ok(Json(find(&app, actor, id.0).await?.try_into()?))
 }
 
 /// Pauses a pair: messages are recorded and wait.
@@ -69,7 +83,7 @@ pub(crate) async fn update(
 pub(crate) async fn pause(actor: Actor, app: AppState, id: PathId<PairId>) -> Result<Json<PairOut>, ApiError> {
     set_paused(&app, actor, id.0, true).await?;
     told(id.0, app.temporal.signal_pair(id.0, PairForwarding::pause).await);
-    Ok(Json(find(&app, actor, id.0).await?.into()))
+    Ok(Json(find(&app, actor, id.0).await?.try_into()?))
 }
 
 /// Resumes a pair: messages that waited are carried, and a destination that refused us is tried at once.
@@ -77,7 +91,7 @@ pub(crate) async fn pause(actor: Actor, app: AppState, id: PathId<PairId>) -> Re
 pub(crate) async fn resume(actor: Actor, app: AppState, id: PathId<PairId>) -> Result<Json<PairOut>, ApiError> {
     set_paused(&app, actor, id.0, false).await?;
     told(id.0, app.temporal.signal_pair(id.0, PairForwarding::resume).await);
-    Ok(Json(find(&app, actor, id.0).await?.into()))
+    Ok(Json(find(&app, actor, id.0).await?.try_into()?))
 }
 
 /// Deletes a pair; its history stays.

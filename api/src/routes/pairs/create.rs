@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, pair};
+use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, pair, rules::PairOptions};
 use salvo::prelude::*;
 use serde::Deserialize;
 use store::{StoreError, accounts::Account, pairs::NewPair};
 use workflows::account::Refusal;
 
-use super::{PairOut, find};
+use super::{
+    PairOut, find,
+    options::{self, Given, PairOptionsDoc},
+};
 use crate::{auth::Actor, body::JsonBody, error::ApiError, routes::Created, state::AppState};
 
 /// One end of a pair to be made.
@@ -45,16 +48,22 @@ pub(crate) struct PairIn {
     /// Without a notification sound.
     #[serde(default)]
     silent: bool,
+    /// Which messages are carried and how they look; everything as it is unless given.
+    #[serde(default)]
+    #[salvo(schema(value_type = Option<PairOptionsDoc>))]
+    options: Option<Given>,
 }
 
 /// Makes a pair. Messages that are written from now on are carried.
 #[endpoint(operation_id = "create_pair", tags("pairs"))]
 pub(crate) async fn create(actor: Actor, app: AppState, body: JsonBody<PairIn>) -> Result<Created<PairOut>, ApiError> {
-    let PairIn { name, source, destination, mode, delay_seconds, silent } = body.0;
+    let PairIn { name, source, destination, mode, delay_seconds, silent, options } = body.0;
     let name = name.trim();
     let reader = End::of(&app, actor, &source, &SOURCE).await?;
     let writer = End::of(&app, actor, &destination, &DESTINATION).await?;
     pair::validate(name, reader.endpoint(), writer.endpoint(), Duration::from_secs(delay_seconds.into()))?;
+    let (options, _) = options::read(&options.unwrap_or_default(), &PairOptions::default())?;
+    let options = options::stored(&options)?;
     let (read, written) = tokio::join!(reader.ask(&app, actor), writer.ask(&app, actor));
     let (read, written) = (read?, written?);
     if !read.can_read {
@@ -75,10 +84,11 @@ pub(crate) async fn create(actor: Actor, app: AppState, body: JsonBody<PairIn>) 
         // `validate` has bounded it.
         delay_seconds: i32::try_from(delay_seconds).unwrap_or(i32::MAX),
         silent,
+        options: Some(&options),
     };
     insert(&app, actor, &new, &read, &written).await?;
     start(&app, actor, new.id).await?;
-    Ok(Created(find(&app, actor, new.id).await?.into()))
+    Ok(Created(find(&app, actor, new.id).await?.try_into()?))
 }
 
 /// How an end is named in an error.

@@ -133,6 +133,16 @@ fn kinds_and_sizes_of_an_album_count_as_a_whole() {
 }
 
 #[test]
+fn an_item_of_an_album_is_judged_by_what_it_tells_alone() {
+    let rules = rules(json!({ "allow": { "words": ["yes"] }, "media": { "deny": ["video"] }, "bots": "deny" }));
+    let item = Message { album: Some(1), media: vec![file(MediaKind::Video, "v", 1)], ..said("") };
+    let moment = Moment { received_at: noon(), due_at: noon() };
+    assert_eq!(rules.decide_item(&item, moment).decision, Decision::Carry { due_at: noon() });
+    let bot = Message { author: Some(Author { id: 1, name: "b".into(), bot: true, avatar: None }), ..item };
+    assert!(matches!(rules.decide_item(&bot, moment).decision, Decision::Skip { code: "bot", .. }));
+}
+
+#[test]
 fn authors_are_known_by_id_or_name() {
     let nobody = Message { author: None, ..said("post") };
     let code = |options: Value, message: &Message| {

@@ -1,0 +1,141 @@
+//! What the rules of a pair need from the database: content that was carried a short time ago, messages to try rules
+//! on, and deliveries that wait for active hours.
+
+use std::sync::Arc;
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Message, PairId, UserId,
+    rules::{DuplicateCheck, PairOptions, RuleBook, Rules, Unreadable},
+};
+use serde::Deserialize as _;
+use serde_json::Value;
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// The reason code of a pending delivery that waits for the pair's active hours.
+pub const OUTSIDE_HOURS: &str = "outside_hours";
+
+/// The rules of a pair whose row was last changed at `version` and holds `options`.
+///
+/// # Errors
+/// When the options cannot be read: a version that knows others has written them.
+pub fn compiled(
+    book: &RuleBook,
+    pair: PairId,
+    version: DateTime<Utc>,
+    options: &Value,
+) -> Result<Arc<Rules>, Unreadable> {
+    if options.as_object().is_some_and(serde_json::Map::is_empty) {
+        return Ok(book.without());
+    }
+    book.of(pair, version, || PairOptions::deserialize(options).map_err(|error| Unreadable::new(error.to_string())))
+}
+
+/// Remembers that delivery `seq` of the pair carries this content. False when another delivery has carried the same
+/// within the window. Asking again for the same delivery is the same answer.
+pub async fn claim_content(
+    connection: &mut PgConnection,
+    pair: PairId,
+    seq: i64,
+    check: DuplicateCheck,
+    written_at: DateTime<Utc>,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let claimed = sqlx::query!(
+        "INSERT INTO carried_content AS c (fingerprint, pair_id, seq, written_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT ON CONSTRAINT carried_content_pkey DO UPDATE
+             SET pair_id = excluded.pair_id, seq = excluded.seq, written_at = excluded.written_at,
+                 expires_at = excluded.expires_at
+             WHERE (c.pair_id = excluded.pair_id AND c.seq = excluded.seq)
+                OR c.written_at NOT BETWEEN $6 AND $7",
+        check.fingerprint.as_bytes(),
+        pair as PairId,
+        seq,
+        written_at,
+        written_at.max(now) + check.window,
+        written_at - check.window,
+        written_at + check.window
+    )
+    .execute(connection)
+    .await?;
+    Ok(claimed.rows_affected() == 1)
+}
+
+/// True when the content was carried within the window around `written_at`; remembers nothing.
+pub async fn is_duplicate(
+    connection: &mut PgConnection,
+    check: DuplicateCheck,
+    written_at: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let known = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM carried_content WHERE fingerprint = $1 AND written_at BETWEEN $2 AND $3) AS "known!""#,
+        check.fingerprint.as_bytes(),
+        written_at - check.window,
+        written_at + check.window
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(known)
+}
+
+/// Forgets what delivery `seq` was to carry: it will not stand at the destination.
+pub async fn release_content(connection: &mut PgConnection, pair: PairId, seq: i64) -> Result<(), StoreError> {
+    sqlx::query!("DELETE FROM carried_content WHERE pair_id = $1 AND seq = $2", pair as PairId, seq)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Forgets content that nobody asks for any more, at most `limit` at once; how much it was.
+pub async fn prune_content(connection: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
+    let pruned = sqlx::query!(
+        "DELETE FROM carried_content WHERE fingerprint IN (
+             SELECT fingerprint FROM carried_content WHERE expires_at < $1 ORDER BY expires_at LIMIT $2)",
+        now,
+        limit
+    )
+    .execute(connection)
+    .await?;
+    Ok(pruned.rows_affected())
+}
+
+/// The newest revision of a message that the tenant's pair has received, by the source platform's id.
+pub async fn received_message(
+    connection: &mut PgConnection,
+    user: UserId,
+    pair: PairId,
+    message_id: i64,
+) -> Result<Option<Message>, StoreError> {
+    let content = sqlx::query_scalar!(
+        "SELECT s.content FROM deliveries d
+         JOIN pairs p ON p.id = d.pair_id
+         JOIN source_messages s ON s.id = d.source_message_id
+         WHERE p.user_id = $1 AND d.pair_id = $2 AND s.message_id = $3 ORDER BY s.revision DESC LIMIT 1",
+        user as UserId,
+        pair as PairId,
+        message_id
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(content.map(serde_json::from_value).transpose()?)
+}
+
+/// Deliveries of the pair that wait for active hours wait until `open_at` instead, and for the pair's delay.
+pub async fn move_hours(
+    connection: &mut PgConnection,
+    pair: PairId,
+    open_at: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let moved = sqlx::query!(
+        "UPDATE deliveries d SET due_at = greatest($2, d.created_at + make_interval(secs => p.delay_seconds))
+         FROM pairs p WHERE p.id = d.pair_id AND d.pair_id = $1 AND d.state = 'pending' AND d.reason_code = $3",
+        pair as PairId,
+        open_at,
+        OUTSIDE_HOURS
+    )
+    .execute(connection)
+    .await?;
+    Ok(moved.rows_affected())
+}
