@@ -5,9 +5,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    CopyMode, Media, Message, PartText, Platform, RichText,
-    render::{Limits, PartPlan, render},
-    text::{discord, telegram},
+    CopyMode, Message, PartText, Platform,
+    render::{Held, Limits, Missing, PartPlan, Target, at_destination, render_held},
 };
 use store::{
     media::{MediaState, StoredMedia},
@@ -29,20 +28,20 @@ pub(crate) enum Composed {
     },
 }
 
-/// Composes the sends of `message` for the pair's destination.
-pub(crate) fn compose(pair: &Pair, message: &Message, stored: Vec<StoredMedia>) -> Composed {
-    let (message, bytes, missing) = with_media(message, stored);
+/// Composes the sends of `message` for the pair's destination. `reply_known`: they will answer the counterpart of the
+/// message that it answers.
+pub(crate) fn compose(pair: &Pair, message: &Message, stored: Vec<StoredMedia>, reply_known: bool) -> Composed {
     let destination = pair.destination_platform;
-    let limits = Limits::of(destination);
-    let plans = if missing.is_some() && message.is_empty() {
-        Vec::new()
-    } else {
-        render(&message, destination, pair.mode, native_forward(pair), limits)
+    let target = Target {
+        destination,
+        mode: pair.mode,
+        native_forward: native_forward(pair),
+        reply_known,
+        limits: Limits::of(destination),
     };
-    let mut parts: Vec<SendBody> = plans.into_iter().map(|plan| body(plan, &message, &bytes)).collect();
-    if let Some(missing) = missing.filter(|_| !native_forward(pair)) {
-        parts.extend(texts(&missing, destination, limits.text_utf16_max).into_iter().map(SendBody::Text));
-    }
+    let (held, bytes) = held(message, stored);
+    let plans = render_held(message, &held, &target);
+    let parts: Vec<SendBody> = plans.into_iter().flat_map(|plan| bodies(plan, message, &bytes, destination)).collect();
     if parts.is_empty() {
         return Composed::Nothing { code: "empty", text: "the message has no content that could be carried" };
     }
@@ -56,53 +55,44 @@ fn native_forward(pair: &Pair) -> bool {
         && pair.source_account_id == pair.destination_account_id
 }
 
-/// The message with the attachments that are here, their bytes in the same order, and a notice of the others.
-fn with_media(message: &Message, stored: Vec<StoredMedia>) -> (Message, Vec<Bytes>, Option<RichText>) {
-    let (mut media, mut bytes, mut missing) = (Vec::new(), Vec::new(), Vec::new());
+/// What is here of each attachment, and the bytes, in the same order.
+fn held(message: &Message, stored: Vec<StoredMedia>) -> (Vec<Held>, Vec<Bytes>) {
     let mut stored = stored.into_iter();
-    for attachment in &message.media {
-        match stored.next() {
-            Some(StoredMedia { state: MediaState::Ready, bytes: Some(found), .. }) => {
-                let size_bytes = u64::try_from(found.len()).unwrap_or(u64::MAX);
-                media.push(Media { size_bytes, ..attachment.clone() });
-                bytes.push(Bytes::from(found));
-            }
-            Some(StoredMedia { reason, .. }) => missing.push(notice(attachment, reason.as_deref())),
-            None => missing.push(notice(attachment, None)),
+    let found = message.media.iter().map(|_| match stored.next() {
+        Some(StoredMedia { state: MediaState::Ready, bytes: Some(found), .. }) => {
+            let size_bytes = u64::try_from(found.len()).unwrap_or(u64::MAX);
+            (Held::Here { size_bytes, link: None }, Bytes::from(found))
         }
-    }
-    let missing = (!missing.is_empty()).then(|| RichText::plain(missing.join("\n")));
-    (Message { media, ..message.clone() }, bytes, missing)
+        Some(StoredMedia { reason: Some(reason), .. }) if reason == "media_too_large" => {
+            (Held::Missing(Missing::TooLarge), Bytes::new())
+        }
+        Some(_) | None => (Held::Missing(Missing::Unfetched), Bytes::new()),
+    });
+    found.unzip()
 }
 
-fn notice(attachment: &Media, reason: Option<&str>) -> String {
-    let why = match reason {
-        Some("media_too_large") => "too large to carry",
-        Some(_) | None => "could not be fetched",
-    };
-    format!("[{}: {why}]", attachment.file_name)
-}
-
-fn texts(text: &RichText, destination: Platform, utf16_max: usize) -> Vec<PartText> {
-    match destination {
-        Platform::Telegram => telegram::split(text, utf16_max).into_iter().map(PartText::Telegram).collect(),
-        Platform::Discord => discord::split(text, utf16_max).into_iter().map(PartText::Discord).collect(),
-    }
-}
-
-fn body(plan: PartPlan, message: &Message, bytes: &[Bytes]) -> SendBody {
+fn bodies(plan: PartPlan, message: &Message, bytes: &[Bytes], destination: Platform) -> Vec<SendBody> {
     match plan {
-        PartPlan::Text(text) | PartPlan::Notice(text) => SendBody::Text(text),
+        PartPlan::Text(text) | PartPlan::Notice(text) => vec![SendBody::Text(text)],
         PartPlan::Media { indices, caption } => {
-            let uploads = indices
-                .into_iter()
-                .filter_map(|index| {
-                    let (media, bytes) = (message.media.get(index)?, bytes.get(index)?);
-                    Some(Upload { media: media.clone(), content: Arc::new(bytes.clone()) })
-                })
-                .collect();
-            SendBody::Media { caption, uploads }
+            let uploads = indices.into_iter().filter_map(|index| {
+                let (media, bytes) = (message.media.get(index)?, bytes.get(index)?);
+                let size_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+                let media = at_destination(media, size_bytes, destination);
+                Some(Upload { media, content: Arc::new(bytes.clone()) })
+            });
+            match destination {
+                Platform::Discord => vec![SendBody::Media { caption, uploads: uploads.collect() }],
+                // One message for each: the adapter makes no albums.
+                Platform::Telegram => {
+                    let captions = std::iter::once(caption).chain(std::iter::repeat(PartText::empty(destination)));
+                    let each = captions.zip(uploads);
+                    each.map(|(caption, upload)| SendBody::Media { caption, uploads: vec![upload] }).collect()
+                }
+            }
         }
-        PartPlan::Forward => SendBody::Forward { from: message.chat, message_ids: vec![message.message_id] },
+        PartPlan::Forward => {
+            vec![SendBody::Forward { from: message.chat, message_ids: vec![message.message_id] }]
+        }
     }
 }

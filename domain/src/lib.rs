@@ -5,6 +5,8 @@
 pub mod account;
 pub mod chat;
 pub mod clock;
+#[cfg(test)]
+mod corpus;
 pub mod delivery;
 pub mod email;
 pub mod ids;

@@ -4,6 +4,7 @@
 
 mod accounts;
 mod configuration;
+mod corpus;
 mod documents;
 mod fidelity_discord;
 mod fidelity_telegram;

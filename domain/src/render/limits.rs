@@ -21,13 +21,14 @@ pub struct Limits {
 }
 
 impl Limits {
-    /// Any user account. Files: 4,000 parts of 512 KiB (core.telegram.org/api/files). Each attachment is a message.
+    /// Any user account. Files: 4,000 parts of 512 KiB (core.telegram.org/api/files). Albums have at most ten members,
+    /// each a message of its own, so that only the single file is bounded.
     pub const TELEGRAM: Self = Self {
         text_utf16_max: telegram::TEXT_UTF16_MAX,
         caption_utf16_max: telegram::CAPTION_UTF16_MAX,
         media_bytes_max: 4_000 * 512 * 1024,
-        attachments_max: 1,
-        message_bytes_max: 4_000 * 512 * 1024,
+        attachments_max: 10,
+        message_bytes_max: u64::MAX,
     };
 
     /// Any bot in a server without boosts: 10 MiB for each file and 25 MiB for the request (discord/discord-api-docs,

@@ -1,13 +1,17 @@
 use chrono::DateTime;
 use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation as _;
 
-use super::{Limits, PartPlan, PartText, human_size, render};
+use super::{Held, Limits, Link, Missing, PartPlan, PartText, Target, notices::human_size, render, render_held};
 use crate::{
     account::Platform::{self, Discord, Telegram},
     chat::ChatId,
     message::{Author, Media, MediaKind, MediaSource, Message},
     pair::CopyMode::{self, Copy, Forward},
-    text::{RichText, Style},
+    text::{
+        RichText, Span, Style,
+        discord::{Mentions, parse},
+    },
 };
 
 const MIB: u64 = 1024 * 1024;
@@ -35,7 +39,10 @@ fn message(text: RichText, sizes: &[u64]) -> Message {
 
 /// The parts in short: `text`, `notice: text`, `media 0,1: caption`, `forward`.
 fn plan(message: &Message, destination: Platform, mode: CopyMode, native: bool) -> Vec<String> {
-    let parts = render(message, destination, mode, native, Limits::of(destination));
+    short(&render(message, destination, mode, native, Limits::of(destination)))
+}
+
+fn short(parts: &[PartPlan]) -> Vec<String> {
     let short = parts.iter().map(|part| match part {
         PartPlan::Text(text) => text.as_str().to_owned(),
         PartPlan::Notice(text) => format!("notice: {}", text.as_str()),
@@ -84,13 +91,13 @@ fn a_long_text_does_not_become_a_caption() {
     assert_eq!(parts[0], "media 0: ");
     assert!(parts[1].len() > 1900 && parts[2].ends_with("word"));
     let parts = plan(&message(RichText::plain(words.trim()), &[1, 1]), Telegram, Copy, false);
-    assert_eq!(parts, [words.trim(), "media 0: ", "media 1: "]);
+    assert_eq!(parts, [words.trim(), "media 0,1: "]);
 }
 
 #[test]
 fn telegram_has_the_caption_on_the_first_attachment() {
     let album = message(RichText::plain("a"), &[1, 1]);
-    assert_eq!(plan(&album, Telegram, Copy, false), ["media 0: a", "media 1: "]);
+    assert_eq!(plan(&album, Telegram, Copy, false), ["media 0,1: a"]);
     let longest = message(RichText::plain("a".repeat(1024)), &[1]);
     assert_eq!(plan(&longest, Telegram, Copy, false).len(), 1);
     let longer = message(RichText::plain("a".repeat(1025)), &[1]);
@@ -141,6 +148,64 @@ fn sizes_are_readable() {
     assert!(human_size(u64::MAX).ends_with("TiB"));
 }
 
+fn media(kind: MediaKind, mime: &str) -> Media {
+    let source = MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 5 };
+    Media::new(kind, "f".to_owned(), mime.to_owned(), 1, source)
+}
+
+#[test]
+fn telegram_albums_are_of_one_family() {
+    let mixed = [
+        media(MediaKind::Photo, "image/jpeg"),
+        media(MediaKind::Document, "application/pdf"),
+        media(MediaKind::Video, "video/mp4"),
+        media(MediaKind::Audio, "audio/mpeg"),
+        media(MediaKind::Voice, "audio/ogg"),
+        media(MediaKind::Voice, "audio/ogg"),
+        media(MediaKind::Document, "text/plain"),
+        media(MediaKind::Animation, "video/mp4"),
+        media(MediaKind::Audio, "audio/flac"),
+    ];
+    let message = Message { media: mixed.to_vec(), ..message(RichText::plain("a"), &[]) };
+    let sends = ["media 0,2: a", "media 1,6: ", "media 3,8: ", "media 4: ", "media 5: ", "media 7: "];
+    assert_eq!(plan(&message, Telegram, Copy, false), sends);
+    assert_eq!(plan(&message, Discord, Copy, false), ["media 0,1,2,3,4,5,6,7,8: a"]);
+}
+
+#[test]
+fn stickers_and_round_videos_have_no_caption_on_telegram() {
+    for (kind, mime) in [(MediaKind::Sticker, "image/webp"), (MediaKind::VideoNote, "video/mp4")] {
+        let message = Message { media: vec![media(kind, mime)], ..message(RichText::plain("a"), &[]) };
+        assert_eq!(plan(&message, Telegram, Copy, false), ["a", "media 0: "]);
+        assert_eq!(plan(&message, Discord, Copy, false), ["media 0: a"]);
+    }
+}
+
+#[test]
+fn what_is_held_decides_between_file_link_and_notice() {
+    let message = message(RichText::plain("a"), &[1, 2, 3, 4]);
+    let until = DateTime::from_timestamp(1_796_000_000, 0).unwrap();
+    let link = Link { url: "https://c.example/media/1?s=2".to_owned(), until };
+    let held = [
+        Held::Here { size_bytes: 30 * MIB, link: Some(link.clone()) },
+        Held::Here { size_bytes: 5, link: Some(link) },
+        Held::Missing(Missing::Unfetched),
+        Held::Missing(Missing::TooLarge),
+    ];
+    let target = |destination| Target {
+        destination,
+        mode: Copy,
+        native_forward: false,
+        reply_known: true,
+        limits: Limits::of(destination),
+    };
+    let notice = "notice: 📎 [f0.bin](https://c.example/media/1?s=2), 30.0 MiB (until 2026-11-30)\n\
+                  \\[f2.bin: could not be fetched\\]\n\\[f3.bin, 4 B: too large to carry\\]";
+    assert_eq!(short(&render_held(&message, &held, &target(Discord))), ["media 1: a", notice]);
+    let notice = "notice: [f2.bin: could not be fetched]\n[f3.bin, 4 B: too large to carry]";
+    assert_eq!(short(&render_held(&message, &held, &target(Telegram))), ["media 0,1: a", notice]);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -176,8 +241,36 @@ proptest! {
             said.push_str(text.as_str());
         }
         let fitting: Vec<usize> = (0..sizes.len()).filter(|index| sizes[*index] <= limits.media_bytes_max).collect();
+        seen.sort_unstable();
         prop_assert_eq!(seen, fitting);
         prop_assert_eq!(said.matches("too large to carry").count(), sizes.iter().filter(|size| **size > limits.media_bytes_max).count());
         prop_assert_eq!(said.matches("word").count(), words);
+    }
+
+    #[test]
+    fn every_letter_arrives_and_no_grapheme_is_cut(
+        pieces in prop::collection::vec(prop::sample::select(vec!["word", " ", "\n", "😀", "👨‍👩‍👧", "שלום", "e\u{301}", "*", "_x_", "`", "🇩🇪", "|", "\\"]), 0..900),
+        spans in prop::collection::vec((0_usize..4000, 0_usize..4000, 0_usize..7), 0..12),
+        discord in any::<bool>(),
+    ) {
+        let styles = [Style::Bold, Style::Italic, Style::Underline, Style::Strikethrough, Style::Spoiler, Style::Code, Style::Quote];
+        let spans = spans.into_iter().map(|(offset, length, style)| Span { offset, length, style: styles[style].clone() });
+        let source = message(RichText { text: pieces.concat(), spans: spans.collect() }, &[]);
+        let destination = if discord { Discord } else { Telegram };
+        let mut shown = String::new();
+        for part in render(&source, destination, Copy, false, Limits::of(destination)) {
+            let PartPlan::Text(text) = part else { panic!("{part:?}") };
+            prop_assert!(text.as_str().encode_utf16().count() <= Limits::of(destination).text_utf16_max);
+            shown.push_str(&match text {
+                PartText::Telegram(text) => text.text,
+                PartText::Discord(markdown) => parse(&markdown, &Mentions::default()).text,
+            });
+        }
+        // Whole graphemes: one that was cut between two parts would be another one with white space or a joint in it.
+        let graphemes = |text: &str| -> Vec<String> {
+            let whole = text.graphemes(true).map(|one| one.replace('\u{200b}', ""));
+            whole.filter(|one| !one.trim().is_empty()).collect()
+        };
+        prop_assert_eq!(graphemes(&shown), graphemes(&source.text.text));
     }
 }
