@@ -7,6 +7,7 @@ mod control;
 mod faults;
 mod files;
 mod hexed;
+mod limits;
 mod live;
 mod net;
 mod rpc;

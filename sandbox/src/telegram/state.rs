@@ -1,12 +1,13 @@
 //! The running server's state behind one lock: the world with its journal, the connections, the faults.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use grammers_tl_types::{Serializable as _, enums, types};
 
 use super::faults::Faults;
+use super::limits::Limits;
 use super::live::Live;
 use super::net::rsa::RsaKey;
 use super::net::srp::Challenge;
@@ -17,6 +18,9 @@ use super::world::journal::{Journal, JournalError};
 use super::world::model::Login;
 use super::world::peer::Peer;
 use super::world::{self};
+
+/// How many steps one pushed packet tells of.
+const PUSHED_TOGETHER_MAX: usize = 50;
 
 /// What all tasks share.
 #[derive(Debug)]
@@ -36,6 +40,7 @@ pub(crate) struct State {
     pub(crate) world: World,
     pub(crate) live: Live,
     pub(crate) faults: Faults,
+    pub(crate) limits: Limits,
     /// Offered password checks by `srp_id`, with the account they are for.
     pub(crate) challenges: HashMap<i64, (i64, Challenge)>,
     journal: Journal,
@@ -47,8 +52,14 @@ impl Server {
         std::fs::create_dir_all(folder.join("files"))?;
         std::fs::create_dir_all(folder.join("parts"))?;
         let (journal, world) = Journal::open(folder)?;
-        let state =
-            State { world, live: Live::default(), faults: Faults::default(), challenges: HashMap::new(), journal };
+        let state = State {
+            world,
+            live: Live::default(),
+            faults: Faults::default(),
+            limits: Limits::default(),
+            challenges: HashMap::new(),
+            journal,
+        };
         Ok(Self { state: Mutex::new(state), rsa: RsaKey::sandbox(), port, folder: folder.to_owned() })
     }
 
@@ -111,22 +122,30 @@ impl State {
         }
     }
 
+    /// Tells every client what happened, each with one packet for all: what was made together arrives together.
     fn push(&self, effects: &[Effect], except: Option<(i64, i64)>) {
+        let mut told: BTreeMap<i64, Vec<&Effect>> = BTreeMap::new();
         for effect in effects {
             match effect {
-                Effect::Step { holder: Holder::Account(user), .. } => self.push_to(*user, effect, except),
+                Effect::Step { holder: Holder::Account(user), .. } | Effect::Membership { user, .. } => {
+                    told.entry(*user).or_default().push(effect);
+                }
                 Effect::Step { holder: Holder::Channel(id), .. } => {
                     let Some(channel) = self.world.channels.get(id) else { continue };
                     for user in super::wire::chat::inside(channel) {
-                        self.push_to(user, effect, except);
+                        told.entry(user).or_default().push(effect);
                     }
                 }
-                Effect::Membership { user, .. } => self.push_to(*user, effect, except),
+            }
+        }
+        for (user, effects) in told {
+            for effects in effects.chunks(PUSHED_TOGETHER_MAX) {
+                self.push_to(user, effects, except);
             }
         }
     }
 
-    fn push_to(&self, user: i64, effect: &Effect, except: Option<(i64, i64)>) {
+    fn push_to(&self, user: i64, effects: &[&Effect], except: Option<(i64, i64)>) {
         let Some(keys) = self.world.keys_of.get(&user) else { return };
         let mut body = None;
         for key_id in keys {
@@ -134,23 +153,26 @@ impl State {
             if !self.live.has_listeners(*key_id, except) {
                 continue;
             }
-            let body = body.get_or_insert_with(|| self.describe(user, effect));
+            let body = body.get_or_insert_with(|| self.describe(user, effects));
             if let Some(body) = body {
                 self.live.push(*key_id, except, body);
             }
         }
     }
 
-    fn describe(&self, user: i64, effect: &Effect) -> Option<Vec<u8>> {
+    fn describe(&self, user: i64, effects: &[&Effect]) -> Option<Vec<u8>> {
         let mut view = View::new(&self.world, user);
-        let update = match effect {
-            Effect::Step { holder, entry } => view.update(*holder, entry)?,
-            Effect::Membership { channel, .. } => {
-                view.mention(world::peer::Peer::Channel(*channel));
-                types::UpdateChannel { channel_id: *channel }.into()
-            }
-        };
-        Some(view.updates(vec![update]).to_bytes())
+        let updates: Vec<enums::Update> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Step { holder, entry } => view.update(*holder, entry),
+                Effect::Membership { channel, .. } => {
+                    view.mention(world::peer::Peer::Channel(*channel));
+                    Some(types::UpdateChannel { channel_id: *channel }.into())
+                }
+            })
+            .collect();
+        (!updates.is_empty()).then(|| view.updates(updates).to_bytes())
     }
 }
 

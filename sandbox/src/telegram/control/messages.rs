@@ -1,20 +1,19 @@
 //! What stands in a chat, and writing, editing and deleting there as anybody.
 
-use base64::Engine as _;
 use salvo::prelude::{Depot, Json, Request, handler};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::attachments::{self, Attachments};
 use super::chats::{creator, require_user};
 use super::{Answer, Refusal, body, chat, path, server};
 use crate::telegram::clock;
-use crate::telegram::files::{self, NewFile};
 use crate::telegram::rpc::{self, CAPTION_MAX, MESSAGE_MAX};
 use crate::telegram::state::{Server, State};
 use crate::telegram::world::World;
 use crate::telegram::world::entity::Entity;
 use crate::telegram::world::event::{Effect, Event, Holder, Post};
-use crate::telegram::world::model::{Change, Content, FileKind, LogEntry, Message, Reply};
+use crate::telegram::world::model::{Attached, Change, Content, Forward, LogEntry, Message, Quote, Reply};
 use crate::telegram::world::peer::Peer;
 
 #[derive(Deserialize)]
@@ -25,9 +24,16 @@ struct NewMessage {
     #[serde(default)]
     entities: Vec<Entity>,
     reply_to: Option<i32>,
+    /// The quoted piece of the answered message.
+    quote: Option<Quote>,
     topic: Option<i32>,
-    photo: Option<Attachment>,
-    document: Option<Attachment>,
+    #[serde(flatten)]
+    attachments: Attachments,
+    /// Where the message is said to come from.
+    fwd_from: Option<NewForward>,
+    via_bot: Option<i64>,
+    /// The name under a post of a channel.
+    signature: Option<String>,
     /// Messages with the same number form an album.
     grouped_id: Option<i64>,
     #[serde(default)]
@@ -35,19 +41,29 @@ struct NewMessage {
 }
 
 #[derive(Deserialize)]
-struct Attachment {
-    name: String,
-    mime: String,
-    base64: String,
+struct NewForward {
+    from: Peer,
+    /// Set for an author who hides the account from those who forward.
+    hidden_name: Option<String>,
+    message_id: Option<i32>,
+}
+
+#[derive(Deserialize)]
+struct Batch {
+    messages: Vec<NewMessage>,
 }
 
 #[derive(Deserialize)]
 struct Rewrite {
     /// Whose view of a private chat or basic group the message id belongs to.
     from: Option<i64>,
-    text: String,
+    /// The old text stays when absent.
+    text: Option<String>,
     #[serde(default)]
     entities: Vec<Entity>,
+    /// Replaces what hangs on the message, when there is one.
+    #[serde(flatten)]
+    attachments: Attachments,
 }
 
 #[handler]
@@ -74,19 +90,11 @@ pub(super) async fn list(request: &mut Request, depot: &mut Depot) -> Answer {
 
 fn describe(world: &World, message: &Message) -> Value {
     let content = &message.content;
-    let media = content.media.and_then(|id| world.files.get(&id)).map(|file| {
-        json!({
-            "kind": file.kind,
-            "name": file.name,
-            "mime": file.mime,
-            "size": file.size,
-            "sha256": file.sha256,
-        })
+    let (media, extra) = attachments::describe(world, &content.attached);
+    let forward = content.forward.as_ref().map(|forward| {
+        json!({ "from": forward.from, "date": forward.date, "message_id": forward.channel_post,
+            "hidden_name": forward.hidden_name })
     });
-    let forward = content
-        .forward
-        .as_ref()
-        .map(|forward| json!({ "from": forward.from, "date": forward.date, "message_id": forward.channel_post }));
     json!({
         "id": message.id,
         "chat": message.peer,
@@ -102,6 +110,9 @@ fn describe(world: &World, message: &Message) -> Value {
         "fwd_from": forward,
         "silent": content.silent,
         "media": media,
+        "extra": extra,
+        "quote": content.quote,
+        "via_bot": content.via_bot,
     })
 }
 
@@ -110,16 +121,52 @@ pub(super) async fn create(request: &mut Request, depot: &mut Depot) -> Answer {
     let to = chat(request)?;
     let new: NewMessage = body(request).await?;
     let server = server(depot)?;
+    let ids = post(&server, to, vec![new])?;
+    Ok(Json(json!({ "id": ids.first() })))
+}
+
+/// Many messages with one write and one packet to each client: albums, and what fills a backlog.
+#[handler]
+pub(super) async fn create_batch(request: &mut Request, depot: &mut Depot) -> Answer {
+    let to = chat(request)?;
+    let Batch { messages } = body(request).await?;
+    let server = server(depot)?;
+    Ok(Json(json!({ "ids": post(&server, to, messages)? })))
+}
+
+/// Writes the messages, all or none, and names the id of each as its writer sees it.
+fn post(server: &Server, to: Peer, messages: Vec<NewMessage>) -> Result<Vec<i32>, Refusal> {
     let mut state = server.lock();
-    require_user(&state.world, new.from)?;
     match to {
         Peer::User(user) => require_user(&state.world, user)?,
         Peer::Group(_) | Peer::Channel(_) => drop(creator(&state.world, to)?),
     }
-    let has_media = new.photo.is_some() || new.document.is_some();
-    let max = if has_media { CAPTION_MAX } else { MESSAGE_MAX };
+    let mut events = Vec::with_capacity(messages.len());
+    let mut writers = Vec::with_capacity(messages.len());
+    for new in messages {
+        writers.push(new.from);
+        events.push(Event::Posted { post: composed(server, &mut state, to, new)? });
+    }
+    let mut effects = state.commit_and_push(events, None)?.into_iter();
+    let ids = writers.into_iter().map(|writer| {
+        effects.by_ref().find_map(|effect| match effect {
+            Effect::Step { holder, entry: LogEntry { change: Change::New(id), .. } }
+                if matches!(holder, Holder::Channel(_)) || holder == Holder::Account(writer) =>
+            {
+                Some(id)
+            }
+            _ => None,
+        })
+    });
+    Ok(ids.flatten().collect())
+}
+
+fn composed(server: &Server, state: &mut State, to: Peer, new: NewMessage) -> Result<Post, Refusal> {
+    require_user(&state.world, new.from)?;
+    let attached = new.attachments.store(server, state)?;
+    let max = if attached.is_captioned() { CAPTION_MAX } else { MESSAGE_MAX };
     let (text, entities) = rpc::trim(&new.text, new.entities, max)?;
-    if text.is_empty() && !has_media {
+    if text.is_empty() && !attached.stands_alone() {
         return Err(Refusal::bad("the message is empty"));
     }
     let reply = match (new.reply_to, new.topic) {
@@ -129,42 +176,26 @@ pub(super) async fn create(request: &mut Request, depot: &mut Depot) -> Answer {
         (None, Some(topic)) => Some(Reply { to: topic, topic: Some(topic) }),
         (None, None) => None,
     };
-    let media = match (new.photo, new.document) {
-        (Some(photo), _) => Some(attach(&server, &mut state, FileKind::Photo, photo)?),
-        (None, Some(document)) => Some(attach(&server, &mut state, FileKind::Document, document)?),
-        (None, None) => None,
-    };
+    let date = clock::now();
+    let forward = new.fwd_from.map(|forward| Forward {
+        from: forward.from,
+        date,
+        hidden_name: forward.hidden_name,
+        channel_post: forward.message_id,
+    });
     let content = Content {
-        uid: 0,
-        author: new.from,
-        date: clock::now(),
-        edit_date: None,
         text,
         entities,
-        media,
-        forward: None,
+        attached,
+        forward,
+        quote: new.quote,
+        via_bot: new.via_bot,
+        signature: new.signature,
         grouped_id: new.grouped_id,
-        random_id: None,
         silent: new.silent,
-        action: None,
+        ..Content::by(new.from, date)
     };
-    let effects = state.commit_and_push(vec![Event::Posted { post: Post { to, reply, content } }], None)?;
-    let id = effects.iter().find_map(|effect| match effect {
-        Effect::Step { entry: LogEntry { change: Change::New(id), .. }, .. } => Some(*id),
-        _ => None,
-    });
-    Ok(Json(json!({ "id": id })))
-}
-
-fn attach(server: &Server, state: &mut State, kind: FileKind, attachment: Attachment) -> Result<i64, Refusal> {
-    let bytes = base64::engine::general_purpose::STANDARD
-        .decode(attachment.base64)
-        .map_err(|error| Refusal::bad(error.to_string()))?;
-    let new = NewFile { kind, name: attachment.name, mime: attachment.mime, attributes: Vec::new() };
-    let file = files::store(&server.folder, state.world.next_id(), new, &bytes)?;
-    let id = file.id;
-    state.commit(vec![Event::FileSaved { file }])?;
-    Ok(id)
+    Ok(Post { to, reply, content })
 }
 
 #[handler]
@@ -176,11 +207,16 @@ pub(super) async fn edit(request: &mut Request, depot: &mut Depot) -> Answer {
     let mut state = server.lock();
     let (viewer, peer) = holder(&state.world, chat, change.from)?;
     let message = state.world.message(viewer, peer, id).cloned().ok_or_else(|| Refusal::missing("message"))?;
-    let media = message.content.media;
-    let max = if media.is_some() { CAPTION_MAX } else { MESSAGE_MAX };
-    let (text, entities) = rpc::trim(&change.text, change.entities, max)?;
+    let old = &message.content;
+    let fresh = change.attachments.store(&server, &mut state)?;
+    let attached = if fresh == Attached::default() { old.attached.clone() } else { fresh };
+    let max = if attached.is_captioned() { CAPTION_MAX } else { MESSAGE_MAX };
+    let (text, entities) = match change.text {
+        Some(text) => rpc::trim(&text, change.entities, max)?,
+        None => (old.text.clone(), old.entities.clone()),
+    };
     let target = rpc::target(peer, &message);
-    state.commit_and_push(vec![Event::Edited { target, text, entities, media, date: clock::now() }], None)?;
+    state.commit_and_push(vec![Event::Edited { target, text, entities, attached, date: clock::now() }], None)?;
     Ok(Json(json!({ "ok": true })))
 }
 

@@ -1,7 +1,9 @@
 //! The control API: JSON over HTTP on loopback, for people, tests and the demonstration. Nothing here needs a login.
 
+mod attachments;
 mod chats;
 mod faults;
+mod limits;
 mod messages;
 mod users;
 
@@ -73,7 +75,13 @@ pub(super) fn router(server: Arc<Server>) -> Router {
         .hoop(affix_state::inject(server))
         .push(Router::with_path("health").get(health))
         .push(Router::with_path("rsa.pem").get(rsa_pem))
-        .push(Router::with_path("users").get(users::list).post(users::create))
+        .push(
+            Router::with_path("users")
+                .get(users::list)
+                .post(users::create)
+                .push(Router::with_path("{user_id}/photo").put(users::set_photo)),
+        )
+        .push(Router::with_path("limits").get(limits::show).put(limits::set))
         .push(Router::with_path("bots").post(users::create_bot))
         .push(Router::with_path("codes/{phone}").get(users::code))
         .push(
@@ -86,6 +94,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
                     Router::with_path("{dialog_id}/messages")
                         .get(messages::list)
                         .post(messages::create)
+                        .push(Router::with_path("batch").post(messages::create_batch))
                         .push(Router::with_path("{message_id}").patch(messages::edit).delete(messages::remove)),
                 ),
         )

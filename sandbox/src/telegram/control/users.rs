@@ -4,7 +4,7 @@ use salvo::prelude::{Depot, Json, Request, handler};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Refusal, body, path, server};
+use super::{Answer, Refusal, attachments, body, path, server};
 use crate::telegram::net::crypto::random;
 use crate::telegram::net::srp::Verifier;
 use crate::telegram::rpc::parse_phone;
@@ -69,6 +69,7 @@ pub(super) async fn create(request: &mut Request, depot: &mut Depot) -> Answer {
         username: new.username,
         bot_token: None,
         password,
+        photo: None,
     };
     state.commit(vec![Event::UserSaved { user }])?;
     Ok(Json(json!({ "id": id })))
@@ -90,6 +91,7 @@ pub(super) async fn create_bot(request: &mut Request, depot: &mut Depot) -> Answ
         username: Some(new.username),
         bot_token: Some(token.clone()),
         password: None,
+        photo: None,
     };
     state.commit(vec![Event::UserSaved { user }])?;
     Ok(Json(json!({ "id": id, "token": token })))
@@ -110,4 +112,22 @@ pub(super) fn free_username(world: &crate::telegram::world::World, username: Opt
         Some(username) if world.by_username(username).is_some() => Err(Refusal::bad("the username is taken")),
         _ => Ok(()),
     }
+}
+
+#[derive(Deserialize)]
+struct Portrait {
+    base64: String,
+}
+
+/// Gives a person or bot a profile picture.
+#[handler]
+pub(super) async fn set_photo(request: &mut Request, depot: &mut Depot) -> Answer {
+    let id: i64 = path(request, "user_id")?;
+    let portrait: Portrait = body(request).await?;
+    let server = server(depot)?;
+    let mut state = server.lock();
+    let user = state.world.users.get(&id).cloned().ok_or_else(|| Refusal::missing("user"))?;
+    let photo = attachments::store_portrait(&server, &mut state, &portrait.base64)?;
+    state.commit(vec![Event::UserSaved { user: User { photo: Some(photo), ..user } }])?;
+    Ok(Json(json!({ "photo_id": photo })))
 }

@@ -151,6 +151,7 @@ pub(super) fn sign_up(
         username: None,
         bot_token: None,
         password: None,
+        photo: None,
     };
     let id = user.id;
     log_in(call, id, vec![Event::CodeGone { phone }, Event::UserSaved { user }])

@@ -24,25 +24,26 @@ pub(super) fn edit_message(
         return Err(Failure::forbidden("MESSAGE_AUTHOR_REQUIRED"));
     }
     let old = &message.content;
-    let new_media = match &request.media {
-        Some(input) => Some(media::take(call, input)?),
-        None => old.media,
+    let attached = match &request.media {
+        Some(input) => media::take(call, input)?,
+        None => old.attached.clone(),
     };
     let (text, entities) = match &request.message {
         Some(text) => {
-            let max = if new_media.is_some() { CAPTION_MAX } else { MESSAGE_MAX };
+            let max = if attached.is_captioned() { CAPTION_MAX } else { MESSAGE_MAX };
             clean_text(text, request.entities, call.me, max)?
         }
         None => (old.text.clone(), old.entities.clone()),
     };
-    if text.is_empty() && new_media.is_none() {
+    if text.is_empty() && !attached.stands_alone() {
         return Err(Failure::bad("MESSAGE_EMPTY"));
     }
-    if (&text, &entities, new_media) == (&old.text, &old.entities, old.media) {
+    if (&text, &entities, &attached) == (&old.text, &old.entities, &old.attached) {
         return Err(Failure::bad("MESSAGE_NOT_MODIFIED"));
     }
+    call.spend(peer, 1)?;
     let target = target(peer, &message);
-    let effects = call.commit(vec![Event::Edited { target, text, entities, media: new_media, date: now() }])?;
+    let effects = call.commit(vec![Event::Edited { target, text, entities, attached, date: now() }])?;
     let mut view = call.view();
     let own = effects.iter().filter_map(|effect| match effect {
         Effect::Step { holder, entry } if *holder == view.holder_of(peer) => Some((*holder, entry)),

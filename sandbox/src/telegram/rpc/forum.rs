@@ -6,6 +6,7 @@ use grammers_tl_types::{enums, functions, types};
 
 use super::chats::own_updates;
 use super::failure::Failure;
+use super::send::{already_sent, answer as sent_answer};
 use super::{Call, now};
 use crate::telegram::wire::chat::count;
 use crate::telegram::wire::message::TOPIC_COLOR;
@@ -21,20 +22,7 @@ static NOTIFY: LazyLock<types::PeerNotifySettings> = LazyLock::new(|| template(&
 
 /// The founding of a topic: a service message whose id becomes the topic's id.
 pub(crate) fn topic_post(channel: i64, author: i64, title: String, random_id: Option<i64>) -> Event {
-    let content = Content {
-        uid: 0,
-        author,
-        date: now(),
-        edit_date: None,
-        text: String::new(),
-        entities: Vec::new(),
-        media: None,
-        forward: None,
-        grouped_id: None,
-        random_id,
-        silent: false,
-        action: Some(Action::TopicCreate { title }),
-    };
+    let content = Content { random_id, action: Some(Action::TopicCreate { title }), ..Content::by(author, now()) };
     Event::Posted { post: Post { to: Peer::Channel(channel), reply: None, content } }
 }
 
@@ -46,6 +34,9 @@ pub(super) fn create_forum_topic(
     let id = forum(call, peer)?;
     if request.title.trim().is_empty() {
         return Err(Failure::bad("TOPIC_TITLE_EMPTY"));
+    }
+    if let Some(sent) = already_sent(call, peer, request.random_id)? {
+        return Ok(sent_answer(call, &[(request.random_id, sent)]));
     }
     let event = topic_post(id, call.me, request.title, Some(request.random_id));
     let effects = call.commit(vec![event])?;

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use grammers_tl_types::{enums, functions};
 
-use super::Call;
 use super::failure::Failure;
 use super::send::{Draft, post_all, reply_to};
+use super::{Call, now};
 use crate::telegram::net::crypto::random;
-use crate::telegram::world::model::{Forward, Message, Reply};
+use crate::telegram::world::model::{Content, Forward, Message, Reply};
 use crate::telegram::world::peer::Peer;
 
 /// The most messages in one request.
@@ -39,17 +39,17 @@ pub(super) fn forward_messages(
         // What stood together stays together, as a new album.
         let grouped_id =
             content.grouped_id.map(|old| *albums.entry(old).or_insert_with(|| i64::from_le_bytes(random()) & i64::MAX));
-        let keeps_text = !(request.drop_media_captions && content.media.is_some());
-        drafts.push(Draft {
-            random_id: *random_id,
-            reply,
+        let keeps_text = !(request.drop_media_captions && content.attached.is_captioned());
+        let fresh = Content {
             text: if keeps_text { content.text.clone() } else { String::new() },
             entities: if keeps_text { content.entities.clone() } else { Vec::new() },
-            media: content.media,
+            attached: content.attached.clone(),
             forward: (!request.drop_author).then(|| origin(call, from, message)),
             grouped_id,
             silent: request.silent,
-        });
+            ..Content::by(call.me, now())
+        };
+        drafts.push(Draft { random_id: *random_id, reply, content: fresh });
     }
     post_all(call, to, drafts)
 }
@@ -63,7 +63,9 @@ fn origin(call: &Call<'_>, from: Peer, message: &Message) -> Forward {
     let is_post = matches!(from, Peer::Channel(id)
         if call.state.world.channels.get(&id).is_some_and(|channel| channel.is_broadcast()));
     match is_post {
-        true => Forward { from, date: content.date, channel_post: Some(message.id) },
-        false => Forward { from: Peer::User(content.author), date: content.date, channel_post: None },
+        true => Forward { from, date: content.date, hidden_name: None, channel_post: Some(message.id) },
+        false => {
+            Forward { from: Peer::User(content.author), date: content.date, hidden_name: None, channel_post: None }
+        }
     }
 }

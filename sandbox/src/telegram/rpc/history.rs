@@ -13,21 +13,27 @@ use crate::telegram::world::query::{Window, select};
 /// The most messages in one answer.
 const PAGE_MAX: usize = 100;
 
+/// The window that a request means: the same fields under the same names in several requests.
+macro_rules! window {
+    ($request:ident) => {
+        Window {
+            offset_id: $request.offset_id,
+            offset_date: $request.offset_date,
+            add_offset: $request.add_offset,
+            limit: page($request.limit),
+            max_id: $request.max_id,
+            min_id: $request.min_id,
+        }
+    };
+}
+
 pub(super) fn get_history(
     call: &mut Call<'_>,
     request: functions::messages::GetHistory,
 ) -> Result<enums::messages::Messages, Failure> {
     let peer = call.readable(&request.peer)?;
-    let window = Window {
-        offset_id: request.offset_id,
-        offset_date: request.offset_date,
-        add_offset: request.add_offset,
-        limit: page(request.limit),
-        max_id: request.max_id,
-        min_id: request.min_id,
-    };
     let world = &call.state.world;
-    let ids = world.history(call.me, peer, window).iter().map(|m| m.id).collect();
+    let ids = world.history(call.me, peer, window!(request)).iter().map(|m| m.id).collect();
     Ok(answer(call, peer, ids, world.ids(call.me, peer).len()))
 }
 
@@ -37,16 +43,8 @@ pub(super) fn get_replies(
     request: functions::messages::GetReplies,
 ) -> Result<enums::messages::Messages, Failure> {
     let peer = call.readable(&request.peer)?;
-    let window = Window {
-        offset_id: request.offset_id,
-        offset_date: request.offset_date,
-        add_offset: request.add_offset,
-        limit: page(request.limit),
-        max_id: request.max_id,
-        min_id: request.min_id,
-    };
     let top = request.msg_id;
-    Ok(filtered(call, peer, window, |message| in_thread(message, top)))
+    Ok(filtered(call, peer, window!(request), |message| in_thread(message, top)))
 }
 
 pub(super) fn search(
@@ -82,7 +80,7 @@ fn in_thread(message: &Message, top: i32) -> bool {
 }
 
 fn passes(call: &Call<'_>, filter: &enums::MessagesFilter, message: &Message) -> bool {
-    let kind = message.content.media.and_then(|id| call.state.world.files.get(&id)).map(|file| file.kind);
+    let kind = message.content.attached.media.and_then(|id| call.state.world.files.get(&id)).map(|file| file.kind);
     match filter {
         enums::MessagesFilter::InputMessagesFilterEmpty => true,
         enums::MessagesFilter::InputMessagesFilterPhotos | enums::MessagesFilter::InputMessagesFilterPhotoVideo => {

@@ -33,6 +33,7 @@ use super::net::session::{constructor, gunzip};
 use super::state::{Server, State};
 use super::wire::View;
 use super::world::event::{Effect, Event};
+use super::world::peer::Peer;
 
 const RPC_RESULT: u32 = 0xf35c_6d01;
 const GZIP_PACKED: u32 = 0x3072_cfa1;
@@ -73,6 +74,12 @@ impl Call<'_> {
     pub(crate) fn commit(&mut self, events: Vec<Event>) -> Result<Vec<Effect>, Failure> {
         let except = (self.caller.key_id, self.caller.session_id);
         Ok(self.state.commit_and_push(events, Some(except))?)
+    }
+
+    /// Counts `messages` that the caller is about to write in `to` against the limits that were set.
+    pub(crate) fn spend(&mut self, to: Peer, messages: usize) -> Result<(), Failure> {
+        let refused = self.state.limits.spend(self.me, to, messages, clock::since_epoch());
+        refused.map_err(|wait| Failure::new(420, format!("FLOOD_WAIT_{wait}")))
     }
 }
 

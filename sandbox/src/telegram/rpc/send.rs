@@ -8,22 +8,19 @@ use super::{Call, media, now};
 use crate::telegram::net::crypto::random;
 use crate::telegram::world::entity::Entity;
 use crate::telegram::world::event::{Effect, Event, Holder, Post};
-use crate::telegram::world::model::{Change, Content, Forward, LogEntry, Reply, Sent};
+use crate::telegram::world::model::{Attached, Change, Content, LogEntry, Quote, Reply, Sent};
 use crate::telegram::world::peer::Peer;
 
 /// The largest album.
 const ALBUM_MAX: usize = 10;
+/// The longest quoted piece.
+const QUOTE_MAX: usize = 1024;
 
 /// A message about to be written.
 pub(super) struct Draft {
     pub(super) random_id: i64,
     pub(super) reply: Option<Reply>,
-    pub(super) text: String,
-    pub(super) entities: Vec<Entity>,
-    pub(super) media: Option<i64>,
-    pub(super) forward: Option<Forward>,
-    pub(super) grouped_id: Option<i64>,
-    pub(super) silent: bool,
+    pub(super) content: Content,
 }
 
 pub(super) fn send_message(
@@ -36,17 +33,9 @@ pub(super) fn send_message(
         return Err(Failure::bad("MESSAGE_EMPTY"));
     }
     let reply = reply_to(call, to, request.reply_to.as_ref())?;
-    let draft = Draft {
-        random_id: request.random_id,
-        reply,
-        text,
-        entities,
-        media: None,
-        forward: None,
-        grouped_id: None,
-        silent: request.silent,
-    };
-    post_all(call, to, vec![draft])
+    let quote = quote(call, request.reply_to.as_ref())?;
+    let content = Content { text, entities, quote, silent: request.silent, ..Content::by(call.me, now()) };
+    post_all(call, to, vec![Draft { random_id: request.random_id, reply, content }])
 }
 
 pub(super) fn send_media(
@@ -60,18 +49,10 @@ pub(super) fn send_media(
     }
     let (text, entities) = clean_text(&request.message, request.entities, call.me, CAPTION_MAX)?;
     let reply = reply_to(call, to, request.reply_to.as_ref())?;
-    let media = Some(media::take(call, &request.media)?);
-    let draft = Draft {
-        random_id: request.random_id,
-        reply,
-        text,
-        entities,
-        media,
-        forward: None,
-        grouped_id: None,
-        silent: request.silent,
-    };
-    post_all(call, to, vec![draft])
+    let quote = quote(call, request.reply_to.as_ref())?;
+    let attached = media::take(call, &request.media)?;
+    let content = Content { text, entities, quote, attached, silent: request.silent, ..Content::by(call.me, now()) };
+    post_all(call, to, vec![Draft { random_id: request.random_id, reply, content }])
 }
 
 pub(super) fn send_multi_media(
@@ -85,16 +66,21 @@ pub(super) fn send_multi_media(
     let reply = reply_to(call, to, request.reply_to.as_ref())?;
     let grouped_id = Some(i64::from_le_bytes(random()) & i64::MAX);
     let mut drafts = Vec::new();
+    let mut families = Vec::new();
     for item in request.multi_media {
         let enums::InputSingleMedia::Media(item) = item;
         let (text, entities) = clean_text(&item.message, item.entities, call.me, CAPTION_MAX)?;
-        let media = Some(media::stored(call, &item.media)?);
-        let random_id = item.random_id;
+        let attached = media::stored(call, &item.media)?;
+        families.push(attached.media.and_then(|id| call.state.world.files.get(&id)).and_then(media::family));
         let silent = request.silent;
-        drafts.push(Draft { random_id, reply, text, entities, media, forward: None, grouped_id, silent });
+        let content = Content { text, entities, attached, grouped_id, silent, ..Content::by(call.me, now()) };
+        drafts.push(Draft { random_id: item.random_id, reply, content });
     }
     if drafts.is_empty() {
         return Err(Failure::bad("MEDIA_EMPTY"));
+    }
+    if families.len() > 1 && families.iter().any(|family| family.is_none() || *family != families[0]) {
+        return Err(Failure::bad("MEDIA_GROUPED_INVALID"));
     }
     post_all(call, to, drafts)
 }
@@ -104,9 +90,9 @@ pub(super) fn upload_media(
     request: functions::messages::UploadMedia,
 ) -> Result<enums::MessageMedia, Failure> {
     call.writable(&request.peer)?;
-    let id = media::take(call, &request.media)?;
-    let file = call.state.world.files.get(&id).ok_or_else(|| Failure::bad("MEDIA_INVALID"))?;
-    Ok(crate::telegram::wire::file::media(file))
+    let Attached { media, spoiler, .. } = media::take(call, &request.media)?;
+    let file = media.and_then(|id| call.state.world.files.get(&id)).ok_or_else(|| Failure::bad("MEDIA_INVALID"))?;
+    Ok(crate::telegram::wire::file::media(file, spoiler))
 }
 
 pub(super) fn set_typing(call: &mut Call<'_>, request: functions::messages::SetTyping) -> Result<bool, Failure> {
@@ -122,9 +108,11 @@ pub(super) fn post_all(call: &mut Call<'_>, to: Peer, drafts: Vec<Draft>) -> Res
         let known = already_sent(call, to, draft.random_id)?;
         outcomes.push((draft.random_id, known));
         if known.is_none() {
-            events.push(post(call.me, to, draft));
+            let content = Content { random_id: Some(draft.random_id), ..draft.content };
+            events.push(Event::Posted { post: Post { to, reply: draft.reply, content } });
         }
     }
+    call.spend(to, events.len())?;
     // One write for all, so that an album is there as a whole or not at all.
     let effects = call.commit(events)?;
     let mut fresh = effects.into_iter().filter_map(|effect| own_step(call.me, to, &effect));
@@ -135,26 +123,8 @@ pub(super) fn post_all(call: &mut Call<'_>, to: Peer, drafts: Vec<Draft>) -> Res
     Ok(answer(call, &outcomes))
 }
 
-fn post(me: i64, to: Peer, draft: Draft) -> Event {
-    let content = Content {
-        uid: 0,
-        author: me,
-        date: now(),
-        edit_date: None,
-        text: draft.text,
-        entities: draft.entities,
-        media: draft.media,
-        forward: draft.forward,
-        grouped_id: draft.grouped_id,
-        random_id: Some(draft.random_id),
-        silent: draft.silent,
-        action: None,
-    };
-    Event::Posted { post: Post { to, reply: draft.reply, content } }
-}
-
 /// What this account already made of the `random_id`.
-fn already_sent(call: &Call<'_>, to: Peer, random_id: i64) -> Result<Option<Sent>, Failure> {
+pub(super) fn already_sent(call: &Call<'_>, to: Peer, random_id: i64) -> Result<Option<Sent>, Failure> {
     if random_id == 0 {
         return Err(Failure::bad("RANDOM_ID_EMPTY"));
     }
@@ -177,7 +147,7 @@ fn own_step(me: i64, to: Peer, effect: &Effect) -> Option<Sent> {
 }
 
 /// What the writer is told: which id each `random_id` got, then the messages.
-fn answer(call: &Call<'_>, outcomes: &[(i64, Sent)]) -> enums::Updates {
+pub(super) fn answer(call: &Call<'_>, outcomes: &[(i64, Sent)]) -> enums::Updates {
     let mut view = call.view();
     let mut updates: Vec<enums::Update> = outcomes
         .iter()
@@ -204,6 +174,14 @@ pub(super) fn reply_to(
     reply(call.me, to, input.reply_to_msg_id, input.top_msg_id, &call.state.world)
         .map(Some)
         .ok_or_else(|| Failure::bad("REPLY_MESSAGE_ID_INVALID"))
+}
+
+/// The quoted piece of the answered message.
+fn quote(call: &Call<'_>, input: Option<&enums::InputReplyTo>) -> Result<Option<Quote>, Failure> {
+    let Some(enums::InputReplyTo::Message(input)) = input else { return Ok(None) };
+    let Some(text) = &input.quote_text else { return Ok(None) };
+    let (text, entities) = clean_text(text, input.quote_entities.clone(), call.me, QUOTE_MAX)?;
+    Ok(Some(Quote { text, entities, offset: input.quote_offset.unwrap_or(0) }))
 }
 
 /// A reply to an existing message, with its topic.

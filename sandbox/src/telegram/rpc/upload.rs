@@ -7,6 +7,7 @@ use super::failure::Failure;
 use crate::telegram::files;
 use crate::telegram::wire::file::reference;
 use crate::telegram::world::model::{File, FileKind};
+use crate::telegram::world::peer::Peer;
 
 /// The largest part.
 const PART_MAX_BYTES: usize = 512 << 10;
@@ -69,6 +70,7 @@ fn located<'a>(call: &'a Call<'_>, location: &enums::InputFileLocation) -> Resul
         enums::InputFileLocation::InputPhotoFileLocation(l) => {
             (FileKind::Photo, l.id, l.access_hash, &l.file_reference)
         }
+        enums::InputFileLocation::InputPeerPhotoFileLocation(l) => return portrait(call, &l.peer, l.photo_id),
         _ => return Err(Failure::bad("LOCATION_INVALID")),
     };
     let file = call.state.world.files.get(&id).filter(|file| file.kind == kind && file.access_hash == hash);
@@ -77,4 +79,12 @@ fn located<'a>(call: &'a Call<'_>, location: &enums::InputFileLocation) -> Resul
         return Err(Failure::bad("FILE_REFERENCE_EXPIRED"));
     }
     Ok(file)
+}
+
+/// A profile picture; only the one that is worn now, by somebody whom the caller knows.
+fn portrait<'a>(call: &'a Call<'_>, peer: &enums::InputPeer, photo_id: i64) -> Result<&'a File, Failure> {
+    let Peer::User(user) = call.readable(peer)? else { return Err(Failure::bad("PHOTO_INVALID")) };
+    let world = &call.state.world;
+    let worn = world.users.get(&user).and_then(|user| user.photo).filter(|id| *id == photo_id);
+    worn.and_then(|id| world.files.get(&id)).ok_or_else(|| Failure::bad("PHOTO_INVALID"))
 }

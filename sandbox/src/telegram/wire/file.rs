@@ -7,11 +7,11 @@ use crate::telegram::world::model::{File, FileKind};
 /// The data centre that every file names: the only one there is, so that clients never look for another.
 pub(crate) const DC_ID: i32 = 2;
 
-/// The file as message media.
-pub(crate) fn media(file: &File) -> enums::MessageMedia {
+/// The file as message media; a spoiler hides it until it is tapped.
+pub(crate) fn media(file: &File, spoiler: bool) -> enums::MessageMedia {
     match file.kind {
         FileKind::Photo => types::MessageMediaPhoto {
-            spoiler: false,
+            spoiler,
             live_photo: false,
             photo: Some(photo(file)),
             ttl_seconds: None,
@@ -23,7 +23,7 @@ pub(crate) fn media(file: &File) -> enums::MessageMedia {
             let has = |test: fn(&enums::DocumentAttribute) -> bool| attributes.iter().any(test);
             types::MessageMediaDocument {
                 nopremium: false,
-                spoiler: false,
+                spoiler,
                 video: has(|a| matches!(a, enums::DocumentAttribute::Video(_))),
                 round: has(|a| matches!(a, enums::DocumentAttribute::Video(v) if v.round_message)),
                 voice: has(|a| matches!(a, enums::DocumentAttribute::Audio(v) if v.voice)),
@@ -43,7 +43,8 @@ pub(crate) fn reference(file: &File) -> Vec<u8> {
     file.access_hash.rotate_left(17).to_le_bytes().to_vec()
 }
 
-fn photo(file: &File) -> enums::Photo {
+/// The stored picture as a photo with its sizes.
+pub(crate) fn photo(file: &File) -> enums::Photo {
     let size = |name: &str, edge: i32| {
         // The bytes are kept as they came, so every size is the same picture; only the stated dimensions shrink.
         let longest = file.width.max(file.height).max(1);
@@ -85,7 +86,8 @@ fn document(file: &File, attributes: Vec<enums::DocumentAttribute>) -> enums::Do
     .into()
 }
 
-fn attributes(file: &File) -> Vec<enums::DocumentAttribute> {
+/// What the document says about itself.
+pub(crate) fn attributes(file: &File) -> Vec<enums::DocumentAttribute> {
     Vec::<enums::DocumentAttribute>::from_bytes(&file.attributes)
         .unwrap_or_else(|_| vec![types::DocumentAttributeFilename { file_name: file.name.clone() }.into()])
 }

@@ -4,8 +4,8 @@ use std::sync::LazyLock;
 
 use grammers_tl_types::{Serializable as _, enums, types};
 
-use super::{View, file, template};
-use crate::telegram::world::model::{Action, Content, Forward, Message, Reply};
+use super::{View, extra, file, template};
+use crate::telegram::world::model::{Action, Content, Forward, Message, Quote, Reply};
 use crate::telegram::world::peer::Peer;
 
 static MESSAGE: LazyLock<types::Message> = LazyLock::new(|| {
@@ -39,7 +39,7 @@ impl View<'_> {
                 from_id,
                 peer_id: message.peer.to_tl(),
                 saved_peer_id: None,
-                reply_to: message.reply.map(reply_header),
+                reply_to: message.reply.map(|reply| reply_header(reply, None)),
                 date: content.date,
                 action: service_action(action),
                 reactions: None,
@@ -47,7 +47,10 @@ impl View<'_> {
             }
             .into();
         }
-        let media = content.media.and_then(|id| self.world.files.get(&id)).map(file::media);
+        let attached = &content.attached;
+        let stored = attached.media.and_then(|id| self.world.files.get(&id));
+        let media = stored.map(|stored| file::media(stored, attached.spoiler));
+        let media = media.or_else(|| attached.extra.as_ref().map(extra::media));
         types::Message {
             out,
             silent: content.silent,
@@ -56,7 +59,9 @@ impl View<'_> {
             from_id,
             peer_id: message.peer.to_tl(),
             fwd_from: content.forward.as_ref().map(forward_header),
-            reply_to: message.reply.map(reply_header),
+            reply_to: message.reply.map(|reply| reply_header(reply, content.quote.as_ref())),
+            via_bot_id: content.via_bot,
+            post_author: content.signature.clone(),
             date: content.date,
             message: content.text.clone(),
             media,
@@ -79,8 +84,13 @@ fn entities(content: &Content) -> Option<Vec<enums::MessageEntity>> {
     (!content.entities.is_empty()).then(|| content.entities.iter().map(|entity| entity.to_tl()).collect())
 }
 
-fn reply_header(reply: Reply) -> enums::MessageReplyHeader {
+fn reply_header(reply: Reply, quote: Option<&Quote>) -> enums::MessageReplyHeader {
+    let quote_entities = quote.map(|quote| quote.entities.iter().map(|entity| entity.to_tl()).collect::<Vec<_>>());
     types::MessageReplyHeader {
+        quote: quote.is_some(),
+        quote_text: quote.map(|quote| quote.text.clone()),
+        quote_entities: quote_entities.filter(|entities| !entities.is_empty()),
+        quote_offset: quote.map(|quote| quote.offset),
         forum_topic: reply.topic.is_some(),
         reply_to_msg_id: Some(reply.to),
         // A message straight into the topic names the topic as what it answers; the thread is named only beside it.
@@ -92,7 +102,8 @@ fn reply_header(reply: Reply) -> enums::MessageReplyHeader {
 
 fn forward_header(forward: &Forward) -> enums::MessageFwdHeader {
     types::MessageFwdHeader {
-        from_id: Some(forward.from.to_tl()),
+        from_id: forward.hidden_name.is_none().then(|| forward.from.to_tl()),
+        from_name: forward.hidden_name.clone(),
         date: forward.date,
         channel_post: forward.channel_post,
         ..FORWARD.clone()

@@ -1,6 +1,7 @@
 //! From the model to the protocol's objects, as one account sees them.
 
 pub(crate) mod chat;
+pub(crate) mod extra;
 pub(crate) mod file;
 pub(crate) mod message;
 pub(crate) mod update;
@@ -50,8 +51,11 @@ impl<'a> View<'a> {
         if !is_post {
             self.mention(Peer::User(content.author));
         }
-        if let Some(forward) = &content.forward {
+        if let Some(forward) = content.forward.as_ref().filter(|forward| forward.hidden_name.is_none()) {
             self.mention(forward.from);
+        }
+        if let Some(bot) = content.via_bot {
+            self.mention(Peer::User(bot));
         }
         match &content.action {
             Some(Action::AddUser { users } | Action::GroupCreate { users, .. }) => {

@@ -4,6 +4,7 @@ use std::sync::LazyLock;
 
 use grammers_tl_types::{enums, types};
 
+use super::file::DC_ID;
 use super::{View, template};
 use crate::telegram::world::peer::{Peer, access_hash};
 
@@ -25,6 +26,16 @@ impl View<'_> {
                 first_name: Some(user.first_name.clone()),
                 last_name: Some(user.last_name.clone()).filter(|name| !name.is_empty()),
                 username: user.username.clone(),
+                photo: user.photo.map(|photo_id| {
+                    types::UserProfilePhoto {
+                        has_video: false,
+                        personal: false,
+                        photo_id,
+                        stripped_thumb: None,
+                        dc_id: DC_ID,
+                    }
+                    .into()
+                }),
                 phone: user.phone.clone().filter(|_| is_me),
                 ..USER.clone()
             }

@@ -29,11 +29,11 @@ impl World {
             Event::MemberSet { chat, user, role, by, date } => return self.set_member(chat, user, role, by, date),
             Event::TitleSet { chat, title, by, date } => return self.set_title(chat, title, by, date),
             Event::Posted { post } => return self.post(post),
-            Event::Edited { target, text, entities, media, date } => {
+            Event::Edited { target, text, entities, attached, date } => {
                 let rewrite = |old: &Content| Content {
                     text: text.clone(),
                     entities: entities.clone(),
-                    media,
+                    attached: attached.clone(),
                     edit_date: Some(date),
                     ..old.clone()
                 };
@@ -188,20 +188,7 @@ impl World {
     }
 
     fn announce(&mut self, to: Peer, author: i64, date: i32, action: Action) -> Vec<Effect> {
-        let content = Content {
-            uid: 0,
-            author,
-            date,
-            edit_date: None,
-            text: String::new(),
-            entities: Vec::new(),
-            media: None,
-            forward: None,
-            grouped_id: None,
-            random_id: None,
-            silent: false,
-            action: Some(action),
-        };
+        let content = Content { action: Some(action), ..Content::by(author, date) };
         self.post(Post { to, reply: None, content })
     }
 

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::entity::Entity;
-use super::model::{ChatKind, Code, Content, File, LogEntry, Login, Reply, Role, User};
+use super::model::{Attached, ChatKind, Code, Content, File, LogEntry, Login, Reply, Role, User};
 use super::peer::Peer;
 
 /// One change. Identifiers that follow from the order of events (message ids, states) are not stored.
@@ -59,7 +59,8 @@ pub(crate) enum Event {
         target: Target,
         text: String,
         entities: Vec<Entity>,
-        media: Option<i64>,
+        #[serde(flatten)]
+        attached: Attached,
         date: i32,
     },
     /// Ids of one mailbox or one channel.

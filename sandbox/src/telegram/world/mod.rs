@@ -1,6 +1,7 @@
 //! The world of the sandbox: who exists, what was written, and the journal that makes it survive a kill.
 
 pub(crate) mod apply;
+pub(crate) mod attached;
 pub(crate) mod chat;
 pub(crate) mod entity;
 pub(crate) mod event;

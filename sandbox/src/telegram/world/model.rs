@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+pub(crate) use super::attached::{Attached, Extra};
 pub(crate) use super::chat::{Channel, ChatKind, Group, Member, Role, Topic};
 use super::entity::Entity;
 use super::peer::Peer;
@@ -24,6 +25,9 @@ pub(crate) struct User {
     pub(crate) bot_token: Option<String>,
     /// Set when two-step verification is on.
     pub(crate) password: Option<Verifier>,
+    /// The file of the profile picture.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) photo: Option<i64>,
 }
 
 impl User {
@@ -105,11 +109,19 @@ pub(crate) struct Content {
     pub(crate) text: String,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) entities: Vec<Entity>,
-    /// The id of a file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) media: Option<i64>,
+    #[serde(flatten)]
+    pub(crate) attached: Attached,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) forward: Option<Forward>,
+    /// The piece of the answered message that is quoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) quote: Option<Quote>,
+    /// The bot that made the message for its author.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) via_bot: Option<i64>,
+    /// The name under a post of a channel with signatures.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) signature: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) grouped_id: Option<i64>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -119,6 +131,40 @@ pub(crate) struct Content {
     /// Set for service messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<Action>,
+}
+
+impl Content {
+    /// An empty message of `author`.
+    pub(crate) fn by(author: i64, date: i32) -> Self {
+        Self {
+            uid: 0,
+            author,
+            date,
+            edit_date: None,
+            text: String::new(),
+            entities: Vec::new(),
+            attached: Attached::default(),
+            forward: None,
+            quote: None,
+            via_bot: None,
+            signature: None,
+            grouped_id: None,
+            random_id: None,
+            silent: false,
+            action: None,
+        }
+    }
+}
+
+/// A quoted piece of an answered message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Quote {
+    pub(crate) text: String,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) entities: Vec<Entity>,
+    /// Where it stands in the answered message, in UTF-16 units.
+    #[serde(default)]
+    pub(crate) offset: i32,
 }
 
 /// What a message answers.
@@ -136,6 +182,9 @@ pub(crate) struct Reply {
 pub(crate) struct Forward {
     pub(crate) from: Peer,
     pub(crate) date: i32,
+    /// The author hides the account from those who forward: only this name is shown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) hidden_name: Option<String>,
     /// The post's id when it came from a broadcast channel.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) channel_post: Option<i32>,
