@@ -135,6 +135,8 @@ class Run:
         await self.rights()
         await self.history()
         await self.media()
+        await self.kinds()
+        await self.extras()
         await self.topics()
         await self.floods()
         await self.catch_up()
@@ -321,6 +323,70 @@ class Run:
         message = await self.arrived("from control")
         expect_equal(await self.bob.download_media(message, bytes), b"notes", "the bytes of a file of the control API")
         passed("documents, photos, albums: up and down")
+
+    async def kinds(self):
+        """Files that are shown in their own way, from the control API and back up by Telethon."""
+        data = base64.b64encode(b"RIFF....WEBP").decode()
+        looks = {"name": "x.bin", "base64": data, "width": 512, "height": 300, "duration_s": 7}
+        for field, mime, is_kind in (
+            ("sticker", "image/webp", lambda m: m.sticker and m.file.emoji == "\U0001F642"),
+            ("video", "video/mp4", lambda m: m.video and not m.video_note and m.file.duration == 7),
+            ("round", "video/mp4", lambda m: m.video_note),
+            ("voice", "audio/ogg", lambda m: m.voice and m.file.duration == 7),
+            ("audio", "audio/mpeg", lambda m: m.audio and not m.voice),
+            ("animation", "video/mp4", lambda m: m.gif),
+        ):
+            body = {"from": self.ada["id"], field: {**looks, "mime": mime, "emoji": "\U0001F642", "spoiler": True}}
+            made = self.control.call("POST", f"/chats/{self.channel}/messages", body)["id"]
+            message = await self.bob.get_messages(self.channel, ids=made)
+            expect(is_kind(message), f"a message with a {field}")
+            expect(message.media.spoiler, "a spoiler")
+            copied = await self.alice.send_file(self.ben["id"], await self.alice.get_messages(self.channel, ids=made))
+            expect(is_kind(copied), f"a {field} sent again by its id")
+        attributes = [types.DocumentAttributeSticker("\U0001F600", types.InputStickerSetEmpty())]
+        sent = await self.alice.send_file(self.channel, named(b"RIFF", "s.webp"), attributes=attributes)
+        expect(sent.sticker and sent.file.emoji == "\U0001F600", "a sticker that was uploaded")
+        passed("stickers, videos, round videos, voice, music, animations")
+
+    async def extras(self):
+        poll = types.Poll(random.randrange(2**62), types.TextWithEntities("Tea?", []), [
+            types.PollAnswer(types.TextWithEntities(text, []), bytes([n])) for n, text in enumerate(("yes", "no"))
+        ], hash=0)
+        sent = await self.alice.send_message(self.group, file=types.InputMediaPoll(poll))
+        expect_equal([a.text.text for a in sent.poll.poll.answers], ["yes", "no"], "the answers of a poll")
+        point = types.InputGeoPoint(52.5, 13.4)
+        sent = await self.alice.send_file(self.group, types.InputMediaVenue(point, "Bar", "Street 1", "", "", ""))
+        expect_equal((sent.venue.title, sent.geo.lat), ("Bar", 52.5), "a venue")
+        sent = await self.alice.send_file(self.group, types.InputMediaContact("+100", "Cy", "Doe", ""))
+        expect_equal(sent.contact.first_name, "Cy", "a contact")
+        sent = await self.alice.send_file(self.group, types.InputMediaDice("\U0001F3B2"))
+        expect(1 <= sent.dice.value <= 6, "a throw of dice")
+        page = {"web_page": {"url": "https://example.org/", "title": "Example"}}
+        made = self.control.say(self.group, self.ada, "https://example.org/", extra=page)
+        message = await self.bob.get_messages(self.group, ids=made)
+        expect_equal(message.web_preview.title, "Example", "the preview of a link")
+        batch = {"messages": [{"from": self.ada["id"], "text": f"of a batch {n}"} for n in range(120)]}
+        ids = self.control.call("POST", f"/chats/{self.group}/messages/batch", batch)["ids"]
+        expect_equal(len(set(ids)), 120, "the ids of a batch")
+        await self.arrived("of a batch 119")
+        texts = [e.message.message for e in self.seen if e.message.message.startswith("of a batch")]
+        expect_equal(texts, [f"of a batch {n}" for n in range(120)], "the order of a batch")
+        quote = types.InputReplyToMessage(ids[0], quote_text="batch", quote_offset=5)
+        peer = await self.alice.get_input_entity(self.group)
+        await self.alice(functions.messages.SendMessageRequest(peer, "quoting", reply_to=quote))
+        expect_equal((await self.arrived("quoting")).reply_to.quote_text, "batch", "a quoted piece")
+        self.control.call("PUT", "/limits", {"messages_per_s_account": 1, "flood_wait_s": 9})
+        await self.alice.send_message(self.group, "within the limit")
+        try:
+            await self.alice(functions.messages.SendMessageRequest(peer, "beyond the limit"))
+            raise Failed("no flood wait beyond the limit")
+        except errors.FloodWaitError as error:
+            expect_equal(error.seconds, 9, "the wait beyond the limit")
+        refused_requests = self.control.call("GET", "/limits")["refused"]
+        expect_equal(refused_requests, {str(self.ada["id"]): 1}, "who was refused")
+        self.control.call("PUT", "/limits", {})
+        self.alice._flood_waited_requests.clear()
+        passed("polls, places, contacts, dice, link previews, batches, quotes, limits")
 
     async def topics(self):
         made = self.control.call("POST", f"/chats/{self.forum}/topics", {"title": "Weather"})["id"]

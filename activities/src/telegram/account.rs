@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use domain::ChatId;
-use grammers_session::types::{PeerAuth, PeerInfo};
+use grammers_session::{
+    types::{PeerAuth, PeerInfo},
+    updates::UpdatesLike,
+};
 use grammers_tl_types::{enums, types};
+use tokio::sync::mpsc;
 
 use super::{
     link::Link,
     names::{Dialog, Names},
+    topics::Topics,
 };
 use crate::platform::{Identity, PlatformError};
 
@@ -16,7 +21,10 @@ use crate::platform::{Identity, PlatformError};
 pub(super) struct Account {
     pub(super) link: Arc<Link>,
     pub(super) names: Names,
+    pub(super) topics: Topics,
     pub(super) identity: Identity,
+    /// Tells the update loop what Telegram tells only to the one who asked.
+    pub(super) own: mpsc::UnboundedSender<UpdatesLike>,
 }
 
 impl Account {

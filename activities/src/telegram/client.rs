@@ -8,6 +8,7 @@ use domain::{ChatFacts, ChatId, Clock, Media, Message};
 use grammers_session::types::{PeerInfo, UpdatesState};
 use grammers_tl_types::{enums, functions, types};
 use secrecy::SecretString;
+use tokio::sync::mpsc;
 
 use super::{
     account::Account,
@@ -17,6 +18,7 @@ use super::{
     link::Link,
     names::{Names, display_name},
     session::TelegramSession,
+    topics::Topics,
     updates::TelegramEvents,
 };
 use crate::platform::{
@@ -65,12 +67,13 @@ pub async fn connect(
     let (link, feeds) = Link::new(config.clone(), Arc::new(session));
     let user = who_am_i(&link).await?;
     let identity = signed_in(&link, &user).await?;
-    let account = Arc::new(Account { link, names: Names::default(), identity });
+    let (own, news) = mpsc::unbounded_channel();
+    let account = Arc::new(Account { link, names: Names::default(), topics: Topics::default(), identity, own });
     account.names.learn(&[user.into()], &[]);
     if account.link.session().knows_no_chats() {
         account.dialogs().await?;
     }
-    let queue = engine::start(Arc::clone(&account), feeds);
+    let queue = engine::start(Arc::clone(&account), feeds, news);
     Ok(TelegramLink {
         connection: Arc::new(TelegramConnection { account: Arc::clone(&account), clock: Arc::clone(&clock) }),
         events: Box::new(TelegramEvents::new(Arc::clone(&account), queue, clock)),
@@ -118,26 +121,23 @@ impl Connection for TelegramConnection {
     }
 
     async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
-        self.account.send(request, self.clock.now()).await.map(Sent::one)
+        self.account.send(request, self.clock.now()).await
     }
 
     async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<Sent>, PlatformError> {
-        Ok(self.account.read_back(request, since).await?.map(Sent::one))
+        self.account.read_back(request, since).await
     }
 
-    async fn edit(&self, _request: &EditRequest) -> Result<(), PlatformError> {
-        Err(PlatformError::Message { code: "not_editable".to_owned(), detail: "edits are not carried yet".to_owned() })
+    async fn edit(&self, request: &EditRequest) -> Result<(), PlatformError> {
+        self.account.edit(request).await
     }
 
-    async fn delete(&self, _request: &DeleteRequest) -> Result<(), PlatformError> {
-        Err(PlatformError::Message {
-            code: "not_deletable".to_owned(),
-            detail: "deletions are not carried yet".to_owned(),
-        })
+    async fn delete(&self, request: &DeleteRequest) -> Result<(), PlatformError> {
+        self.account.delete(request).await
     }
 
-    async fn open_thread(&self, _chat: ChatId, _title: &str) -> Result<i64, PlatformError> {
-        Err(PlatformError::Message { code: "no_threads".to_owned(), detail: "threads are not made yet".to_owned() })
+    async fn open_thread(&self, chat: ChatId, title: &str) -> Result<i64, PlatformError> {
+        self.account.open_topic(chat, title).await
     }
 
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {

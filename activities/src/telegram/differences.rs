@@ -1,6 +1,6 @@
 //! Fetching what was missed: the account's difference and the difference of one channel.
 
-use grammers_session::updates::{MessageBoxes, PrematureEndReason};
+use grammers_session::updates::{MessageBoxes, PrematureEndReason, State};
 use grammers_tl_types::{enums, functions, types};
 use tokio::time::Instant;
 
@@ -46,7 +46,7 @@ impl Engine {
         };
         request.channel = types::InputChannel { channel_id: channel.channel_id, access_hash: auth.hash() }.into();
         request.limit = CHANNEL_DIFFERENCE_LIMIT;
-        let answer = match self.account.link.ask(&request).await {
+        let mut answer = match self.account.link.ask(&request).await {
             Ok(answer) => answer,
             // Closed to us, or a cursor that the channel refuses: its history is asked when it comes back.
             Err(PlatformError::Chat { .. } | PlatformError::Message { .. }) => {
@@ -63,8 +63,11 @@ impl Engine {
         if gaps::lacks_cursor(&answer) {
             self.boxes.end_channel_difference(PrematureEndReason::Banned);
         } else {
-            let news = self.boxes.apply_channel_difference(answer);
-            self.publish(news).await;
+            let changes = gaps::take_changes(&mut answer);
+            let (mut updates, users, chats) = self.boxes.apply_channel_difference(answer);
+            let state = State { date: 0, seq: 0, message_box: None };
+            updates.extend(changes.into_iter().map(|change| (change, state.clone())));
+            self.publish((updates, users, chats)).await;
         }
         self.heard = Instant::now();
         self.announce_gap(too_long).await;

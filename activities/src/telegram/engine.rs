@@ -6,6 +6,7 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
+use domain::{ChatId, Deletion, Message, Update};
 use futures::FutureExt as _;
 use grammers_session::{
     types::UpdatesState,
@@ -23,7 +24,7 @@ use super::{
     errors::{NETWORK, retryable},
     gaps,
     link::Feed,
-    names::dialog_id,
+    names::{channel_dialog, dialog_id},
     normalise,
 };
 use crate::platform::{PlatformError, PlatformEvent};
@@ -51,10 +52,14 @@ pub(super) struct Yielded {
 struct Ended;
 
 /// Starts the loop. It ends when the link is closed, when the reader is dropped, or after [`PlatformEvent::Gone`].
-pub(super) fn start(account: Arc<Account>, feeds: mpsc::UnboundedReceiver<Feed>) -> mpsc::Receiver<Yielded> {
+pub(super) fn start(
+    account: Arc<Account>,
+    feeds: mpsc::UnboundedReceiver<Feed>,
+    own: mpsc::UnboundedReceiver<UpdatesLike>,
+) -> mpsc::Receiver<Yielded> {
     let (out, events) = mpsc::channel(QUEUE);
     let boxes = boxes_at(account.link.session().cursors());
-    let engine = Engine { account, feeds, feed: None, boxes, out, quiet: 0, fresh: true, heard: Instant::now() };
+    let engine = Engine { account, feeds, feed: None, own, boxes, out, quiet: 0, fresh: true, heard: Instant::now() };
     tokio::spawn(supervise(engine));
     events
 }
@@ -89,6 +94,8 @@ pub(super) struct Engine {
     pub(super) account: Arc<Account>,
     feeds: mpsc::UnboundedReceiver<Feed>,
     feed: Option<Feed>,
+    /// What this account did itself and Telegram tells only to the one who asked.
+    own: mpsc::UnboundedReceiver<UpdatesLike>,
     pub(super) boxes: MessageBoxes,
     out: mpsc::Sender<Yielded>,
     quiet: usize,
@@ -149,6 +156,11 @@ impl Engine {
                 if matches!(*update, UpdatesLike::ConnectionClosed) {
                     return Err(retryable(NETWORK, "Telegram closed the connection"));
                 }
+                if matches!(*update, UpdatesLike::AffectedMessages(_)) {
+                    // Grammers takes the cursor in the answer to a deletion for the account's, also when it is a
+                    // channel's, and would step over what has that number. The one who deletes tells us himself.
+                    return Ok(true);
+                }
                 let gap = gaps::keep_cursors(&mut update, &self.boxes);
                 if let Ok(news) = self.boxes.process_updates(*update) {
                     self.publish(news).await;
@@ -165,6 +177,7 @@ impl Engine {
         tokio::select! {
             biased;
             () = closed.cancelled() => Heard::Closed,
+            Some(own) = self.own.recv() => Heard::Update(Box::new(own)),
             heard = timeout_at(deadline, feed.recv()) => match heard {
                 Ok(Some(update)) => Heard::Update(Box::new(update)),
                 Ok(None) => Heard::LinkLost,
@@ -194,31 +207,73 @@ impl Engine {
         let _gap = self.boxes.process_updates(UpdatesLike::ConnectionClosed);
     }
 
-    /// Hands out the messages of a batch, in the order of each chat.
+    /// Hands out what happened to messages, in the order of each chat.
     pub(super) async fn publish(&mut self, (updates, users, chats): UpdateAndPeers) {
         self.account.learn(&users, &chats);
-        let me = self.account.identity.external_id;
-        let mut messages = Vec::new();
-        for (update, _) in &updates {
-            let message = match update {
-                enums::Update::NewMessage(update) => &update.message,
-                enums::Update::NewChannelMessage(update) => &update.message,
-                _ => continue,
-            };
-            if let Some(peer @ enums::Peer::User(_)) = normalise::peer_of(message) {
-                self.account.learn_direct(&users, &[dialog_id(peer)]);
-            }
-            messages.extend(normalise::message(message, &self.account.names, me));
-        }
         self.quiet += updates.len();
-        if messages.is_empty() && self.quiet < QUIET_UPDATES_MAX {
+        let (mut posted, mut changed) = (Vec::new(), Vec::new());
+        for (update, _) in &updates {
+            self.learn_from(update, &users);
+            match self.happened(update) {
+                Some(Update::Posted(message)) => posted.push(message),
+                Some(change) => changed.push(change),
+                None => {}
+            }
+        }
+        if posted.is_empty() && changed.is_empty() && self.quiet < QUIET_UPDATES_MAX {
             return;
         }
         self.quiet = 0;
-        messages.sort_by_key(|message| (message.sent_at, message.message_id));
+        // A change always follows what it changes, because no number is given twice in a chat.
+        posted.sort_by_key(|message| (message.sent_at, message.message_id));
+        let mut updates: Vec<Update> = posted.into_iter().map(Update::Posted).chain(changed).collect();
+        self.name_topics(&mut updates).await;
         let cursors = Some(self.boxes.session_state());
-        let updates = messages.into_iter().map(domain::Update::Posted).collect();
         self.tell(PlatformEvent::Updates(updates), cursors).await;
+    }
+
+    fn learn_from(&self, update: &enums::Update, users: &[enums::User]) {
+        let message = match update {
+            enums::Update::NewMessage(update) => &update.message,
+            enums::Update::NewChannelMessage(update) => &update.message,
+            _ => return,
+        };
+        self.account.topics.learn(message);
+        if let Some(peer @ enums::Peer::User(_)) = normalise::peer_of(message) {
+            self.account.learn_direct(users, &[dialog_id(peer)]);
+        }
+    }
+
+    /// The update in our words; `None` when it is not about messages.
+    fn happened(&self, update: &enums::Update) -> Option<Update> {
+        let read = |message| normalise::message(message, &self.account.names, self.account.identity.external_id);
+        let ids = |ids: &[i32]| ids.iter().copied().map(i64::from).collect::<Vec<_>>();
+        let deleted = match update {
+            enums::Update::NewMessage(update) => return read(&update.message).map(Update::Posted),
+            enums::Update::NewChannelMessage(update) => return read(&update.message).map(Update::Posted),
+            enums::Update::EditMessage(update) => return read(&update.message).map(Update::Edited),
+            enums::Update::EditChannelMessage(update) => return read(&update.message).map(Update::Edited),
+            enums::Update::DeleteMessages(update) => Deletion { chat: None, message_ids: ids(&update.messages) },
+            enums::Update::DeleteChannelMessages(update) => {
+                let chat = Some(ChatId::new(channel_dialog(update.channel_id)));
+                Deletion { chat, message_ids: ids(&update.messages) }
+            }
+            _ => return None,
+        };
+        (!deleted.message_ids.is_empty()).then_some(Update::Deleted(deleted))
+    }
+
+    async fn name_topics(&self, updates: &mut [Update]) {
+        let mut in_topics: Vec<&mut Message> = updates
+            .iter_mut()
+            .filter_map(|update| match update {
+                Update::Posted(message) | Update::Edited(message) if message.topic.is_some() => Some(message),
+                _ => None,
+            })
+            .collect();
+        if !in_topics.is_empty() {
+            self.account.name_topics(&mut in_topics).await;
+        }
     }
 
     /// Telegram says that it will not repeat what was missed: the reader has to ask for history.

@@ -91,6 +91,10 @@ pub(super) fn classify(error: &RpcError) -> PlatformError {
             PlatformError::Banned { code: "phone_banned".to_owned(), detail }
         }
         "USER_DEACTIVATED" | "USER_DEACTIVATED_BAN" => PlatformError::Banned { code, detail },
+        // A frozen account may look, and do nothing else, until its owner has appealed.
+        "FROZEN_METHOD_INVALID" | "FROZEN_PARTICIPANT_MISSING" => {
+            PlatformError::Banned { code: "account_frozen".to_owned(), detail }
+        }
         "AUTH_KEY_UNREGISTERED" | "AUTH_KEY_INVALID" | "SESSION_REVOKED" | "SESSION_EXPIRED" => {
             PlatformError::Revoked { code: "session_revoked".to_owned(), detail }
         }
@@ -99,19 +103,20 @@ pub(super) fn classify(error: &RpcError) -> PlatformError {
         // The operator's application, not this account: nothing is wrong that the user could mend.
         "API_ID_INVALID" | "API_ID_PUBLISHED_FLOOD" => PlatformError::Retryable { code, detail },
         // Asked for too late; the next try reads the file or the password parameters again.
-        "FILE_REFERENCE_EXPIRED" | "SRP_ID_INVALID" | "MSG_WAIT_FAILED" | "RANDOM_ID_DUPLICATE" => {
-            PlatformError::Retryable { code, detail }
-        }
+        "FILE_REFERENCE_EXPIRED"
+        | "FILE_PART_MISSING"
+        | "SRP_ID_INVALID"
+        | "MSG_WAIT_FAILED"
+        | "RANDOM_ID_DUPLICATE" => PlatformError::Retryable { code, detail },
         // Our cursor is unusable; the update loop starts from the present.
         "PERSISTENT_TIMESTAMP_OUTDATED" => PlatformError::Retryable { code, detail },
 
-        // PEER_FLOOD means that the account may not write to strangers for now. Reading and old chats go on, so the
-        // destination is blocked and the account stays.
-        "PEER_FLOOD" => PlatformError::Chat { code, detail },
+        // Telegram holds the account for a spammer and names no time: to go on writing makes it worse.
+        "PEER_FLOOD" | "USER_RESTRICTED" => PlatformError::Flooded { code, detail },
         name if is_chat_error(name) => PlatformError::Chat { code, detail },
         // One kind of content is closed in this chat; another kind may pass.
         name if name.starts_with("CHAT_SEND_") => PlatformError::Message { code, detail },
-        "CHAT_FORWARDS_RESTRICTED" => PlatformError::Message { code, detail },
+        "CHAT_FORWARDS_RESTRICTED" | "VOICE_MESSAGES_FORBIDDEN" => PlatformError::Message { code, detail },
 
         _ => by_number(error, code, detail),
     }
@@ -189,7 +194,12 @@ mod tests {
             (420, "SLOWMODE_WAIT_10", "wait", "slowmode_wait 10"),
             (420, "FLOOD", "wait", "flood 30"),
             (406, "PHONE_PASSWORD_FLOOD", "wait", "phone_password_flood 86400"),
-            (400, "PEER_FLOOD", "chat", "peer_flood"),
+            (400, "PEER_FLOOD", "flooded", "peer_flood"),
+            (403, "USER_RESTRICTED", "flooded", "user_restricted"),
+            (420, "FROZEN_METHOD_INVALID", "banned", "account_frozen"),
+            (400, "FILE_PART_7_MISSING", "retryable", "file_part_missing"),
+            (403, "VOICE_MESSAGES_FORBIDDEN", "message", "voice_messages_forbidden"),
+            (400, "INPUT_USER_DEACTIVATED", "chat", "input_user_deactivated"),
             (401, "AUTH_KEY_UNREGISTERED", "revoked", "session_revoked"),
             (401, "SESSION_REVOKED", "revoked", "session_revoked"),
             (401, "SESSION_EXPIRED", "revoked", "session_revoked"),

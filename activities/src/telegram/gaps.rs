@@ -26,6 +26,15 @@ pub(super) fn keep_cursors_in_difference(answer: &mut Difference, boxes: &Messag
     }
 }
 
+/// Takes the edits and deletions out of a channel's difference. The boxes would drop them: they take over the cursor that
+/// the difference leads to before they look at its updates, and then hold these for known.
+pub(super) fn take_changes(answer: &mut ChannelDifference) -> Vec<Update> {
+    let ChannelDifference::Difference(difference) = answer else { return Vec::new() };
+    let is_change =
+        |update: &mut Update| matches!(update, Update::EditChannelMessage(_) | Update::DeleteChannelMessages(_));
+    difference.other_updates.extract_if(.., is_change).collect()
+}
+
 /// True for a too-long answer without the cursor that the boxes insist on.
 pub(super) const fn lacks_cursor(answer: &ChannelDifference) -> bool {
     match answer {
@@ -57,6 +66,24 @@ mod tests {
     use grammers_tl_types::types;
 
     use super::*;
+
+    #[test]
+    fn a_channels_difference_keeps_its_changes() {
+        let gone = types::UpdateDeleteChannelMessages { channel_id: 7, messages: vec![3], pts: 42, pts_count: 1 };
+        let too_long = types::UpdateChannelTooLong { channel_id: 8, pts: None };
+        let mut answer = ChannelDifference::Difference(types::updates::ChannelDifference {
+            r#final: true,
+            pts: 42,
+            timeout: None,
+            new_messages: Vec::new(),
+            other_updates: vec![gone.clone().into(), too_long.into()],
+            chats: Vec::new(),
+            users: Vec::new(),
+        });
+        assert_eq!(take_changes(&mut answer), [Update::DeleteChannelMessages(gone)]);
+        let ChannelDifference::Difference(rest) = answer else { panic!("still a difference") };
+        assert_eq!(rest.other_updates.len(), 1);
+    }
 
     #[test]
     fn our_cursor_survives_a_channel_that_is_too_long() {

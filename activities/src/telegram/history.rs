@@ -54,6 +54,10 @@ impl Account {
             found.extend(page);
         }
         found.truncate(limit);
+        let mut in_topics: Vec<&mut Message> = found.iter_mut().filter(|message| message.topic.is_some()).collect();
+        if !in_topics.is_empty() {
+            self.name_topics(&mut in_topics).await;
+        }
         Ok(found)
     }
 

@@ -1,18 +1,25 @@
 //! Attachments: what a Telegram message carries besides text, and where its bytes are.
 
-use domain::{ChatId, Media, MediaKind, message::MediaSource};
+use domain::{
+    ChatId, Media, MediaKind,
+    message::{Extra, MediaSource},
+};
 use grammers_tl_types::{
     enums::{DocumentAttribute, InputFileLocation, MessageMedia, PhotoSize},
     types,
 };
 
+use super::extras::extra;
+
 /// What a message carries besides its text.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Content {
-    /// Nothing, or a link preview, which the destination makes for itself.
+    /// Nothing.
     Nothing,
     /// One photo or file.
     File(Media),
+    /// Something that is neither text nor a file.
+    Extra(Extra),
     /// Something that is not carried yet, by name.
     Unsupported(&'static str),
 }
@@ -22,34 +29,35 @@ pub(super) fn content(media: Option<&MessageMedia>, chat: ChatId, message_id: i6
     let Some(media) = media else { return Content::Nothing };
     let source = MediaSource::TelegramMessage { chat, message_id };
     match media {
-        MessageMedia::Empty | MessageMedia::WebPage(_) => Content::Nothing,
         MessageMedia::Photo(media) => match photo_of(media) {
-            Some(photo) => Content::File(Media::new(
-                MediaKind::Photo,
-                format!("photo_{message_id}.jpg"),
-                "image/jpeg".to_owned(),
-                largest_size(photo).map_or(0, |(_, bytes)| bytes),
-                source,
-            )),
+            Some(photo) => Content::File(Media { spoiler: media.spoiler, ..image(photo, message_id, source) }),
             None => Content::Unsupported("expired_media"),
         },
         MessageMedia::Document(media) => match document_of(media) {
-            Some(document) if is_sticker(document) => Content::Unsupported("sticker"),
-            Some(document) => Content::File(file(document, message_id, source)),
+            Some(document) => Content::File(Media { spoiler: media.spoiler, ..file(document, message_id, source) }),
             None => Content::Unsupported("expired_media"),
         },
+        other => match extra(other) {
+            Some(extra) => Content::Extra(extra),
+            None => nothing_or_unsupported(other),
+        },
+    }
+}
+
+/// Media that is neither a file nor an [`Extra`].
+const fn nothing_or_unsupported(media: &MessageMedia) -> Content {
+    match media {
         MessageMedia::Geo(_) | MessageMedia::GeoLive(_) | MessageMedia::Venue(_) => Content::Unsupported("location"),
-        MessageMedia::Contact(_) => Content::Unsupported("contact"),
         MessageMedia::Game(_) => Content::Unsupported("game"),
         MessageMedia::Invoice(_) => Content::Unsupported("invoice"),
-        MessageMedia::Poll(_) => Content::Unsupported("poll"),
-        MessageMedia::Dice(_) => Content::Unsupported("dice"),
         MessageMedia::Story(_) => Content::Unsupported("story"),
         MessageMedia::Giveaway(_) | MessageMedia::GiveawayResults(_) => Content::Unsupported("giveaway"),
         MessageMedia::PaidMedia(_) => Content::Unsupported("paid_media"),
         MessageMedia::ToDo(_) => Content::Unsupported("checklist"),
         MessageMedia::VideoStream(_) => Content::Unsupported("video_stream"),
         MessageMedia::Unsupported => Content::Unsupported("unknown"),
+        // A preview that Telegram is still making comes with an edit of the message.
+        _ => Content::Nothing,
     }
 }
 
@@ -58,7 +66,7 @@ pub(super) fn location(media: Option<&MessageMedia>) -> Option<(InputFileLocatio
     match media? {
         MessageMedia::Photo(media) => {
             let photo = photo_of(media)?;
-            let (thumb_size, _) = largest_size(photo)?;
+            let thumb_size = largest_size(photo)?.name;
             let location = types::InputPhotoFileLocation {
                 id: photo.id,
                 access_hash: photo.access_hash,
@@ -95,43 +103,114 @@ fn document_of(media: &types::MessageMediaDocument) -> Option<&types::Document> 
     }
 }
 
-/// The name and byte count of a photo's largest size.
-fn largest_size(photo: &types::Photo) -> Option<(String, u64)> {
+/// A photo's largest size.
+struct LargestSize {
+    name: String,
+    bytes: u64,
+    width: i32,
+    height: i32,
+}
+
+fn largest_size(photo: &types::Photo) -> Option<LargestSize> {
     let sizes = photo.sizes.iter().filter_map(|size| match size {
-        PhotoSize::Size(size) => Some((size.r#type.clone(), u64::try_from(size.size).ok()?)),
-        PhotoSize::Progressive(size) => {
-            Some((size.r#type.clone(), size.sizes.iter().max().and_then(|bytes| u64::try_from(*bytes).ok())?))
-        }
+        PhotoSize::Size(size) => Some(LargestSize {
+            name: size.r#type.clone(),
+            bytes: u64::try_from(size.size).ok()?,
+            width: size.w,
+            height: size.h,
+        }),
+        PhotoSize::Progressive(size) => Some(LargestSize {
+            name: size.r#type.clone(),
+            bytes: size.sizes.iter().max().and_then(|bytes| u64::try_from(*bytes).ok())?,
+            width: size.w,
+            height: size.h,
+        }),
         PhotoSize::Empty(_)
         | PhotoSize::PhotoCachedSize(_)
         | PhotoSize::PhotoStrippedSize(_)
         | PhotoSize::PhotoPathSize(_) => None,
     });
-    sizes.max_by_key(|(_, bytes)| *bytes)
+    // Where the bytes say nothing, the picture's area does.
+    sizes.max_by_key(|size| (size.bytes, i64::from(size.width) * i64::from(size.height)))
 }
 
-fn is_sticker(document: &types::Document) -> bool {
-    document.attributes.iter().any(|attribute| matches!(attribute, DocumentAttribute::Sticker(_)))
+fn image(photo: &types::Photo, message_id: i64, source: MediaSource) -> Media {
+    let size = largest_size(photo);
+    let bytes = size.as_ref().map_or(0, |size| size.bytes);
+    let name = format!("photo_{message_id}.jpg");
+    Media {
+        width: size.as_ref().and_then(|size| positive(size.width)),
+        height: size.as_ref().and_then(|size| positive(size.height)),
+        ..Media::new(MediaKind::Photo, name, "image/jpeg".to_owned(), bytes, source)
+    }
 }
 
 fn file(document: &types::Document, message_id: i64, source: MediaSource) -> Media {
-    let named = document.attributes.iter().find_map(|attribute| match attribute {
-        DocumentAttribute::Filename(name) if !name.file_name.is_empty() => Some(name.file_name.clone()),
-        _ => None,
-    });
     let mime = if document.mime_type.is_empty() { "application/octet-stream" } else { &document.mime_type };
-    Media::new(
-        MediaKind::Document,
-        named.unwrap_or_else(|| format!("file_{message_id}{}", extension(mime))),
-        mime.to_owned(),
-        u64::try_from(document.size).unwrap_or(0),
-        source,
-    )
+    let size = u64::try_from(document.size).unwrap_or(0);
+    let mut media = Media::new(MediaKind::Document, String::new(), mime.to_owned(), size, source);
+    let mut music = None;
+    for attribute in &document.attributes {
+        match attribute {
+            DocumentAttribute::Filename(name) => media.file_name.clone_from(&name.file_name),
+            DocumentAttribute::Animated => media.kind = MediaKind::Animation,
+            DocumentAttribute::Sticker(sticker) => {
+                media.kind = MediaKind::Sticker;
+                media.emoji = Some(sticker.alt.clone()).filter(|emoji| !emoji.is_empty());
+            }
+            DocumentAttribute::ImageSize(size) => (media.width, media.height) = (positive(size.w), positive(size.h)),
+            DocumentAttribute::Video(video) => {
+                (media.width, media.height) = (positive(video.w), positive(video.h));
+                // Rounded up, so that a clip of half a second has a duration.
+                media.duration_seconds = positive(video.duration.ceil() as i32);
+                if media.kind == MediaKind::Document {
+                    media.kind = if video.round_message { MediaKind::VideoNote } else { MediaKind::Video };
+                }
+            }
+            DocumentAttribute::Audio(audio) => {
+                media.duration_seconds = positive(audio.duration);
+                media.kind = if audio.voice { MediaKind::Voice } else { MediaKind::Audio };
+                music = track_name(audio);
+            }
+            _ => {}
+        }
+    }
+    if media.file_name.is_empty() {
+        let stem = music.unwrap_or_else(|| format!("{}_{message_id}", stem(media.kind)));
+        media.file_name = format!("{stem}{}", extension(&media.mime));
+    }
+    media
+}
+
+/// Performer and title of a piece of music that came without a file name.
+fn track_name(audio: &types::DocumentAttributeAudio) -> Option<String> {
+    let parts = [audio.performer.as_deref(), audio.title.as_deref()];
+    let name = parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" - ");
+    (!name.is_empty()).then_some(name)
+}
+
+const fn stem(kind: MediaKind) -> &'static str {
+    match kind {
+        MediaKind::Photo => "photo",
+        MediaKind::Video => "video",
+        MediaKind::VideoNote => "video_note",
+        MediaKind::Animation => "animation",
+        MediaKind::Audio => "audio",
+        MediaKind::Voice => "voice",
+        MediaKind::Sticker => "sticker",
+        MediaKind::Document => "file",
+    }
+}
+
+fn positive(number: i32) -> Option<u32> {
+    u32::try_from(number).ok().filter(|number| *number > 0)
 }
 
 /// The ending for a file that came without a name: voice notes, round videos and animations do.
 fn extension(mime: &str) -> &'static str {
     match mime {
+        "application/x-tgsticker" => ".tgs",
+        "audio/mp4" => ".m4a",
         "audio/ogg" => ".ogg",
         "audio/mpeg" => ".mp3",
         "image/gif" => ".gif",
@@ -140,6 +219,7 @@ fn extension(mime: &str) -> &'static str {
         "image/webp" => ".webp",
         "video/mp4" => ".mp4",
         "video/quicktime" => ".mov",
+        "video/webm" => ".webm",
         "application/pdf" => ".pdf",
         "text/plain" => ".txt",
         _ => "",

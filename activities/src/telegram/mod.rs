@@ -4,15 +4,18 @@
 //! of this module sees a grammers type.
 
 mod account;
+mod album;
 mod backoff;
 mod chats;
 mod client;
 mod differences;
 mod download;
+mod edit;
 mod endpoint;
 mod engine;
 mod entities;
 mod errors;
+mod extras;
 mod gaps;
 mod group;
 mod handshake;
@@ -28,6 +31,8 @@ mod rsa_key;
 mod send;
 mod session;
 mod session_document;
+mod shown;
+mod topics;
 mod updates;
 mod upload;
 

@@ -19,6 +19,8 @@ const CHANNEL_BASE: i64 = 1_000_000_000_000;
 pub(super) struct Name {
     pub(super) title: String,
     pub(super) bot: bool,
+    /// The profile photo that the person wears.
+    pub(super) photo_id: Option<i64>,
 }
 
 /// Names by Bot API dialog id.
@@ -34,12 +36,19 @@ impl Names {
         }
         for user in users {
             if let enums::User::User(user) = user {
-                names.insert(user.id, Name { title: display_name(user), bot: user.bot });
+                let photo_id = match &user.photo {
+                    Some(enums::UserProfilePhoto::Photo(photo)) => Some(photo.photo_id),
+                    _ => None,
+                };
+                names.insert(user.id, Name { title: display_name(user), bot: user.bot, photo_id });
             }
         }
         for chat in chats {
             if let Some((id, title)) = chat_title(chat) {
-                names.insert(id, Name { title: title.to_owned(), bot: false });
+                // Every update names its chat, so the usual case must cost nothing.
+                if names.get(&id).is_none_or(|known| known.title != title) {
+                    names.insert(id, Name { title: title.to_owned(), bot: false, photo_id: None });
+                }
             }
         }
     }

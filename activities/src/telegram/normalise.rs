@@ -1,7 +1,10 @@
 //! A Telegram message in the words of the domain. Pure: the names of people and chats come from outside.
 
-use chrono::DateTime;
-use domain::{Author, ChatId, Message};
+use chrono::{DateTime, Utc};
+use domain::{
+    Author, ChatId, Message, RichText,
+    message::{Avatar, Origin},
+};
 use grammers_tl_types::{enums, types};
 
 use super::{
@@ -40,24 +43,50 @@ pub(super) const fn id_of(message: &enums::Message) -> i32 {
 fn ordinary(message: &types::Message, names: &Names, me: i64) -> Message {
     let chat = ChatId::new(dialog_id(&message.peer_id));
     let message_id = i64::from(message.id);
-    let (media, unsupported) = match content(message.media.as_ref(), chat, message_id) {
-        Content::Nothing => (Vec::new(), None),
-        Content::File(media) => (vec![media], None),
-        Content::Unsupported(name) => (Vec::new(), Some(name.to_owned())),
-    };
+    let (mut media, mut extras, mut unsupported) = (Vec::new(), Vec::new(), None);
+    match content(message.media.as_ref(), chat, message_id) {
+        Content::Nothing => {}
+        Content::File(file) => media.push(file),
+        Content::Extra(extra) => extras.push(extra),
+        Content::Unsupported(name) => unsupported = Some(name.to_owned()),
+    }
     let (reply_to, topic) = references(message.reply_to.as_ref());
+    // A reaction or a preview also counts as an edit, which Telegram then asks not to show.
+    let edited = message.edit_date.filter(|_| !message.edit_hide);
     Message {
         author: author(message, names, me),
         chat_title: names.get(chat.get()).map(|name| name.title),
         outgoing: message.out,
         text: to_rich_text(message.message.clone(), message.entities.as_deref()),
         media,
+        extras,
         reply_to,
+        quote: quote(message.reply_to.as_ref()),
+        forwarded_from: message.fwd_from.as_ref().map(|header| origin(header, names)),
         album: message.grouped_id,
         topic,
+        edited_at: edited.map(moment),
         unsupported,
-        ..Message::new(chat, message_id, DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default())
+        ..Message::new(chat, message_id, moment(message.date))
     }
+}
+
+fn moment(seconds: i32) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds.into(), 0).unwrap_or_default()
+}
+
+/// The piece of the answered message that the author quoted.
+fn quote(header: Option<&enums::MessageReplyHeader>) -> Option<RichText> {
+    let Some(enums::MessageReplyHeader::Header(header)) = header else { return None };
+    let text = header.quote_text.as_ref().filter(|text| !text.is_empty())?;
+    Some(to_rich_text(text.clone(), header.quote_entities.as_deref()))
+}
+
+/// Where a forwarded message was first written; an author may hide the account and leave only a name.
+fn origin(header: &enums::MessageFwdHeader, names: &Names) -> Origin {
+    let enums::MessageFwdHeader::Header(header) = header;
+    let named = header.from_id.as_ref().and_then(|from| names.get(dialog_id(from))).map(|name| name.title);
+    Origin { name: named.or_else(|| header.from_name.clone()).or_else(|| header.post_author.clone()) }
 }
 
 /// Somebody joined, a title changed, a message was pinned: recorded as not carried.
@@ -72,7 +101,7 @@ fn service(message: &types::MessageService, names: &Names, me: i64) -> Message {
         reply_to,
         topic,
         unsupported: Some("service".to_owned()),
-        ..Message::new(chat, message.id.into(), DateTime::from_timestamp(message.date.into(), 0).unwrap_or_default())
+        ..Message::new(chat, message.id.into(), moment(message.date))
     }
 }
 
@@ -105,11 +134,13 @@ fn writer_id(from: Option<&enums::Peer>, peer: &enums::Peer, out: bool, post: bo
 fn named(id: i64, names: &Names) -> Author {
     let name = names.get(id);
     let bot = name.as_ref().is_some_and(|name| name.bot);
-    Author { id, name: name.map_or_else(|| format!("user {id}"), |name| name.title), bot, avatar: None }
+    let photo_id = name.as_ref().and_then(|name| name.photo_id);
+    let avatar = photo_id.map(|photo_id| Avatar::TelegramPhoto { photo_id });
+    Author { id, name: name.map_or_else(|| format!("user {id}"), |name| name.title), bot, avatar }
 }
 
 /// The answered message and the forum topic.
-fn references(header: Option<&enums::MessageReplyHeader>) -> (Option<i64>, Option<i64>) {
+pub(super) fn references(header: Option<&enums::MessageReplyHeader>) -> (Option<i64>, Option<i64>) {
     let Some(enums::MessageReplyHeader::Header(header)) = header else { return (None, None) };
     // An answer to a message of another chat cannot be linked.
     let answered = header.reply_to_msg_id.filter(|_| header.reply_to_peer_id.is_none()).map(i64::from);

@@ -1,4 +1,7 @@
-use domain::{MediaKind, Span, Style, message::MediaSource};
+use domain::{
+    MediaKind, Span, Style,
+    message::{Contact, Extra, Location, MediaSource},
+};
 use grammers_tl_types::Deserializable;
 
 use super::*;
@@ -178,27 +181,47 @@ fn a_document_keeps_or_gets_a_name() {
     }
     let sticker = types::DocumentAttributeSticker {
         mask: false,
-        alt: String::new(),
+        alt: "🙂".into(),
         stickerset: enums::InputStickerSet::Empty,
         mask_coords: None,
     };
-    assert_eq!(document("image/webp", vec![sticker.into()]).unsupported.as_deref(), Some("sticker"));
+    let size = types::DocumentAttributeImageSize { w: 512, h: 300 };
+    let message = document("image/webp", vec![size.into(), sticker.into()]);
+    assert_eq!(message.media[0].kind, MediaKind::Sticker);
+    assert_eq!((message.media[0].width, message.media[0].height), (Some(512), Some(300)));
+    assert_eq!(message.media[0].emoji.as_deref(), Some("🙂"));
+    assert_eq!(message.media[0].file_name, "sticker_5.webp");
 }
 
 #[test]
-fn what_is_not_carried_is_named() {
+fn what_is_not_a_file_is_told_apart() {
     let dice = types::MessageMediaDice { value: 6, emoticon: "🎲".into(), game_outcome: None };
     let contact = types::MessageMediaContact {
         phone_number: "+1".into(),
-        first_name: String::new(),
+        first_name: "Ann".into(),
         last_name: String::new(),
         vcard: String::new(),
         user_id: 0,
     };
+    let geo = types::GeoPoint { long: -0.127_58, lat: 51.507_22, access_hash: 0, accuracy_radius: None };
+    for (media, extra) in [
+        (dice.into(), Extra::Dice { emoji: "🎲".into(), value: 6 }),
+        (contact.into(), Extra::Contact(Contact { name: "Ann".into(), phone: "+1".into() })),
+        (
+            types::MessageMediaGeo { geo: geo.into() }.into(),
+            Extra::Location(Location { latitude_e7: 515_072_200, longitude_e7: -1_275_800, ..Location::default() }),
+        ),
+    ] {
+        let message = normal(types::Message { media: Some(media), ..plain(channel(), "") });
+        assert_eq!(message.extras, [extra]);
+        assert_eq!(message.unsupported, None);
+    }
+}
+
+#[test]
+fn what_is_not_carried_is_named() {
     let photo = types::MessageMediaPhoto { photo: None, ..blank() };
     for (media, name) in [
-        (dice.into(), Some("dice")),
-        (contact.into(), Some("contact")),
         (types::MessageMediaGeo { geo: enums::GeoPoint::Empty }.into(), Some("location")),
         (photo.into(), Some("expired_media")),
         (enums::MessageMedia::Unsupported, Some("unknown")),
@@ -206,8 +229,34 @@ fn what_is_not_carried_is_named() {
     ] {
         let message = normal(types::Message { media: Some(media), ..plain(channel(), "") });
         assert_eq!(message.unsupported.as_deref(), name);
-        assert!(message.media.is_empty());
+        assert!(message.media.is_empty() && message.extras.is_empty());
     }
+}
+
+#[test]
+fn edits_forwards_and_quotes_are_told() {
+    let edited = types::Message { edit_date: Some(1_700_000_060), ..plain(channel(), "x") };
+    assert_eq!(normal(edited.clone()).edited_at.unwrap().timestamp(), 1_700_000_060);
+    assert_eq!(normal(types::Message { edit_hide: true, ..edited }).edited_at, None, "a reaction is no edit");
+
+    let forwarded = |from_id, from_name: Option<&str>| {
+        let header = types::MessageFwdHeader { from_id, from_name: from_name.map(str::to_owned), ..blank() };
+        normal(types::Message { fwd_from: Some(header.into()), ..plain(channel(), "x") }).forwarded_from.unwrap()
+    };
+    assert_eq!(forwarded(Some(user(9)), None).name.as_deref(), Some("Ann"));
+    assert_eq!(forwarded(None, Some("Hidden")).name.as_deref(), Some("Hidden"));
+    assert_eq!(forwarded(Some(user(99)), None).name, None);
+
+    let header = types::MessageReplyHeader {
+        quote: true,
+        reply_to_msg_id: Some(3),
+        quote_text: Some("a piece".into()),
+        quote_entities: Some(vec![types::MessageEntityBold { offset: 0, length: 1 }.into()]),
+        ..blank()
+    };
+    let message = normal(types::Message { reply_to: Some(header.into()), ..plain(user(9), "x") });
+    let quote = message.quote.unwrap();
+    assert_eq!((quote.text.as_str(), quote.spans.len(), message.reply_to), ("a piece", 1, Some(3)));
 }
 
 #[test]

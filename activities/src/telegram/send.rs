@@ -4,138 +4,150 @@ use chrono::TimeDelta;
 use domain::{PartText, RichText};
 use grammers_tl_types::{enums, functions, types};
 
-use super::{account::Account, entities::from_rich_text, errors::retryable, history::message_number, upload::Shown};
-use crate::platform::{PlatformError, SendBody, SendRequest, Upload};
+use super::{account::Account, entities::from_rich_text, errors::retryable, history::message_number, shown::Shown};
+use crate::platform::{PlatformError, SendBody, SendRequest, Sent, Upload};
 
 /// How far back a send is looked for when Telegram says that it has already seen its `random_id`; the memory itself
 /// is shorter.
 const RANDOM_ID_MEMORY: TimeDelta = TimeDelta::days(1);
+/// The topic that every forum begins with. Messages in it name no topic.
+const GENERAL_TOPIC: i64 = 1;
+
+/// A call that writes one message: what `SendMessage` and `SendMedia` share, and what is particular to one of them.
+macro_rules! write_call {
+    ($call:ident, $peer:expr, $request:expr, $text:expr, { $($field:ident: $value:expr),* $(,)? }) => {
+        functions::messages::$call {
+            silent: $request.silent,
+            background: false,
+            clear_draft: false,
+            noforwards: false,
+            update_stickersets_order: false,
+            invert_media: false,
+            allow_paid_floodskip: false,
+            peer: $peer,
+            reply_to: reply_to($request)?,
+            message: $text.text.clone(),
+            random_id: $request.key.random_id(),
+            reply_markup: None,
+            entities: from_rich_text($text),
+            schedule_date: None,
+            schedule_repeat_period: None,
+            send_as: None,
+            quick_reply_shortcut: None,
+            effect: None,
+            allow_paid_stars: None,
+            suggested_post: None,
+            $($field: $value),*
+        }
+    };
+}
 
 impl Account {
-    /// Sends once and returns the id of the message. `now` bounds the search for an earlier send of the same key.
+    /// Sends once and says what it left. `now` bounds the search for an earlier send of the same key.
     pub(super) async fn send(
         &self,
         request: &SendRequest,
         now: chrono::DateTime<chrono::Utc>,
-    ) -> Result<i64, PlatformError> {
+    ) -> Result<Sent, PlatformError> {
         match self.send_linked(request).await {
             Err(PlatformError::Retryable { code, detail }) if code == "random_id_duplicate" => {
                 let earlier = self.read_back(request, now - RANDOM_ID_MEMORY).await?;
                 earlier.ok_or(PlatformError::Message { code, detail })
+            }
+            Err(PlatformError::Message { code, .. }) if is_reply_error(&code) && request.thread.is_some() => {
+                let detail = "the topic is not there any more".to_owned();
+                Err(PlatformError::Chat { code: "thread_gone".to_owned(), detail })
             }
             other => other,
         }
     }
 
     /// A send whose answered message has vanished goes without the link.
-    async fn send_linked(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        match self.send_shown(request).await {
+    async fn send_linked(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
+        match self.send_body(request).await {
             Err(PlatformError::Message { code, .. }) if is_reply_error(&code) && request.reply_to.is_some() => {
-                self.send_shown(&SendRequest { reply_to: None, ..request.clone() }).await
+                self.send_body(&SendRequest { reply_to: None, ..request.clone() }).await
             }
             other => other,
         }
     }
 
-    /// An image that Telegram refuses as a photo goes as a file.
-    async fn send_shown(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        let SendBody::Media { caption, uploads } = &request.body else { return self.send_plain(request).await };
-        let caption = telegram_text(caption)?;
-        let [upload] = uploads.as_slice() else {
-            return Err(PlatformError::Message {
-                code: "one_attachment_per_message".to_owned(),
-                detail: "a Telegram message carries exactly one file".to_owned(),
-            });
+    async fn send_body(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
+        match &request.body {
+            SendBody::Text(text) => self.send_text(request, telegram_text(text)?).await,
+            SendBody::Forward { from, message_ids } => self.forward(request, *from, message_ids).await,
+            SendBody::Media { caption, uploads } => {
+                let caption = telegram_text(caption)?;
+                match uploads.as_slice() {
+                    [] => Err(PlatformError::Message {
+                        code: "no_attachment".to_owned(),
+                        detail: "there is no file to send".to_owned(),
+                    }),
+                    [upload] => self.send_shown(request, caption, upload).await,
+                    uploads => self.send_album(request, caption, uploads).await,
+                }
+            }
+        }
+    }
+
+    async fn send_text(&self, request: &SendRequest, text: &RichText) -> Result<Sent, PlatformError> {
+        let peer = self.input_peer(request.chat).await?;
+        let call = write_call!(SendMessage, peer, request, text, { no_webpage: false, rich_message: None });
+        sent_ids(&self.link.call(&call).await?, request, 1)
+    }
+
+    async fn forward(
+        &self,
+        request: &SendRequest,
+        from: domain::ChatId,
+        message_ids: &[i64],
+    ) -> Result<Sent, PlatformError> {
+        let call = functions::messages::ForwardMessages {
+            from_peer: self.input_peer(from).await?,
+            id: message_ids.iter().map(|id| message_number(*id)).collect::<Result<_, _>>()?,
+            random_id: (0..message_ids.len()).map(|index| request.key.item(index).random_id()).collect(),
+            to_peer: self.input_peer(request.chat).await?,
+            top_msg_id: topic(request).map(message_number).transpose()?,
+            ..forward_call(request.silent)
         };
-        let shown = Shown::of(upload);
+        sent_ids(&self.link.call(&call).await?, request, message_ids.len())
+    }
+
+    /// What Telegram refuses to show as what it is goes as a file.
+    async fn send_shown(
+        &self,
+        request: &SendRequest,
+        caption: &RichText,
+        upload: &Upload,
+    ) -> Result<Sent, PlatformError> {
+        let shown = Shown::of(upload, !caption.text.is_empty());
         match self.send_media(request, caption, upload, shown).await {
-            Err(PlatformError::Message { code, .. }) if shown == Shown::Photo && is_image_error(&code) => {
+            Err(PlatformError::Message { code, .. }) if shown != Shown::File && is_shape_error(&code) => {
                 self.send_media(request, caption, upload, Shown::File).await
             }
             other => other,
         }
     }
 
-    async fn send_plain(&self, request: &SendRequest) -> Result<i64, PlatformError> {
-        let updates = match &request.body {
-            SendBody::Text(text) => self.link.call(&self.text_call(request, telegram_text(text)?).await?).await?,
-            SendBody::Forward { from, message_ids } => {
-                let call = functions::messages::ForwardMessages {
-                    from_peer: self.input_peer(*from).await?,
-                    id: message_ids.iter().map(|id| message_number(*id)).collect::<Result<_, _>>()?,
-                    random_id: (0..message_ids.len()).map(|index| request.key.item(index).random_id()).collect(),
-                    to_peer: self.input_peer(request.chat).await?,
-                    ..forward_call(request.silent)
-                };
-                self.link.call(&call).await?
-            }
-            SendBody::Media { .. } => return Err(retryable("internal", "media takes another road")),
-        };
-        sent_id(&updates, request.key.random_id())
-    }
-
-    async fn text_call(
-        &self,
-        request: &SendRequest,
-        text: &RichText,
-    ) -> Result<functions::messages::SendMessage, PlatformError> {
-        Ok(functions::messages::SendMessage {
-            no_webpage: false,
-            silent: request.silent,
-            background: false,
-            clear_draft: false,
-            noforwards: false,
-            update_stickersets_order: false,
-            invert_media: false,
-            allow_paid_floodskip: false,
-            peer: self.input_peer(request.chat).await?,
-            reply_to: reply_to(request)?,
-            message: text.text.clone(),
-            random_id: request.key.random_id(),
-            reply_markup: None,
-            entities: from_rich_text(text),
-            schedule_date: None,
-            schedule_repeat_period: None,
-            send_as: None,
-            quick_reply_shortcut: None,
-            effect: None,
-            allow_paid_stars: None,
-            suggested_post: None,
-            rich_message: None,
-        })
-    }
-
+    /// Uploads and sends; Telegram may forget parts of an upload, which are then sent once more.
     async fn send_media(
         &self,
         request: &SendRequest,
         caption: &RichText,
         upload: &Upload,
         shown: Shown,
-    ) -> Result<i64, PlatformError> {
-        let call = functions::messages::SendMedia {
-            silent: request.silent,
-            background: false,
-            clear_draft: false,
-            noforwards: false,
-            update_stickersets_order: false,
-            invert_media: false,
-            allow_paid_floodskip: false,
-            peer: self.input_peer(request.chat).await?,
-            reply_to: reply_to(request)?,
-            media: self.upload(upload, shown).await?,
-            message: caption.text.clone(),
-            random_id: request.key.random_id(),
-            reply_markup: None,
-            entities: from_rich_text(caption),
-            schedule_date: None,
-            schedule_repeat_period: None,
-            send_as: None,
-            quick_reply_shortcut: None,
-            effect: None,
-            allow_paid_stars: None,
-            suggested_post: None,
+    ) -> Result<Sent, PlatformError> {
+        let peer = self.input_peer(request.chat).await?;
+        let media = self.upload(upload, shown).await?;
+        let mut call = write_call!(SendMedia, peer, request, caption, { media: media });
+        let answer = match self.link.call(&call).await {
+            Err(error) if error.is("FILE_PART_MISSING") => {
+                call.media = self.upload(upload, shown).await?;
+                self.link.call(&call).await?
+            }
+            other => other?,
         };
-        sent_id(&self.link.call(&call).await?, request.key.random_id())
+        sent_ids(&answer, request, 1)
     }
 }
 
@@ -150,10 +162,19 @@ pub(super) fn telegram_text(text: &PartText) -> Result<&RichText, PlatformError>
     }
 }
 
-fn reply_to(request: &SendRequest) -> Result<Option<enums::InputReplyTo>, PlatformError> {
-    let reply = |id| types::InputReplyToMessage {
-        reply_to_msg_id: id,
-        top_msg_id: None,
+/// The topic to write in, when it has to be named.
+pub(super) fn topic(request: &SendRequest) -> Option<i64> {
+    request.thread.filter(|topic| *topic != GENERAL_TOPIC)
+}
+
+/// What is answered. Writing into a topic is answering its first message.
+pub(super) fn reply_to(request: &SendRequest) -> Result<Option<enums::InputReplyTo>, PlatformError> {
+    let topic = topic(request).map(message_number).transpose()?;
+    let answered = request.reply_to.map(message_number).transpose()?;
+    let Some(reply_to_msg_id) = answered.or(topic) else { return Ok(None) };
+    let reply = types::InputReplyToMessage {
+        reply_to_msg_id,
+        top_msg_id: topic.filter(|_| answered.is_some()),
         reply_to_peer_id: None,
         quote_text: None,
         quote_entities: None,
@@ -162,7 +183,7 @@ fn reply_to(request: &SendRequest) -> Result<Option<enums::InputReplyTo>, Platfo
         todo_item_id: None,
         poll_option: None,
     };
-    request.reply_to.map(|id| Ok(reply(message_number(id)?).into())).transpose()
+    Ok(Some(reply.into()))
 }
 
 const fn forward_call(silent: bool) -> functions::messages::ForwardMessages {
@@ -196,23 +217,33 @@ fn is_reply_error(code: &str) -> bool {
     matches!(code, "reply_message_id_invalid" | "reply_to_invalid")
 }
 
-fn is_image_error(code: &str) -> bool {
-    code.starts_with("photo_") || code.starts_with("image_")
+/// True when Telegram does not want to show the file as what it is.
+pub(super) fn is_shape_error(code: &str) -> bool {
+    const PREFIXES: [&str; 6] = ["photo_", "image_", "video_", "sticker_", "voice_", "media_grouped_"];
+    code == "media_invalid"
+        || code == "document_invalid"
+        || PREFIXES.iter().any(|prefix| code.starts_with(prefix))
+        // One kind of content is closed in the chat; as a file it may pass.
+        || code.starts_with("chat_send_") && code != "chat_send_docs_forbidden" && code != "chat_send_plain_forbidden"
 }
 
-/// The id that the answer gives to the message with our `random_id`.
-fn sent_id(updates: &enums::Updates, random_id: i64) -> Result<i64, PlatformError> {
+/// The ids that the answer gives to the messages with our `random_id`s, in order.
+pub(super) fn sent_ids(updates: &enums::Updates, request: &SendRequest, count: usize) -> Result<Sent, PlatformError> {
     let updates = match updates {
-        enums::Updates::UpdateShortSentMessage(sent) => return Ok(sent.id.into()),
+        enums::Updates::UpdateShortSentMessage(sent) => return Ok(Sent::one(sent.id.into())),
         enums::Updates::Updates(updates) => &updates.updates,
         enums::Updates::Combined(updates) => &updates.updates,
         _ => return Err(unreadable()),
     };
-    let id = updates.iter().find_map(|update| match update {
-        enums::Update::MessageId(named) if named.random_id == random_id => Some(named.id.into()),
-        _ => None,
-    });
-    id.ok_or_else(unreadable)
+    let id_of = |random_id| {
+        updates.iter().find_map(|update| match update {
+            enums::Update::MessageId(named) if named.random_id == random_id => Some(i64::from(named.id)),
+            _ => None,
+        })
+    };
+    let ids: Option<Vec<i64>> = (0..count).map(|index| id_of(request.key.item(index).random_id())).collect();
+    let message_ids = ids.filter(|ids| !ids.is_empty()).ok_or_else(unreadable)?;
+    Ok(Sent { message_ids, thread: None })
 }
 
 /// It was sent, but we do not know as what: the next try with the same key finds out.
@@ -222,16 +253,26 @@ fn unreadable() -> PlatformError {
 
 #[cfg(test)]
 mod tests {
+    use domain::{ChatId, IdempotencyKey, PairId, SourceMessageId, SystemClock};
+
     use super::*;
 
+    fn request() -> SendRequest {
+        let key = IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0);
+        SendRequest::new(ChatId::new(1), key, SendBody::Text(PartText::Telegram(RichText::plain("x"))))
+    }
+
     #[test]
-    fn the_answer_names_the_sent_message() {
+    fn the_answer_names_the_sent_messages() {
+        let request = request();
         let updates = |updates| {
             enums::Updates::Updates(types::Updates { updates, users: vec![], chats: vec![], date: 0, seq: 0 })
         };
-        let named = |id, random_id| types::UpdateMessageId { id, random_id }.into();
-        assert_eq!(sent_id(&updates(vec![named(4, 1), named(5, 9)]), 9), Ok(5));
-        assert!(matches!(sent_id(&updates(vec![named(4, 1)]), 9), Err(PlatformError::Retryable { .. })));
+        let named = |id, index| types::UpdateMessageId { id, random_id: request.key.item(index).random_id() }.into();
+        let both = updates(vec![named(5, 1), named(4, 0)]);
+        assert_eq!(sent_ids(&both, &request, 1).unwrap().message_ids, [4]);
+        assert_eq!(sent_ids(&both, &request, 2).unwrap().message_ids, [4, 5]);
+        assert!(matches!(sent_ids(&both, &request, 3), Err(PlatformError::Retryable { .. })));
         let short = types::UpdateShortSentMessage {
             out: true,
             id: 7,
@@ -242,8 +283,26 @@ mod tests {
             entities: None,
             ttl_period: None,
         };
-        assert_eq!(sent_id(&enums::Updates::UpdateShortSentMessage(short), 9), Ok(7));
-        assert!(sent_id(&enums::Updates::TooLong, 9).is_err());
+        let short = enums::Updates::UpdateShortSentMessage(short);
+        assert_eq!(sent_ids(&short, &request, 1).unwrap().message_ids, [7]);
+        assert!(sent_ids(&enums::Updates::TooLong, &request, 1).is_err());
+    }
+
+    #[test]
+    fn a_topic_is_named_beside_an_answer_or_instead_of_one() {
+        let place = |thread, reply| {
+            let request = SendRequest { thread, reply_to: reply, ..request() };
+            reply_to(&request).unwrap().map(|reply| match reply {
+                enums::InputReplyTo::Message(reply) => (reply.reply_to_msg_id, reply.top_msg_id),
+                other => panic!("{other:?}"),
+            })
+        };
+        assert_eq!(place(None, None), None);
+        assert_eq!(place(None, Some(9)), Some((9, None)));
+        assert_eq!(place(Some(4), None), Some((4, None)));
+        assert_eq!(place(Some(4), Some(9)), Some((9, Some(4))));
+        assert_eq!(place(Some(GENERAL_TOPIC), None), None);
+        assert_eq!(place(Some(GENERAL_TOPIC), Some(9)), Some((9, None)));
     }
 
     #[test]

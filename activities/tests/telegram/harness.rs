@@ -187,6 +187,23 @@ impl Live {
         found
     }
 
+    /// The next `count` things that happened to messages.
+    pub async fn updates(&mut self, count: usize) -> Vec<Update> {
+        let mut found = Vec::new();
+        while found.len() < count {
+            match self.next().await {
+                PlatformEvent::Updates(batch) => found.extend(
+                    batch
+                        .into_iter()
+                        .filter(|update| !matches!(update, Update::Posted(message) if message.unsupported.is_some())),
+                ),
+                PlatformEvent::Connected | PlatformEvent::Disconnected { .. } => {}
+                PlatformEvent::Gone(error) => panic!("gone: {error}"),
+            }
+        }
+        found
+    }
+
     /// The texts of the next `count` messages.
     pub async fn texts(&mut self, count: usize) -> Vec<String> {
         self.messages(count).await.into_iter().map(|message| message.text.text).collect()

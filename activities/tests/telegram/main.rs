@@ -3,7 +3,10 @@
 // Says to the linter that helpers here are test code as well.
 #![cfg(test)]
 
+mod albums;
+mod changes;
 mod chats;
+mod contents;
 mod harness;
 mod login;
 mod media;

@@ -86,7 +86,7 @@ async fn refusals_say_what_must_happen_next() {
         (rpc(500, "RPC_CALL_FAIL"), ("retryable", "rpc_call_fail")),
         (rpc(400, "SOMETHING_NEW"), ("message", "something_new")),
         (rpc(403, "CHAT_WRITE_FORBIDDEN"), ("chat", "chat_write_forbidden")),
-        (rpc(400, "PEER_FLOOD"), ("chat", "peer_flood")),
+        (rpc(400, "PEER_FLOOD"), ("flooded", "peer_flood")),
     ] {
         sandbox.fault(fault).await;
         let error = live.send(&text(mine, "x")).await.unwrap_err();

@@ -65,6 +65,11 @@ struct Id {
 }
 
 #[derive(Deserialize)]
+struct Ids {
+    ids: Vec<i64>,
+}
+
+#[derive(Deserialize)]
 struct Code {
     #[serde(deserialize_with = "id_text")]
     code: String,
@@ -145,6 +150,41 @@ impl TelegramControl {
     pub async fn post(&self, dialog_id: i64, message: &Value) -> Result<i64, CallError> {
         let Id { id } = self.0.post(&format!("/chats/{dialog_id}/messages"), message).await?;
         Ok(id)
+    }
+
+    /// Writes many messages, all or none, and returns their ids. Clients get them together.
+    ///
+    /// # Errors
+    /// When the sandbox refuses one.
+    pub async fn post_batch(&self, dialog_id: i64, messages: &[Value]) -> Result<Vec<i64>, CallError> {
+        let batch = json!({ "messages": messages });
+        let Ids { ids } = self.0.post(&format!("/chats/{dialog_id}/messages/batch"), &batch).await?;
+        Ok(ids)
+    }
+
+    /// Changes a message; in a channel or supergroup. `change` has the fields of a new message.
+    ///
+    /// # Errors
+    /// When there is no such message.
+    pub async fn change(&self, dialog_id: i64, id: i64, change: &Value) -> Result<Value, CallError> {
+        self.0.call(Method::PATCH, &format!("/chats/{dialog_id}/messages/{id}"), Some(change)).await
+    }
+
+    /// Makes a topic of a forum and returns its id.
+    ///
+    /// # Errors
+    /// When the chat is no forum.
+    pub async fn create_topic(&self, dialog_id: i64, title: &str) -> Result<i64, CallError> {
+        let Id { id } = self.0.post(&format!("/chats/{dialog_id}/topics"), &json!({ "title": title })).await?;
+        Ok(id)
+    }
+
+    /// Limits what accounts may write; an empty object lifts the limits.
+    ///
+    /// # Errors
+    /// When a rate is not above 0.
+    pub async fn set_limits(&self, limits: &Value) -> Result<Value, CallError> {
+        self.0.call(Method::PUT, "/limits", Some(limits)).await
     }
 
     /// What a chat holds, oldest first.

@@ -77,6 +77,7 @@ struct Reader {
 
 /// The session that the last packet belonged to.
 struct Session {
+    key: crypto::AuthKeyBytes,
     key_id: i64,
     id: i64,
     seen: Seen,
@@ -139,7 +140,10 @@ impl Reader {
     }
 
     fn encrypted(&mut self, key_id: i64, packet: &[u8]) -> Result<(), ConnectionError> {
-        let key = self.server.lock().world.keys.get(&key_id).copied().ok_or(ConnectionError::UnknownKey)?;
+        let key = match &self.session {
+            Some(session) if session.key_id == key_id => session.key,
+            _ => self.server.lock().world.keys.get(&key_id).copied().ok_or(ConnectionError::UnknownKey)?,
+        };
         let packet = Packet::read(&crypto::decrypt_from_client(packet, &key)?)?;
         if self.session.as_ref().is_none_or(|s| (s.key_id, s.id) != (key_id, packet.session_id)) {
             self.open_session(key, key_id, &packet)?;
@@ -166,7 +170,7 @@ impl Reader {
         self.send(Out::Push(enums::NewSession::Created(created).to_bytes()));
         state.live.attach(key_id, session_id, &self.connection);
         drop(state);
-        self.session = Some(Session { key_id, id: session_id, seen: Seen::default() });
+        self.session = Some(Session { key, key_id, id: session_id, seen: Seen::default() });
         Ok(())
     }
 

@@ -117,6 +117,14 @@ impl Seen {
     }
 }
 
+/// One message to a client.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) body: Vec<u8>,
+    /// An answer, not something that the client did not ask for.
+    pub(crate) is_reply: bool,
+}
+
 /// The sending side of a session: numbers messages and encrypts them.
 #[derive(Debug)]
 pub(crate) struct Sealer {
@@ -132,11 +140,37 @@ impl Sealer {
         Self { key, key_id, session_id, sequence: 0, last_msg_id: 0 }
     }
 
-    /// Wraps one message that needs acknowledgement, as an answer or as a push.
-    pub(crate) fn seal(&mut self, body: &[u8], is_reply: bool) -> Vec<u8> {
+    /// Wraps messages that need acknowledgement, answers and pushes, into one packet: several of them as a container,
+    /// which costs both sides one encryption.
+    pub(crate) fn seal(&mut self, messages: &[Outgoing]) -> Vec<u8> {
+        if let [message] = messages {
+            let (msg_id, seq_no) = self.number(message.is_reply);
+            return self.packet(msg_id, seq_no, &message.body);
+        }
+        let mut container =
+            Vec::with_capacity(8 + messages.iter().map(|message| 16 + message.body.len()).sum::<usize>());
+        MSG_CONTAINER.serialize(&mut container);
+        i32::try_from(messages.len()).unwrap_or(i32::MAX).serialize(&mut container);
+        for message in messages {
+            let (msg_id, seq_no) = self.number(message.is_reply);
+            msg_id.serialize(&mut container);
+            seq_no.serialize(&mut container);
+            i32::try_from(message.body.len()).unwrap_or(i32::MAX).serialize(&mut container);
+            container.extend_from_slice(&message.body);
+        }
+        // The container itself needs no acknowledgement, which its even number says.
+        let msg_id = self.next_msg_id(false);
+        self.packet(msg_id, self.sequence * 2, &container)
+    }
+
+    fn number(&mut self, is_reply: bool) -> (i64, i32) {
         let msg_id = self.next_msg_id(is_reply);
         let seq_no = self.sequence * 2 + 1;
         self.sequence += 1;
+        (msg_id, seq_no)
+    }
+
+    fn packet(&self, msg_id: i64, seq_no: i32, body: &[u8]) -> Vec<u8> {
         let mut plain = Vec::with_capacity(32 + body.len() + 32);
         SERVER_SALT.serialize(&mut plain);
         self.session_id.serialize(&mut plain);

@@ -8,55 +8,97 @@ use tokio::net::tcp::OwnedWriteHalf;
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use super::framing::Framing;
-use super::session::Sealer;
+use super::session::{Outgoing, Sealer};
 use crate::telegram::clock;
 use crate::telegram::live::Out;
 
 /// How many queued items go out with one write.
 const BATCH_MAX: usize = 64;
+/// How much is put into one packet; a larger message has a packet of its own.
+const PACKET_MAX_BYTES: usize = 256 << 10;
 
 /// Writes until the queue ends or says so. Returning drops the socket's half, which tells the client.
 pub(crate) async fn run(mut socket: OwnedWriteHalf, mut queue: UnboundedReceiver<Out>) -> io::Result<()> {
-    let mut framing = None;
-    let mut sealer = None;
-    let (mut batch, mut wire) = (Vec::with_capacity(BATCH_MAX), Vec::new());
+    let mut wire = Wire::default();
+    let mut batch = Vec::with_capacity(BATCH_MAX);
     loop {
         batch.clear();
         if queue.recv_many(&mut batch, BATCH_MAX).await == 0 {
             return socket.shutdown().await;
         }
-        wire.clear();
         let mut ends = false;
         for item in batch.drain(..) {
-            ends = put(item, &mut framing, &mut sealer, &mut wire);
+            ends = wire.put(item);
             if ends {
                 break;
             }
         }
-        socket.write_all(&wire).await?;
+        wire.flush();
+        socket.write_all(&wire.bytes).await?;
+        wire.bytes.clear();
         if ends {
             return socket.shutdown().await;
         }
     }
 }
 
-/// Puts one item on the wire; true when it was the last.
-fn put(item: Out, framing: &mut Option<Framing>, sealer: &mut Option<Sealer>, wire: &mut Vec<u8>) -> bool {
-    match (item, framing.as_mut(), sealer.as_mut()) {
-        (Out::Transport(kind), ..) => *framing = Some(Framing::new(kind)),
-        (Out::Session { key, key_id, session_id }, ..) => *sealer = Some(Sealer::new(key, key_id, session_id)),
-        (Out::Plain(body), Some(framing), _) => framing.pack(&plain_packet(&body), wire),
-        (Out::Reply(body), Some(framing), Some(sealer)) => framing.pack(&sealer.seal(&body, true), wire),
-        (Out::Push(body), Some(framing), Some(sealer)) => framing.pack(&sealer.seal(&body, false), wire),
-        (Out::Refuse(code), Some(framing), _) => {
-            framing.pack_error(code, wire);
-            return true;
+/// What goes out with the next write.
+#[derive(Default)]
+struct Wire {
+    framing: Option<Framing>,
+    sealer: Option<Sealer>,
+    /// Messages that go into one packet.
+    together: Vec<Outgoing>,
+    together_bytes: usize,
+    bytes: Vec<u8>,
+}
+
+impl Wire {
+    /// Takes one item; true when it was the last.
+    fn put(&mut self, item: Out) -> bool {
+        match item {
+            Out::Reply(body) => self.add(Outgoing { body, is_reply: true }),
+            Out::Push(body) => self.add(Outgoing { body, is_reply: false }),
+            Out::Transport(kind) => self.framing = Some(Framing::new(kind)),
+            Out::Session { key, key_id, session_id } => {
+                self.flush();
+                self.sealer = Some(Sealer::new(key, key_id, session_id));
+            }
+            Out::Plain(body) => {
+                self.flush();
+                // Nothing can be said before the transport is known.
+                if let Some(framing) = &mut self.framing {
+                    framing.pack(&plain_packet(&body), &mut self.bytes);
+                }
+            }
+            Out::Refuse(code) => {
+                self.flush();
+                if let Some(framing) = &mut self.framing {
+                    framing.pack_error(code, &mut self.bytes);
+                }
+                return true;
+            }
+            Out::Close => return true,
         }
-        (Out::Close, ..) => return true,
-        // Nothing can be said before the transport or the session is known.
-        (Out::Plain(_) | Out::Reply(_) | Out::Push(_) | Out::Refuse(_), ..) => {}
+        false
     }
-    false
+
+    fn add(&mut self, message: Outgoing) {
+        if self.together_bytes + message.body.len() > PACKET_MAX_BYTES {
+            self.flush();
+        }
+        self.together_bytes += message.body.len();
+        self.together.push(message);
+    }
+
+    /// Seals what has gathered. Nothing can be said before the session is known.
+    fn flush(&mut self) {
+        if let (Some(framing), Some(sealer), false) = (&mut self.framing, &mut self.sealer, self.together.is_empty()) {
+            framing.pack(&sealer.seal(&self.together), &mut self.bytes);
+        }
+        self.together.clear();
+        self.together_bytes = 0;
+    }
 }
 
 /// The unencrypted envelope: no key, a message id, the length.

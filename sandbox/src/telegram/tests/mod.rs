@@ -2,6 +2,7 @@
 
 mod catch_up;
 mod changes;
+mod contents;
 mod handshake;
 mod login;
 mod media;
