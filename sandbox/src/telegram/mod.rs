@@ -10,6 +10,7 @@ mod hexed;
 mod limits;
 mod live;
 mod net;
+mod push;
 mod rpc;
 mod state;
 #[cfg(test)]

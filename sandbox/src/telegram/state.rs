@@ -1,26 +1,21 @@
 //! The running server's state behind one lock: the world with its journal, the connections, the faults.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use grammers_tl_types::{Serializable as _, enums, types};
+use grammers_tl_types::{Serializable as _, enums};
 
 use super::faults::Faults;
 use super::limits::Limits;
 use super::live::Live;
 use super::net::rsa::RsaKey;
 use super::net::srp::Challenge;
-use super::wire::View;
 use super::world::World;
-use super::world::event::{Effect, Event, Holder};
+use super::world::event::{Effect, Event};
 use super::world::journal::{Journal, JournalError};
 use super::world::model::Login;
 use super::world::peer::Peer;
-use super::world::{self};
-
-/// How many steps one pushed packet tells of.
-const PUSHED_TOGETHER_MAX: usize = 50;
 
 /// What all tasks share.
 #[derive(Debug)]
@@ -120,59 +115,6 @@ impl State {
         for key_id in self.world.keys_of.get(&user).into_iter().flatten() {
             self.live.close_key(*key_id);
         }
-    }
-
-    /// Tells every client what happened, each with one packet for all: what was made together arrives together.
-    fn push(&self, effects: &[Effect], except: Option<(i64, i64)>) {
-        let mut told: BTreeMap<i64, Vec<&Effect>> = BTreeMap::new();
-        for effect in effects {
-            match effect {
-                Effect::Step { holder: Holder::Account(user), .. } | Effect::Membership { user, .. } => {
-                    told.entry(*user).or_default().push(effect);
-                }
-                Effect::Step { holder: Holder::Channel(id), .. } => {
-                    let Some(channel) = self.world.channels.get(id) else { continue };
-                    for user in super::wire::chat::inside(channel) {
-                        told.entry(user).or_default().push(effect);
-                    }
-                }
-            }
-        }
-        for (user, effects) in told {
-            for effects in effects.chunks(PUSHED_TOGETHER_MAX) {
-                self.push_to(user, effects, except);
-            }
-        }
-    }
-
-    fn push_to(&self, user: i64, effects: &[&Effect], except: Option<(i64, i64)>) {
-        let Some(keys) = self.world.keys_of.get(&user) else { return };
-        let mut body = None;
-        for key_id in keys {
-            let except = except.filter(|(key, _)| key == key_id).map(|(_, session)| session);
-            if !self.live.has_listeners(*key_id, except) {
-                continue;
-            }
-            let body = body.get_or_insert_with(|| self.describe(user, effects));
-            if let Some(body) = body {
-                self.live.push(*key_id, except, body);
-            }
-        }
-    }
-
-    fn describe(&self, user: i64, effects: &[&Effect]) -> Option<Vec<u8>> {
-        let mut view = View::new(&self.world, user);
-        let updates: Vec<enums::Update> = effects
-            .iter()
-            .filter_map(|effect| match effect {
-                Effect::Step { holder, entry } => view.update(*holder, entry),
-                Effect::Membership { channel, .. } => {
-                    view.mention(world::peer::Peer::Channel(*channel));
-                    Some(types::UpdateChannel { channel_id: *channel }.into())
-                }
-            })
-            .collect();
-        (!updates.is_empty()).then(|| view.updates(updates).to_bytes())
     }
 }
 

@@ -37,6 +37,16 @@ impl<'a> View<'a> {
         Self { world, me, peers: BTreeSet::new() }
     }
 
+    /// A view in which these peers are mentioned already.
+    pub(crate) fn with(world: &'a World, me: i64, peers: BTreeSet<Peer>) -> Self {
+        Self { world, me, peers }
+    }
+
+    /// Who was mentioned.
+    pub(crate) fn into_mentioned(self) -> BTreeSet<Peer> {
+        self.peers
+    }
+
     /// Makes sure that the answer describes `peer`.
     pub(crate) fn mention(&mut self, peer: Peer) {
         self.peers.insert(peer);
