@@ -6,11 +6,10 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use domain::{ChatId, Deletion, Message, Update};
 use futures::FutureExt as _;
 use grammers_session::{
     types::UpdatesState,
-    updates::{MessageBoxes, UpdateAndPeers, UpdatesLike},
+    updates::{MessageBoxes, UpdatesLike},
 };
 use grammers_tl_types::{enums, functions};
 use tokio::{
@@ -24,8 +23,6 @@ use super::{
     errors::{NETWORK, retryable},
     gaps,
     link::Feed,
-    names::{channel_dialog, dialog_id},
-    normalise,
 };
 use crate::platform::{PlatformError, PlatformEvent};
 
@@ -33,8 +30,6 @@ use crate::platform::{PlatformError, PlatformEvent};
 const QUEUE: usize = 128;
 /// After this long without a word from Telegram, it is asked whether something was missed.
 const SILENCE_MAX: Duration = Duration::from_secs(60);
-/// Updates without a message after which the reader gets an empty batch, so that the cursors are saved.
-const QUIET_UPDATES_MAX: usize = 200;
 /// The longest wait that Telegram may impose on the loop before it tries again.
 const WAIT_MAX: Duration = Duration::from_secs(600);
 /// After this many panics in a row the cursors are given up, and history fills the gap.
@@ -98,7 +93,8 @@ pub(super) struct Engine {
     own: mpsc::UnboundedReceiver<UpdatesLike>,
     pub(super) boxes: MessageBoxes,
     out: mpsc::Sender<Yielded>,
-    quiet: usize,
+    /// Updates without a message since the reader got a batch.
+    pub(super) quiet: usize,
     /// The link was announced and the difference since then is not fetched yet.
     pub(super) fresh: bool,
     /// When Telegram last said something.
@@ -207,75 +203,6 @@ impl Engine {
         let _gap = self.boxes.process_updates(UpdatesLike::ConnectionClosed);
     }
 
-    /// Hands out what happened to messages, in the order of each chat.
-    pub(super) async fn publish(&mut self, (updates, users, chats): UpdateAndPeers) {
-        self.account.learn(&users, &chats);
-        self.quiet += updates.len();
-        let (mut posted, mut changed) = (Vec::new(), Vec::new());
-        for (update, _) in &updates {
-            self.learn_from(update, &users);
-            match self.happened(update) {
-                Some(Update::Posted(message)) => posted.push(message),
-                Some(change) => changed.push(change),
-                None => {}
-            }
-        }
-        if posted.is_empty() && changed.is_empty() && self.quiet < QUIET_UPDATES_MAX {
-            return;
-        }
-        self.quiet = 0;
-        // A change always follows what it changes, because no number is given twice in a chat.
-        posted.sort_by_key(|message| (message.sent_at, message.message_id));
-        let mut updates: Vec<Update> = posted.into_iter().map(Update::Posted).chain(changed).collect();
-        self.name_topics(&mut updates).await;
-        let cursors = Some(self.boxes.session_state());
-        self.tell(PlatformEvent::Updates(updates), cursors).await;
-    }
-
-    fn learn_from(&self, update: &enums::Update, users: &[enums::User]) {
-        let message = match update {
-            enums::Update::NewMessage(update) => &update.message,
-            enums::Update::NewChannelMessage(update) => &update.message,
-            _ => return,
-        };
-        self.account.topics.learn(message);
-        if let Some(peer @ enums::Peer::User(_)) = normalise::peer_of(message) {
-            self.account.learn_direct(users, &[dialog_id(peer)]);
-        }
-    }
-
-    /// The update in our words; `None` when it is not about messages.
-    fn happened(&self, update: &enums::Update) -> Option<Update> {
-        let read = |message| normalise::message(message, &self.account.names, self.account.identity.external_id);
-        let ids = |ids: &[i32]| ids.iter().copied().map(i64::from).collect::<Vec<_>>();
-        let deleted = match update {
-            enums::Update::NewMessage(update) => return read(&update.message).map(Update::Posted),
-            enums::Update::NewChannelMessage(update) => return read(&update.message).map(Update::Posted),
-            enums::Update::EditMessage(update) => return read(&update.message).map(Update::Edited),
-            enums::Update::EditChannelMessage(update) => return read(&update.message).map(Update::Edited),
-            enums::Update::DeleteMessages(update) => Deletion { chat: None, message_ids: ids(&update.messages) },
-            enums::Update::DeleteChannelMessages(update) => {
-                let chat = Some(ChatId::new(channel_dialog(update.channel_id)));
-                Deletion { chat, message_ids: ids(&update.messages) }
-            }
-            _ => return None,
-        };
-        (!deleted.message_ids.is_empty()).then_some(Update::Deleted(deleted))
-    }
-
-    async fn name_topics(&self, updates: &mut [Update]) {
-        let mut in_topics: Vec<&mut Message> = updates
-            .iter_mut()
-            .filter_map(|update| match update {
-                Update::Posted(message) | Update::Edited(message) if message.topic.is_some() => Some(message),
-                _ => None,
-            })
-            .collect();
-        if !in_topics.is_empty() {
-            self.account.name_topics(&mut in_topics).await;
-        }
-    }
-
     /// Telegram says that it will not repeat what was missed: the reader has to ask for history.
     pub(super) async fn announce_gap(&mut self, gap: bool) {
         if gap {
@@ -337,7 +264,7 @@ impl Engine {
         }
     }
 
-    async fn tell(&self, event: PlatformEvent, cursors: Option<UpdatesState>) {
+    pub(super) async fn tell(&self, event: PlatformEvent, cursors: Option<UpdatesState>) {
         // A reader that is gone is noticed by the next step.
         let _reader = self.out.send(Yielded { event, cursors }).await;
     }

@@ -24,6 +24,7 @@ mod link;
 pub mod login;
 mod media;
 mod names;
+mod news;
 mod normalise;
 mod password;
 mod read_back;
