@@ -1,29 +1,45 @@
 //! Fetching attachments: after the message is durable, before its deliveries are due to be sent.
 
-use std::{sync::Arc, time::Duration};
+mod pieces;
 
-use bytes::BytesMut;
-use chrono::TimeDelta;
-use domain::AccountId;
-use store::{StoreError, media::PendingMedia};
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AccountId, Limits, MediaId, media_link::Links};
+use futures::{StreamExt as _, stream::FuturesUnordered};
+use store::{
+    StoreError,
+    media::{PendingMedia, chunks},
+};
 use temporalio_client::Client;
 use tokio::sync::Notify;
 
+pub(crate) use self::pieces::Kept;
+use self::pieces::Pieces;
 use crate::{
     context::Context,
     platform::{Connection, PlatformError},
     wake,
 };
 
-/// Larger attachments are not carried, because their bytes stand in PostgreSQL until they are sent (ADR 0001). It is
-/// above the 10 MiB that a Discord bot may upload without boosts, so that larger files still pass to Telegram.
-pub(crate) const ATTACHMENT_BYTES_MAX: u64 = 25 * 1024 * 1024;
-/// Attachments looked up at once.
-const BATCH: i64 = 8;
+/// Attachments fetched at once for one account, so that a large one holds up no small one. Each holds a piece or two of
+/// 512 KiB in memory.
+const FETCHES_MAX: usize = 3;
 /// Tries before a notice is sent instead.
 const ATTEMPTS_MAX: i32 = 6;
 /// How often to look without being told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// What may be kept of attachments, and how it is offered where a destination does not take it.
+#[derive(Clone, Debug)]
+pub struct MediaSettings {
+    /// A larger attachment is not fetched, in bytes.
+    pub bytes_max: u64,
+    /// All that one tenant keeps at a time, in bytes: beyond it, fetching waits and at last gives up.
+    pub tenant_bytes_max: u64,
+    /// How links are made; `None`: none are.
+    pub links: Option<Links>,
+}
 
 /// Fetches an account's attachments for as long as it is hosted.
 pub(crate) async fn fetch_loop(
@@ -33,83 +49,154 @@ pub(crate) async fn fetch_loop(
     connection: Arc<dyn Connection>,
     told: Arc<Notify>,
 ) {
+    let fetcher = Fetcher { context: &context, client: &client, account, connection: connection.as_ref() };
+    let mut under_way = FuturesUnordered::new();
+    let mut busy: HashSet<MediaId> = HashSet::new();
     loop {
-        match fetch_due(&context, &client, account, connection.as_ref()).await {
-            Ok(true) => continue,
-            Ok(false) => (),
+        match fetcher.due(&busy).await {
+            Ok(due) => {
+                for pending in due {
+                    busy.insert(pending.id);
+                    under_way.push(fetcher.fetch(pending));
+                }
+            }
             Err(error) => {
                 tracing::warn!(account.id = %account, error = %crate::chain(&error), "Attachments could not be looked up; trying again.");
             }
         }
         tokio::select! {
+            Some(done) = under_way.next(), if !under_way.is_empty() => { busy.remove(&done); }
             () = told.notified() => (),
             () = tokio::time::sleep(LOOK_EVERY) => (),
         }
     }
 }
 
-/// Fetches what is due. True when there may be more.
-async fn fetch_due(
-    context: &Context,
-    client: &Client,
+/// Whose attachments, and through what.
+struct Fetcher<'a> {
+    context: &'a Context,
+    client: &'a Client,
     account: AccountId,
-    connection: &dyn Connection,
-) -> Result<bool, StoreError> {
-    let due = {
-        let mut database = context.database().await?;
-        store::media::pending(&mut database, account, context.clock.now(), BATCH).await?
-    };
-    for pending in &due {
-        fetch(context, connection, pending).await?;
-        wake_waiting(context, client, pending).await?;
-    }
-    Ok(!due.is_empty())
+    connection: &'a dyn Connection,
 }
 
-async fn fetch(context: &Context, connection: &dyn Connection, pending: &PendingMedia) -> Result<(), StoreError> {
-    let fetched = if pending.media.size_bytes > ATTACHMENT_BYTES_MAX {
-        Err(PlatformError::Message { code: "media_too_large".into(), detail: "too large to carry".into() })
-    } else {
-        let mut bytes = BytesMut::new();
-        let fetched = connection.download(&pending.media, ATTACHMENT_BYTES_MAX, &mut bytes).await;
-        fetched.map(|_| bytes.freeze())
-    };
-    let mut database = context.database().await?;
-    match fetched {
-        Ok(bytes) => store::media::keep(&mut database, pending.id, &bytes).await,
-        Err(
-            PlatformError::Message { code, .. } | PlatformError::Chat { code, .. } | PlatformError::Input { code, .. },
-        ) => store::media::fail(&mut database, pending.id, &code).await,
-        Err(PlatformError::Retryable { code, .. }) if pending.attempts >= ATTEMPTS_MAX => {
-            store::media::fail(&mut database, pending.id, &code).await
+impl Fetcher<'_> {
+    /// As many as may begin now.
+    async fn due(&self, busy: &HashSet<MediaId>) -> Result<Vec<PendingMedia>, StoreError> {
+        let Some(room) = FETCHES_MAX.checked_sub(busy.len()).filter(|room| *room > 0) else { return Ok(Vec::new()) };
+        let busy: Vec<MediaId> = busy.iter().copied().collect();
+        let mut database = self.context.database().await?;
+        let room = i64::try_from(room).unwrap_or(1);
+        store::media::pending(&mut database, self.account, self.context.clock.now(), &busy, room).await
+    }
+
+    /// Fetches one attachment and wakes who waits for it. Says which one.
+    async fn fetch(&self, pending: PendingMedia) -> MediaId {
+        if let Err(error) = self.fetch_and_wake(&pending).await {
+            tracing::warn!(account.id = %self.account, error = %crate::chain(&error), "An attachment could not be kept; trying again.");
         }
-        Err(error) => {
-            let wait = match &error {
-                PlatformError::Wait { wait, .. } => TimeDelta::from_std(*wait).unwrap_or(TimeDelta::minutes(1)),
-                PlatformError::Retryable { .. }
-                | PlatformError::Message { .. }
-                | PlatformError::Chat { .. }
-                | PlatformError::Flooded { .. }
-                | PlatformError::Revoked { .. }
-                | PlatformError::Banned { .. }
-                | PlatformError::Input { .. } => TimeDelta::seconds(1 << pending.attempts.clamp(0, 6)),
-            };
-            let after = context.clock.now() + wait;
-            store::media::postpone(&mut database, pending.id, &error.to_string(), after).await
+        pending.id
+    }
+
+    async fn fetch_and_wake(&self, pending: &PendingMedia) -> Result<(), StoreError> {
+        let waiting = {
+            let mut database = self.context.database().await?;
+            store::media::waiting_pairs(&mut database, pending.source_message_id).await?
+        };
+        let fetched = self.fetch_kept(pending, &waiting).await;
+        self.record(pending, fetched).await?;
+        for pair in waiting {
+            self.context.wakeups.wake(pair);
+            let client = self.client.clone();
+            tokio::spawn(async move { wake::rouse_pair(&client, pair).await });
+        }
+        Ok(())
+    }
+
+    /// Brings the bytes into the database, unless nobody could use them.
+    async fn fetch_kept(&self, pending: &PendingMedia, waiting: &[domain::PairId]) -> Result<(), PlatformError> {
+        let settings = &self.context.media;
+        let native_max = self.native_max(waiting).await.map_err(|error| lost(&error))?;
+        let linked = |size: u64| size > native_max.0;
+        let useful_max = if settings.links.is_some() { u64::MAX } else { native_max.1 };
+        let bytes_max = settings.bytes_max.min(useful_max);
+        if pending.media.size_bytes > bytes_max {
+            return Err(PlatformError::Message { code: "media_too_large".into(), detail: "too large to carry".into() });
+        }
+        self.check_room(pending.media.size_bytes).await?;
+        let mut pieces = Pieces::begin(&self.context.pool, pending.id).await.map_err(|error| lost(&error))?;
+        self.connection.download(&pending.media, bytes_max, &mut pieces).await?;
+        let size_bytes = pieces.end().await?;
+        let now = self.context.clock.now();
+        let links = settings.links.as_ref().filter(|_| linked(u64::try_from(size_bytes).unwrap_or(u64::MAX)));
+        let until: Option<DateTime<Utc>> = links.map(|links| links.until(now));
+        let completed = async {
+            let mut database = self.context.database().await?;
+            chunks::complete(&mut database, pending.id, size_bytes, until).await
+        };
+        if completed.await.map_err(|error| lost(&error))? {
+            return Ok(());
+        }
+        let detail = "another fetch has begun anew".to_owned();
+        Err(PlatformError::Retryable { code: "media_incomplete".into(), detail })
+    }
+
+    /// The largest file that all of the waiting pairs' destinations take, and that at least one of them takes.
+    async fn native_max(&self, waiting: &[domain::PairId]) -> Result<(u64, u64), StoreError> {
+        let mut database = self.context.database().await?;
+        let platforms = store::media::destinations(&mut database, waiting).await?;
+        let maxima: Vec<u64> = platforms.into_iter().map(|platform| Limits::of(platform).media_bytes_max).collect();
+        let (least, most) = (maxima.iter().min(), maxima.iter().max());
+        Ok((least.copied().unwrap_or(u64::MAX), most.copied().unwrap_or(u64::MAX)))
+    }
+
+    /// Nobody's attachments fill the disk: a tenant who keeps too much waits until something was sent or has expired.
+    async fn check_room(&self, size_bytes: u64) -> Result<(), PlatformError> {
+        let kept = async {
+            let mut database = self.context.database().await?;
+            chunks::kept_by_tenant(&mut database, self.account).await
+        };
+        let kept = u64::try_from(kept.await.map_err(|error| lost(&error))?).unwrap_or(0);
+        if kept.saturating_add(size_bytes) <= self.context.media.tenant_bytes_max {
+            return Ok(());
+        }
+        let detail = "too many attachments are kept at the moment".to_owned();
+        Err(PlatformError::Retryable { code: "media_storage_full".into(), detail })
+    }
+
+    /// Writes down how a fetch went.
+    async fn record(&self, pending: &PendingMedia, fetched: Result<(), PlatformError>) -> Result<(), StoreError> {
+        let Err(error) = fetched else { return Ok(()) };
+        let mut database = self.context.database().await?;
+        match error {
+            PlatformError::Message { code, .. }
+            | PlatformError::Chat { code, .. }
+            | PlatformError::Input { code, .. } => store::media::fail(&mut database, pending.id, &code).await,
+            PlatformError::Retryable { code, .. } if pending.attempts >= ATTEMPTS_MAX => {
+                store::media::fail(&mut database, pending.id, &code).await
+            }
+            error => {
+                let after = self.context.clock.now() + wait_after(&error, pending.attempts);
+                store::media::postpone(&mut database, pending.id, &error.to_string(), after).await
+            }
         }
     }
 }
 
-/// Deliveries that waited for the attachment can go on.
-async fn wake_waiting(context: &Context, client: &Client, pending: &PendingMedia) -> Result<(), StoreError> {
-    let waiting = {
-        let mut database = context.database().await?;
-        store::media::waiting_pairs(&mut database, pending.source_message_id).await?
-    };
-    for pair in waiting {
-        context.wakeups.wake(pair);
-        let client = client.clone();
-        tokio::spawn(async move { wake::rouse_pair(&client, pair).await });
+/// How long to wait before the next try.
+fn wait_after(error: &PlatformError, attempts: i32) -> TimeDelta {
+    match error {
+        PlatformError::Wait { wait, .. } => TimeDelta::from_std(*wait).unwrap_or(TimeDelta::minutes(1)),
+        PlatformError::Retryable { .. }
+        | PlatformError::Message { .. }
+        | PlatformError::Chat { .. }
+        | PlatformError::Flooded { .. }
+        | PlatformError::Revoked { .. }
+        | PlatformError::Banned { .. }
+        | PlatformError::Input { .. } => TimeDelta::seconds(1 << attempts.clamp(0, 6)),
     }
-    Ok(())
+}
+
+fn lost(error: &StoreError) -> PlatformError {
+    PlatformError::Retryable { code: "database".to_owned(), detail: crate::chain(error) }
 }

@@ -3,17 +3,20 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use domain::{
-    CopyMode, Message, PartText, Platform,
-    render::{Held, Limits, Missing, PartPlan, Target, at_destination, render_held},
+    Message, PartText, Platform,
+    render::{Held, Limits, Link, Missing, PartPlan, Target, at_destination, render_held},
 };
 use store::{
     media::{MediaState, StoredMedia},
     pairs::Pair,
 };
 
-use crate::platform::{SendBody, Upload};
+use crate::{
+    attachments::Kept,
+    context::Context,
+    platform::{SendBody, Upload},
+};
 
 /// What a message becomes.
 pub(crate) enum Composed {
@@ -30,69 +33,84 @@ pub(crate) enum Composed {
 
 /// Composes the sends of `message` for the pair's destination. `reply_known`: they will answer the counterpart of the
 /// message that it answers.
-pub(crate) fn compose(pair: &Pair, message: &Message, stored: Vec<StoredMedia>, reply_known: bool) -> Composed {
+pub(crate) fn compose(
+    context: &Context,
+    pair: &Pair,
+    message: &Message,
+    stored: &[StoredMedia],
+    reply_known: bool,
+) -> Composed {
     let destination = pair.destination_platform;
     let target = Target {
         destination,
         mode: pair.mode,
-        native_forward: native_forward(pair),
+        native_forward: pair.forwards_natively(),
         reply_known,
         limits: Limits::of(destination),
     };
-    let (held, bytes) = held(message, stored);
+    let held: Vec<Held> = (0..message.media.len()).map(|place| held(context, message, stored, place)).collect();
+    let desk = Desk { context, message, stored, destination };
     let plans = render_held(message, &held, &target);
-    let parts: Vec<SendBody> = plans.into_iter().flat_map(|plan| bodies(plan, message, &bytes, destination)).collect();
+    let parts: Vec<SendBody> = plans.into_iter().flat_map(|plan| desk.bodies(plan)).collect();
     if parts.is_empty() {
         return Composed::Nothing { code: "empty", text: "the message has no content that could be carried" };
     }
     Composed::Parts(parts)
 }
 
-/// Telegram forwards by itself where the account that writes is the one that reads.
-fn native_forward(pair: &Pair) -> bool {
-    pair.mode == CopyMode::Forward
-        && pair.destination_platform == Platform::Telegram
-        && pair.source_account_id == pair.destination_account_id
+/// What is here of the attachment at `place`.
+fn held(context: &Context, message: &Message, stored: &[StoredMedia], place: usize) -> Held {
+    let Some(found) = stored.get(place) else { return Held::Missing(Missing::Unfetched) };
+    let Some(size_bytes) = size_if_here(found) else {
+        let too_large = found.reason.as_deref() == Some("media_too_large");
+        return Held::Missing(if too_large { Missing::TooLarge } else { Missing::Unfetched });
+    };
+    let named = message.media.get(place).map_or("", |media| media.file_name.as_str());
+    let links = context.media.links.as_ref().zip(found.link_until.filter(|until| *until > context.clock.now()));
+    let link = links.map(|(links, until)| Link { url: links.url(found.id, named, until), until });
+    Held::Here { size_bytes, link }
 }
 
-/// What is here of each attachment, and the bytes, in the same order.
-fn held(message: &Message, stored: Vec<StoredMedia>) -> (Vec<Held>, Vec<Bytes>) {
-    let mut stored = stored.into_iter();
-    let found = message.media.iter().map(|_| match stored.next() {
-        Some(StoredMedia { state: MediaState::Ready, bytes: Some(found), .. }) => {
-            let size_bytes = u64::try_from(found.len()).unwrap_or(u64::MAX);
-            (Held::Here { size_bytes, link: None }, Bytes::from(found))
-        }
-        Some(StoredMedia { reason: Some(reason), .. }) if reason == "media_too_large" => {
-            (Held::Missing(Missing::TooLarge), Bytes::new())
-        }
-        Some(_) | None => (Held::Missing(Missing::Unfetched), Bytes::new()),
-    });
-    found.unzip()
+/// How many bytes the attachment has, if all of them are here.
+fn size_if_here(stored: &StoredMedia) -> Option<u64> {
+    let whole = stored.size_bytes.filter(|size| stored.state == MediaState::Ready && *size == stored.stored_bytes);
+    whole.and_then(|size| u64::try_from(size).ok())
 }
 
-fn bodies(plan: PartPlan, message: &Message, bytes: &[Bytes], destination: Platform) -> Vec<SendBody> {
-    match plan {
-        PartPlan::Text(text) | PartPlan::Notice(text) => vec![SendBody::Text(text)],
-        PartPlan::Media { indices, caption } => {
-            let uploads = indices.into_iter().filter_map(|index| {
-                let (media, bytes) = (message.media.get(index)?, bytes.get(index)?);
-                let size_bytes = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-                let media = at_destination(media, size_bytes, destination);
-                Some(Upload { media, content: Arc::new(bytes.clone()) })
-            });
-            match destination {
-                Platform::Discord => vec![SendBody::Media { caption, uploads: uploads.collect() }],
-                // One message for each: the adapter makes no albums.
-                Platform::Telegram => {
-                    let captions = std::iter::once(caption).chain(std::iter::repeat(PartText::empty(destination)));
-                    let each = captions.zip(uploads);
-                    each.map(|(caption, upload)| SendBody::Media { caption, uploads: vec![upload] }).collect()
+/// What a message's sends are made from.
+struct Desk<'a> {
+    context: &'a Context,
+    message: &'a Message,
+    stored: &'a [StoredMedia],
+    destination: Platform,
+}
+
+impl Desk<'_> {
+    fn bodies(&self, plan: PartPlan) -> Vec<SendBody> {
+        match plan {
+            PartPlan::Text(text) | PartPlan::Notice(text) => vec![SendBody::Text(text)],
+            PartPlan::Media { indices, caption } => {
+                let uploads = indices.into_iter().filter_map(|place| self.upload(place));
+                match self.destination {
+                    Platform::Discord => vec![SendBody::Media { caption, uploads: uploads.collect() }],
+                    // One message for each: the adapter makes no albums.
+                    Platform::Telegram => {
+                        let more = std::iter::repeat(PartText::empty(self.destination));
+                        let each = std::iter::once(caption).chain(more).zip(uploads);
+                        each.map(|(caption, upload)| SendBody::Media { caption, uploads: vec![upload] }).collect()
+                    }
                 }
             }
+            PartPlan::Forward => {
+                vec![SendBody::Forward { from: self.message.chat, message_ids: vec![self.message.message_id] }]
+            }
         }
-        PartPlan::Forward => {
-            vec![SendBody::Forward { from: message.chat, message_ids: vec![message.message_id] }]
-        }
+    }
+
+    fn upload(&self, place: usize) -> Option<Upload> {
+        let (media, stored) = (self.message.media.get(place)?, self.stored.get(place)?);
+        let size_bytes = size_if_here(stored)?;
+        let content = Kept { pool: self.context.pool.clone(), media: stored.id, size_bytes };
+        Some(Upload { media: at_destination(media, size_bytes, self.destination), content: Arc::new(content) })
     }
 }

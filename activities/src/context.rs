@@ -7,8 +7,8 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms, telegram::TelegramConfig,
-    wakeups::Wakeups,
+    attachments::MediaSettings, discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms,
+    telegram::TelegramConfig, wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -24,6 +24,8 @@ pub struct Context {
     pub telegram: TelegramConfig,
     /// How to reach Discord.
     pub discord: DiscordConfig,
+    /// What may be kept of attachments, and how links to them are made.
+    pub media: MediaSettings,
     /// This worker's name, stable over restarts.
     pub worker: String,
     /// How often the session workflow asks for the health of an account hosted here.

@@ -60,7 +60,7 @@ impl Delivery<'_> {
             store::media::of_message(&mut database, self.row.source_message_id).await?
         };
         let reply_to = self.reply_to().await?;
-        match compose::compose(self.pair, &self.row.message, stored, reply_to.is_some()) {
+        match compose::compose(self.context, self.pair, &self.row.message, &stored, reply_to.is_some()) {
             Composed::Nothing { code, text } => {
                 self.settle(Settlement::Skipped { code, text }).await?;
                 Ok(Delivered::Skipped)

@@ -4,7 +4,7 @@
 //! registered by the worker.
 
 pub mod account;
-mod attachments;
+pub mod attachments;
 mod catch_up;
 mod compose;
 pub mod context;

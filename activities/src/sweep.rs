@@ -64,7 +64,25 @@ impl Sweep {
                 report.workflows_ended += 1;
             }
         }
+        self.0.sweep_media().await.retry("database")?;
         Ok(report)
+    }
+}
+
+impl Context {
+    /// Links of messages that still wait are renewed; bytes that nobody needs any more go.
+    async fn sweep_media(&self) -> Result<(), store::StoreError> {
+        let now = self.clock.now();
+        let mut database = self.database().await?;
+        if let Some(links) = &self.media.links {
+            let until = links.until(now);
+            store::media::links::renew(&mut database, until - links.half_life(), until, BATCH).await?;
+        }
+        let forgotten = store::media::links::forget_unneeded(&mut database, now, BATCH).await?;
+        if forgotten > 0 {
+            tracing::info!(media.count = forgotten, "Attachments that nobody needs any more were forgotten.");
+        }
+        Ok(())
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, PairId, Plan, UserId};
+use domain::{AccountId, MediaId, PairId, Plan, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -95,6 +95,10 @@ pub(crate) trait WireId: FromStr + Send {
 
 impl WireId for AccountId {
     const THING: Thing = Thing::Account;
+}
+
+impl WireId for MediaId {
+    const THING: Thing = Thing::Media;
 }
 
 impl WireId for PairId {

@@ -2,6 +2,7 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
+use domain::media_link::{KEY_CHARS_MIN, LinkKey};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
@@ -34,6 +35,8 @@ pub struct Config {
     pub operator_token: SecretString,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
+    /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
+    pub media_link_key: Option<LinkKey>,
     /// `BODY_LIMIT_BYTES`.
     pub body_limit_bytes: usize,
     /// `LOG_FORMAT` is `json`.
@@ -93,6 +96,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let operator_token = self.secret("OPERATOR_TOKEN", OPERATOR_TOKEN_CHARS_MIN);
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
+        let media_link_key = self.media_link_key();
         let json_logs = self.log_format();
         let log_level = self.log_level();
         Some(Config {
@@ -105,6 +109,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             jwt_secret: jwt_secret?,
             operator_token: operator_token?,
             codec_cors_origin,
+            media_link_key,
             body_limit_bytes: body_limit?,
             json_logs: json_logs?,
             log_level: log_level?,
@@ -154,6 +159,14 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
     fn checked<T, E: fmt::Display>(&mut self, name: &str, value: Result<T, E>) -> Option<T> {
         value.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
+    }
+
+    fn media_link_key(&mut self) -> Option<LinkKey> {
+        let key = LinkKey::new(&self.optional("MEDIA_LINK_KEY")?);
+        if key.is_none() {
+            self.problems.push(format!("MEDIA_LINK_KEY must have at least {KEY_CHARS_MIN} characters"));
+        }
+        key
     }
 
     fn origin(&mut self, name: &str) -> Option<String> {
@@ -215,6 +228,7 @@ pub(crate) mod tests {
             "JWT_SECRET" => Some("short".into()),
             "API_LISTEN" => Some("nowhere".into()),
             "LOG_FORMAT" => Some("xml".into()),
+            "MEDIA_LINK_KEY" => Some("short".into()),
             "PAYLOAD_KEYS" => Some("k1:AAAA".into()),
             "CODEC_CORS_ORIGIN" => Some("http://host/path".into()),
             _ => None,
@@ -229,6 +243,7 @@ pub(crate) mod tests {
             "API_LISTEN",
             "LOG_FORMAT",
             "CODEC_CORS_ORIGIN",
+            "MEDIA_LINK_KEY",
         ] {
             assert!(text.contains(name), "{name} in {text}");
         }

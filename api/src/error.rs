@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use domain::{AccountStatus, pair::PairError, rules::RuleError};
 use salvo::{
-    http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
+    http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},
     prelude::*,
 };
@@ -27,6 +27,7 @@ pub enum Thing {
     Account,
     Pair,
     Message,
+    Media,
 }
 
 /// Why a request got no good answer.
@@ -64,6 +65,12 @@ pub enum ApiError {
     PairExists,
     #[error("{} of the options {} wrong", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
     InvalidOptions(Vec<RuleError>),
+    #[error("this link was not made here, or was changed")]
+    LinkInvalid,
+    #[error("this link has ended")]
+    LinkExpired,
+    #[error("the attachment has {size} bytes")]
+    RangeInvalid { size: u64 },
     #[error("{detail}")]
     Query { field: &'static str, detail: &'static str },
     #[error("{0}")]
@@ -112,6 +119,7 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Account => "account",
         Thing::Pair => "pair",
         Thing::Message => "message",
+        Thing::Media => "attachment",
     }
 }
 
@@ -226,6 +234,10 @@ impl ApiError {
             }
             Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
             Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
+            Self::NotFound(Thing::Media) => Shape::new(S::NOT_FOUND, "media_not_found"),
+            Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
+            Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
+            Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::Body(error) => body(error),
@@ -278,6 +290,10 @@ impl Writer for ApiError {
     async fn write(self, req: &mut Request, depot: &mut Depot, res: &mut Response) {
         if let Self::Internal(source) = &self {
             tracing::error!(error = source.as_ref() as &dyn std::error::Error, "A request failed on our side.");
+        }
+        if let Self::RangeInvalid { size } = &self {
+            let whole = HeaderValue::from_str(&format!("bytes */{size}"));
+            res.headers_mut().extend(whole.ok().map(|whole| (CONTENT_RANGE, whole)));
         }
         let Shape { status, code, field, retry_after_seconds } = self.shape();
         let problem = Problem {
@@ -342,7 +358,7 @@ impl Problem {
 const DOCUMENTED: [(&str, &str); 9] = [
     ("400", "`malformed_json`: the body is not JSON."),
     ("401", "`unauthorized`: no valid access token. `bad_credentials`: wrong address or password."),
-    ("404", "`account_not_found`, `pair_not_found`, `message_not_found`: unknown, or somebody else's."),
+    ("404", "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`: unknown, or not yours."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \

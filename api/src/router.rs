@@ -4,7 +4,7 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, auth, codec, health, pairs},
+    routes::{accounts, auth, codec, health, media, pairs},
     state::AppState,
 };
 
@@ -24,6 +24,7 @@ pub(crate) fn routes() -> Router {
     Router::new()
         .push(Router::with_path("api").push(auth_routes()).push(account_routes()).push(pair_routes()))
         .push(codec_routes())
+        .push(Router::with_path("media/{id}/{file_name}").get(media::download))
         .push(Router::with_path("health/live").get(health::live))
         .push(Router::with_path("health/ready").get(health::ready))
         .push(Router::with_path("metrics").get(health::metrics))

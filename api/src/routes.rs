@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod auth;
 pub(crate) mod codec;
 pub(crate) mod health;
+pub(crate) mod media;
 pub(crate) mod pairs;
 
 use salvo::{

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Clock, SystemClock};
+use domain::{Clock, SystemClock, media_link::LinkKey};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -33,6 +33,7 @@ pub struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) operator_token: SecretString,
     pub(crate) codec_cors_origin: Option<String>,
+    pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
 }
 
@@ -70,6 +71,7 @@ impl AppState {
             metrics: Metrics::new()?,
             operator_token: config.operator_token,
             codec_cors_origin: config.codec_cors_origin,
+            media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
         })))
     }

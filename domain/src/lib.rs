@@ -10,6 +10,7 @@ mod corpus;
 pub mod delivery;
 pub mod email;
 pub mod ids;
+pub mod media_link;
 pub mod message;
 pub mod pace;
 pub mod pair;

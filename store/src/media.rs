@@ -1,10 +1,13 @@
 //! Attachments: fetched by the source's host once the message is durable, kept until nobody needs them.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Media, MediaId, Message, PairId, SourceMessageId};
+use domain::{AccountId, Media, MediaId, Message, PairId, Platform, SourceMessageId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
+
+pub mod chunks;
+pub mod links;
 
 /// Whether an attachment's bytes are here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::Type)]
@@ -31,21 +34,24 @@ pub struct PendingMedia {
     pub attempts: i32,
 }
 
-/// Attachments of an account that are due to be fetched, oldest first.
+/// Attachments of an account that are due to be fetched, oldest first, but for the `busy` ones.
 pub async fn pending(
     connection: &mut PgConnection,
     account: AccountId,
     now: DateTime<Utc>,
+    busy: &[MediaId],
     limit: i64,
 ) -> Result<Vec<PendingMedia>, StoreError> {
     let rows = sqlx::query!(
         "SELECT m.id, m.source_message_id, m.position, m.attempts, s.content
          FROM media m JOIN source_messages s ON s.id = m.source_message_id
          WHERE m.account_id = $1 AND m.state = 'pending' AND m.fetch_after <= $2
+           AND NOT m.id = ANY($4)
          ORDER BY m.source_message_id, m.position LIMIT $3",
         account as AccountId,
         now,
-        limit
+        limit,
+        &busy.iter().map(MediaId::as_uuid).collect::<Vec<_>>()
     )
     .fetch_all(connection)
     .await?;
@@ -65,19 +71,7 @@ pub async fn pending(
     Ok(pending)
 }
 
-/// Keeps the bytes. Doing it twice is the same as once.
-pub async fn keep(connection: &mut PgConnection, id: MediaId, bytes: &[u8]) -> Result<(), StoreError> {
-    sqlx::query!(
-        "UPDATE media SET state = 'ready', bytes = $2, reason = NULL WHERE id = $1 AND state = 'pending'",
-        id as MediaId,
-        bytes
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Gives up: the reason is shown in the notice that is sent instead.
+/// Gives up: the reason is shown in the notice that is sent instead. What has come of the bytes goes with the next sweep.
 pub async fn fail(connection: &mut PgConnection, id: MediaId, reason: &str) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE media SET state = 'failed', reason = $2 WHERE id = $1 AND state = 'pending'",
@@ -110,14 +104,20 @@ pub async fn postpone(
 /// One attachment as a drain finds it.
 #[derive(Clone, Debug)]
 pub struct StoredMedia {
+    /// The row.
+    pub id: MediaId,
     /// Its place in the message.
     pub position: i32,
     /// Whether the bytes are here.
     pub state: MediaState,
     /// Why not.
     pub reason: Option<String>,
-    /// The bytes.
-    pub bytes: Option<Vec<u8>>,
+    /// How many bytes it has, once all have come.
+    pub size_bytes: Option<i64>,
+    /// How many of them are here: fewer when nobody needed them any more.
+    pub stored_bytes: i64,
+    /// Until when a link to it is promised.
+    pub link_until: Option<DateTime<Utc>>,
 }
 
 /// The attachments of a message, in order.
@@ -127,7 +127,8 @@ pub async fn of_message(
 ) -> Result<Vec<StoredMedia>, StoreError> {
     let media = sqlx::query_as!(
         StoredMedia,
-        "SELECT position, state, reason, bytes FROM media WHERE source_message_id = $1 ORDER BY position",
+        "SELECT id, position, state, reason, size_bytes, stored_bytes, link_until FROM media
+         WHERE source_message_id = $1 ORDER BY position",
         message as SourceMessageId
     )
     .fetch_all(connection)
@@ -147,12 +148,27 @@ pub async fn waiting_pairs(connection: &mut PgConnection, message: SourceMessage
     Ok(pairs)
 }
 
-/// Forgets the bytes of a message that no open delivery needs any more.
+/// The platforms that these pairs write to.
+pub async fn destinations(connection: &mut PgConnection, pairs: &[PairId]) -> Result<Vec<Platform>, StoreError> {
+    let platforms = sqlx::query_scalar!(
+        "SELECT DISTINCT a.platform FROM pairs p JOIN accounts a ON a.id = p.destination_account_id WHERE p.id = ANY($1)",
+        &pairs.iter().map(PairId::as_uuid).collect::<Vec<_>>()
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(platforms)
+}
+
+/// Forgets the bytes of a message that no open delivery needs any more, unless a link to them is promised.
 pub async fn forget_settled(connection: &mut PgConnection, message: SourceMessageId) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE media SET bytes = NULL WHERE source_message_id = $1 AND bytes IS NOT NULL
+        "WITH settled AS (
+           UPDATE media SET stored_bytes = 0
+           WHERE source_message_id = $1 AND stored_bytes > 0 AND state <> 'pending' AND link_until IS NULL
            AND NOT EXISTS (SELECT FROM deliveries d WHERE d.source_message_id = $1
-                                                     AND d.state IN ('pending', 'sending'))",
+                                                     AND d.state IN ('pending', 'sending'))
+           RETURNING id)
+         DELETE FROM media_chunks c USING settled WHERE c.media_id = settled.id",
         message as SourceMessageId
     )
     .execute(connection)

@@ -8,6 +8,9 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// The payload key of this stack: the histories that it records must open in `workflows/tests/replay.rs`.
 pub const PAYLOAD_KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
+/// The key of links to attachments in this stack.
+pub const MEDIA_LINK_KEY: &str = "the link key of the tests' own stack";
+
 static STACK: OnceCell<Stack> = OnceCell::const_new();
 static TURN: RwLock<()> = RwLock::const_new(());
 
@@ -30,6 +33,7 @@ async fn stack() -> &'static Stack {
                 options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "2".into()));
                 for env in [&mut options.worker_env, &mut options.api_env] {
                     env.push(("PAYLOAD_KEYS".into(), PAYLOAD_KEYS.into()));
+                    env.push(("MEDIA_LINK_KEY".into(), MEDIA_LINK_KEY.into()));
                 }
                 Stack::start(options).await
             });

@@ -3,9 +3,12 @@
 use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 
 use activities::{
+    attachments::MediaSettings,
     discord::{DiscordConfig, DiscordEndpoint},
     telegram::{TelegramConfig, TelegramEndpoint},
 };
+use chrono::TimeDelta;
+use domain::media_link::{KEY_CHARS_MIN, LinkKey, Links};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
@@ -34,6 +37,8 @@ pub struct Config {
     pub telegram: TelegramConfig,
     /// `DISCORD_*`.
     pub discord: DiscordConfig,
+    /// `MEDIA_*` and `PUBLIC_URL`.
+    pub media: MediaSettings,
     /// `LOG_FORMAT`.
     pub json_logs: bool,
     /// `LOG_LEVEL`.
@@ -43,6 +48,13 @@ pub struct Config {
 /// Accounts that one worker hosts unless set otherwise: each costs a connection and a few hundred kilobytes.
 const HOSTING_SLOTS_DEFAULT: usize = 500;
 const HEALTH_CHECK_SECONDS_DEFAULT: u64 = 300;
+/// What one attachment may have: it passes PostgreSQL, its write-ahead log and its backups.
+const MEDIA_BYTES_MAX_DEFAULT: u64 = 200 * 1024 * 1024;
+/// What one tenant may keep at a time: ten of the largest.
+const MEDIA_TENANT_BYTES_MAX_DEFAULT: u64 = 2 * 1024 * 1024 * 1024;
+/// A week is what a reader needs who was on a journey; bytes stand in the database for as long.
+const MEDIA_LINK_DAYS_DEFAULT: u64 = 7;
+const MEDIA_LINK_DAYS_MAX: u64 = 365;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -91,6 +103,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let telegram = self.telegram();
         let discord = self.discord();
+        let media = self.media();
         let json_logs = self.log_format();
         Some(Config {
             database_url: database_url?.into(),
@@ -104,6 +117,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             health_check_period: Duration::from_secs(health_check?),
             telegram: telegram?,
             discord: discord?,
+            media: media?,
             json_logs: json_logs?,
             log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
         })
@@ -193,6 +207,37 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Some(DiscordConfig::new(endpoint?))
     }
 
+    fn media(&mut self) -> Option<MediaSettings> {
+        let bytes_max = self.positive("MEDIA_BYTES_MAX", MEDIA_BYTES_MAX_DEFAULT);
+        let tenant_bytes_max = self.positive("MEDIA_TENANT_BYTES_MAX", MEDIA_TENANT_BYTES_MAX_DEFAULT);
+        let days = self.positive("MEDIA_LINK_DAYS", MEDIA_LINK_DAYS_DEFAULT).and_then(|days| {
+            let checked = if days <= MEDIA_LINK_DAYS_MAX { Ok(days) } else { Err("expected 365 at the most") };
+            self.checked("MEDIA_LINK_DAYS", checked)
+        });
+        let base = self.public_url();
+        let key = self.optional("MEDIA_LINK_KEY").and_then(|key| {
+            let key = LinkKey::new(&key).ok_or_else(|| format!("expected at least {KEY_CHARS_MIN} characters"));
+            self.checked("MEDIA_LINK_KEY", key)
+        });
+        let days = i64::try_from(days?).ok()?;
+        let links = base.zip(key).map(|(base, key)| Links::new(&base, key, TimeDelta::days(days)));
+        Some(MediaSettings { bytes_max: bytes_max?, tenant_bytes_max: tenant_bytes_max?, links })
+    }
+
+    /// Where users reach the API. Links need both an address and a key: one alone is a mistake, unless the key is the
+    /// API's.
+    fn public_url(&mut self) -> Option<String> {
+        let text = self.optional("PUBLIC_URL")?;
+        if self.optional("MEDIA_LINK_KEY").is_none() {
+            self.problems.push("MEDIA_LINK_KEY is missing: PUBLIC_URL is of no use without it".into());
+        }
+        let web = text.parse::<url::Url>().is_ok_and(|url| {
+            matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
+        });
+        let checked = if web { Ok(text) } else { Err("expected a URL such as https://causeway.example") };
+        self.checked("PUBLIC_URL", checked)
+    }
+
     fn file(&mut self, name: &str) -> Option<String> {
         let path = self.required(name)?;
         self.checked(name, std::fs::read_to_string(path))
@@ -242,6 +287,17 @@ mod tests {
     }
 
     #[test]
+    fn links_need_an_address_and_a_key() {
+        let key = ("MEDIA_LINK_KEY", "0123456789abcdef0123456789abcdef");
+        let url = ("PUBLIC_URL", "https://causeway.example");
+        let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
+        assert!(with(&[]).unwrap().media.links.is_none());
+        assert!(with(&[key]).unwrap().media.links.is_none());
+        assert!(with(&[key, url]).unwrap().media.links.is_some());
+        assert!(with(&[url]).unwrap_err().to_string().contains("MEDIA_LINK_KEY is missing"));
+    }
+
+    #[test]
     fn everything_that_is_wrong_is_named_together() {
         let wrong = [
             ("SEAL_KEYS", "not-a-key"),
@@ -250,6 +306,10 @@ mod tests {
             ("LOG_FORMAT", "xml"),
             ("WORKER_NAME", "a b"),
             ("DISCORD_ENDPOINT", "93.184.216.34:443"),
+            ("MEDIA_BYTES_MAX", "0"),
+            ("MEDIA_LINK_DAYS", "366"),
+            ("MEDIA_LINK_KEY", "too-short"),
+            ("PUBLIC_URL", "ftp://c.example"),
         ];
         let problems = read(&wrong).unwrap_err().to_string();
         for name in [
@@ -263,9 +323,14 @@ mod tests {
             "LOG_FORMAT is wrong",
             "WORKER_NAME is wrong",
             "DISCORD_ENDPOINT is wrong",
+            "MEDIA_BYTES_MAX is wrong",
+            "MEDIA_LINK_DAYS is wrong",
+            "MEDIA_LINK_KEY is wrong",
+            "PUBLIC_URL is wrong",
         ] {
             assert!(problems.contains(name), "{name} is not in: {problems}");
         }
+        assert!(!problems.contains("too-short"), "a secret is repeated: {problems}");
         assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
     }
 }

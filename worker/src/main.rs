@@ -51,6 +51,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         sealer: config.sealer.clone(),
         telegram: config.telegram.clone(),
         discord: config.discord.clone(),
+        media: config.media.clone(),
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
         hosts: Hosts::default(),

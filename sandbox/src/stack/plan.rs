@@ -166,6 +166,9 @@ impl Plan {
             .env("TELEGRAM_RSA_KEY_FILE", self.telegram_key().display().to_string())
             .env("DISCORD_ENDPOINT", self.ports.address("discord-tls"))
             .env("DISCORD_CA_FILE", self.discord_ca().display().to_string());
+        // A key that is older than the setting is none, and an address alone is of no use.
+        let address = if self.secrets.media_link_key.is_empty() { String::new() } else { self.ports.url("api") };
+        let launch = launch.env("PUBLIC_URL", address);
         Ok(with(launch, &self.options.worker_env))
     }
 
@@ -189,6 +192,7 @@ impl Plan {
             .env("TEMPORAL_NAMESPACE", "default")
             .env("SEAL_KEYS", &self.secrets.seal_keys)
             .env("PAYLOAD_KEYS", &self.secrets.payload_keys)
+            .env("MEDIA_LINK_KEY", &self.secrets.media_link_key)
             .env("LOG_FORMAT", "pretty"))
     }
 }

@@ -21,6 +21,9 @@ pub struct Secrets {
     pub jwt_secret: String,
     /// `OPERATOR_TOKEN` of the API.
     pub operator_token: String,
+    /// `MEDIA_LINK_KEY` of worker and API; empty in a file that is older than the setting, which has no links.
+    #[serde(default)]
+    pub media_link_key: String,
 }
 
 impl Secrets {
@@ -39,6 +42,7 @@ impl Secrets {
             payload_keys: format!("local1:{}", STANDARD.encode(random(32)?)),
             jwt_secret: hex_key(32)?,
             operator_token: hex_key(24)?,
+            media_link_key: hex_key(32)?,
         };
         write_private(path, &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(secrets)

@@ -21,7 +21,7 @@ use super::world::journal::JournalError;
 use super::world::peer::Peer;
 
 /// The largest body: a file of the size that the tests use, in base64.
-const BODY_MAX_BYTES: usize = 64 << 20;
+const BODY_MAX_BYTES: usize = 96 << 20;
 
 /// What a handler answers: JSON, or a refusal.
 type Answer = Result<Json<Value>, Refusal>;

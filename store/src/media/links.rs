@@ -1,0 +1,79 @@
+//! Attachments that are served by link, and the time for which they are kept.
+
+use chrono::{DateTime, Utc};
+use domain::MediaId;
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// An attachment that a link leads to.
+#[derive(Clone, Debug)]
+pub struct Linked {
+    /// Its name at the source.
+    pub file_name: String,
+    /// Its MIME type at the source.
+    pub mime: String,
+    /// How many bytes it has.
+    pub size_bytes: i64,
+    /// All of them are here.
+    pub kept: bool,
+}
+
+/// The attachment behind a link whose signature was found good: the signature stands for the tenant, so none is asked.
+pub async fn linked(connection: &mut PgConnection, id: MediaId) -> Result<Option<Linked>, StoreError> {
+    let linked = sqlx::query_as!(
+        Linked,
+        r#"SELECT coalesce(s.content -> 'media' -> m.position ->> 'file_name', 'file') AS "file_name!",
+                  coalesce(s.content -> 'media' -> m.position ->> 'mime', 'application/octet-stream') AS "mime!",
+                  coalesce(m.size_bytes, 0) AS "size_bytes!",
+                  (m.state = 'ready' AND m.stored_bytes = m.size_bytes) AS "kept!"
+           FROM media m JOIN source_messages s ON s.id = m.source_message_id WHERE m.id = $1"#,
+        id as MediaId
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(linked)
+}
+
+/// Promises links until `until` where less than that is promised, `before` at the most, and a delivery is still open: the
+/// link of a message that waits must not be old when it is sent. Returns how many.
+pub async fn renew(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+    until: DateTime<Utc>,
+    limit: i64,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE media SET link_until = $2 WHERE id IN (
+           SELECT m.id FROM media m JOIN deliveries d ON d.source_message_id = m.source_message_id
+           WHERE m.link_until < $1 AND m.stored_bytes > 0 AND d.state IN ('pending', 'sending') LIMIT $3)",
+        before,
+        until,
+        limit
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
+/// Forgets bytes that no open delivery and no link needs any more: links that have ended, fetches that failed, pairs
+/// that were deleted. Returns how many attachments. Doing it twice is the same as once.
+pub async fn forget_unneeded(connection: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "WITH unneeded AS (
+           UPDATE media SET stored_bytes = 0 WHERE id IN (
+             SELECT m.id FROM media m
+             WHERE m.stored_bytes > 0 AND m.state <> 'pending' AND (m.link_until IS NULL OR m.link_until <= $1)
+               AND NOT EXISTS (SELECT FROM deliveries d JOIN pairs p ON p.id = d.pair_id
+                               WHERE d.source_message_id = m.source_message_id AND p.deleted_at IS NULL
+                                 AND d.state IN ('pending', 'sending'))
+             LIMIT $2)
+           RETURNING id)
+         DELETE FROM media_chunks c USING unneeded WHERE c.media_id = unneeded.id",
+        now,
+        limit
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
