@@ -65,7 +65,7 @@ impl Shown {
 
     /// The ways for the items of an album, which must be of one family: else all of them go as files.
     pub(super) fn in_album(uploads: &[Upload]) -> Vec<Self> {
-        let shown: Vec<Self> = uploads.iter().map(|upload| Self::of_item(upload)).collect();
+        let shown: Vec<Self> = uploads.iter().map(Self::of_item).collect();
         match shown.first() {
             Some(first) if shown.iter().all(|item| item.family() == first.family()) => shown,
             _ => vec![Self::File; uploads.len()],

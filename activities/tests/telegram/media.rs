@@ -109,6 +109,28 @@ async fn a_refused_photo_goes_as_a_file_and_a_lost_one_is_found() {
     assert_eq!(name(&live.download(&gone, 1_000).await.unwrap_err()), ("message", "media_gone"));
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_file_reference_is_renewed() {
+    let sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let chat = sandbox.chat("channel", "Files", me, &[]).await;
+    let live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
+    let upload = upload(MediaKind::Document, "plan.pdf", "application/pdf", 1_300_000);
+    let id = live.send(&request(chat, "plan", &upload)).await.unwrap();
+    let media = live.connection.history_after(chat, id - 1, 1).await.unwrap().remove(0).media.remove(0);
+    let expired = |times: u32| {
+        json!({
+            "kind": "rpc_error", "method": "upload.getFile", "code": 400, "message": "FILE_REFERENCE_EXPIRED",
+            "times": times,
+        })
+    };
+    sandbox.fault(expired(2)).await;
+    assert!(live.download(&media, 2_000_000).await.unwrap() == content_of(&upload).await);
+    sandbox.fault(expired(3)).await;
+    let error = live.download(&media, 2_000_000).await.unwrap_err();
+    assert_eq!(name(&error), ("retryable", "file_reference_expired"));
+}
+
 fn sent_since() -> chrono::DateTime<chrono::Utc> {
     use domain::Clock as _;
     domain::SystemClock.now() - chrono::TimeDelta::seconds(30)

@@ -145,7 +145,7 @@ fn post(server: &Server, to: Peer, messages: Vec<NewMessage>) -> Result<Vec<i32>
     let mut writers = Vec::with_capacity(messages.len());
     for new in messages {
         writers.push(new.from);
-        events.push(Event::Posted { post: composed(server, &mut state, to, new)? });
+        events.push(Event::Posted { post: Box::new(composed(server, &mut state, to, new)?) });
     }
     let mut effects = state.commit_and_push(events, None)?.into_iter();
     let ids = writers.into_iter().map(|writer| {

@@ -23,7 +23,7 @@ static NOTIFY: LazyLock<types::PeerNotifySettings> = LazyLock::new(|| template(&
 /// The founding of a topic: a service message whose id becomes the topic's id.
 pub(crate) fn topic_post(channel: i64, author: i64, title: String, random_id: Option<i64>) -> Event {
     let content = Content { random_id, action: Some(Action::TopicCreate { title }), ..Content::by(author, now()) };
-    Event::Posted { post: Post { to: Peer::Channel(channel), reply: None, content } }
+    Event::Posted { post: Box::new(Post { to: Peer::Channel(channel), reply: None, content }) }
 }
 
 pub(super) fn create_forum_topic(

@@ -109,7 +109,7 @@ pub(super) fn post_all(call: &mut Call<'_>, to: Peer, drafts: Vec<Draft>) -> Res
         outcomes.push((draft.random_id, known));
         if known.is_none() {
             let content = Content { random_id: Some(draft.random_id), ..draft.content };
-            events.push(Event::Posted { post: Post { to, reply: draft.reply, content } });
+            events.push(Event::Posted { post: Box::new(Post { to, reply: draft.reply, content }) });
         }
     }
     call.spend(to, events.len())?;

@@ -28,7 +28,7 @@ impl World {
             Event::ChatMade { chat } => return self.make_chat(chat),
             Event::MemberSet { chat, user, role, by, date } => return self.set_member(chat, user, role, by, date),
             Event::TitleSet { chat, title, by, date } => return self.set_title(chat, title, by, date),
-            Event::Posted { post } => return self.post(post),
+            Event::Posted { post } => return self.post(*post),
             Event::Edited { target, text, entities, attached, date } => {
                 let rewrite = |old: &Content| Content {
                     text: text.clone(),

@@ -53,7 +53,7 @@ pub(crate) enum Event {
         date: i32,
     },
     Posted {
-        post: Post,
+        post: Box<Post>,
     },
     Edited {
         target: Target,
