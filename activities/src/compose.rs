@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use domain::{
-    Message, PartText, Platform,
+    Message, Platform,
     render::{Held, Limits, Link, Missing, PartPlan, Target, at_destination, render_held},
 };
 use store::{
@@ -51,7 +51,7 @@ pub(crate) fn compose(
     let held: Vec<Held> = (0..message.media.len()).map(|place| held(context, message, stored, place)).collect();
     let desk = Desk { context, message, stored, destination };
     let plans = render_held(message, &held, &target);
-    let parts: Vec<SendBody> = plans.into_iter().flat_map(|plan| desk.bodies(plan)).collect();
+    let parts: Vec<SendBody> = plans.into_iter().map(|plan| desk.body(plan)).collect();
     if parts.is_empty() {
         return Composed::Nothing { code: "empty", text: "the message has no content that could be carried" };
     }
@@ -86,23 +86,15 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn bodies(&self, plan: PartPlan) -> Vec<SendBody> {
+    fn body(&self, plan: PartPlan) -> SendBody {
         match plan {
-            PartPlan::Text(text) | PartPlan::Notice(text) => vec![SendBody::Text(text)],
+            PartPlan::Text(text) | PartPlan::Notice(text) => SendBody::Text(text),
             PartPlan::Media { indices, caption } => {
-                let uploads = indices.into_iter().filter_map(|place| self.upload(place));
-                match self.destination {
-                    Platform::Discord => vec![SendBody::Media { caption, uploads: uploads.collect() }],
-                    // One message for each: the adapter makes no albums.
-                    Platform::Telegram => {
-                        let more = std::iter::repeat(PartText::empty(self.destination));
-                        let each = std::iter::once(caption).chain(more).zip(uploads);
-                        each.map(|(caption, upload)| SendBody::Media { caption, uploads: vec![upload] }).collect()
-                    }
-                }
+                let uploads = indices.into_iter().filter_map(|place| self.upload(place)).collect();
+                SendBody::Media { caption, uploads }
             }
             PartPlan::Forward => {
-                vec![SendBody::Forward { from: self.message.chat, message_ids: vec![self.message.message_id] }]
+                SendBody::Forward { from: self.message.chat, message_ids: vec![self.message.message_id] }
             }
         }
     }

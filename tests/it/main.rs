@@ -11,6 +11,7 @@ mod fidelity_telegram;
 mod harness;
 mod histories;
 mod imports;
+mod kinds;
 mod media;
 mod operations;
 mod pairs;

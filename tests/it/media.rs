@@ -16,6 +16,8 @@ use crate::{
     world::{Bot, PATIENCE, Person, World, place},
 };
 
+/// A picture of one pixel.
+const PNG: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPhfDwAChwGA60e6kgAAAABJRU5ErkJggg==";
 const MIB: usize = 1024 * 1024;
 /// The most that the worker may grow while a file of 60 MiB passes it: some pieces of 512 KiB and what the allocator keeps.
 const GROWTH_MAX_MIB: u64 = 24;
@@ -182,4 +184,26 @@ fn resident_kib(stack: &Stack) -> u64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the worker has a status");
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the peak is stated");
     line.trim().trim_end_matches(" kB").parse().expect("a number")
+}
+
+#[tokio::test]
+async fn families_of_attachments_are_albums_on_telegram() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let destination = world.channel(&person, &[]).await;
+    let (writer, reader) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    world.pair(place(&reader, &bot.channel), place(&writer, destination)).await;
+    let photo = |name: &str| json!({ "name": name, "mime": "image/png", "base64": PNG });
+    let text = |name: &str| json!({ "name": name, "mime": "text/plain", "base64": STANDARD.encode(name) });
+    let files = [photo("a.png"), text("b.txt"), photo("c.png"), text("d.txt")];
+    let message = json!({ "author": bot.human, "content": "**four** files", "attachments": files });
+    world.controls.discord.post(&bot.channel, &message).await.unwrap();
+    world.telegram_holds(destination, &["four files", "", "", ""]).await;
+    let found = world.controls.telegram.messages(destination).await.unwrap();
+    let shown: Vec<(&Value, &Value)> =
+        found.iter().map(|message| (&message.rest["media"]["kind"], &message.rest["grouped_id"])).collect();
+    assert_eq!((shown[0].0, shown[2].0), (&json!("photo"), &json!("document")));
+    assert!(shown[0] == shown[1] && shown[2] == shown[3], "{shown:?}");
+    assert!(!shown[0].1.is_null() && !shown[2].1.is_null() && shown[0].1 != shown[2].1, "{shown:?}");
 }
