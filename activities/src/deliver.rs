@@ -153,6 +153,7 @@ impl Delivery<'_> {
     async fn failed(&self, error: PlatformError) -> Result<Delivered, StoreError> {
         let (code, text) = reason(&error);
         let now = self.context.clock.now();
+        self.log_error(&error, &code, &text).await?;
         let stop = match error {
             PlatformError::Message { .. } | PlatformError::Input { .. } => {
                 self.settle(Settlement::Dead { code: &code, text: &text }).await?;
@@ -198,6 +199,16 @@ impl Delivery<'_> {
             store::media::forget_settled(&mut database, self.row.source_message_id).await?;
         }
         Ok(())
+    }
+
+    /// For the user's list of errors and the operator's counters.
+    async fn log_error(&self, error: &PlatformError, code: &str, text: &str) -> Result<(), StoreError> {
+        if matches!(error, PlatformError::Wait { .. }) {
+            let account = self.pair.destination_account_id.to_string();
+            self.context.metrics.platform_waits.with_label_values(&[&account]).inc();
+        }
+        let mut database = self.context.database().await?;
+        store::error_logs::record_pair(&mut database, self.pair.id, code, text, self.context.clock.now()).await
     }
 
     fn observe_latency(&self) {

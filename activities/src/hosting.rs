@@ -245,8 +245,11 @@ impl Hosting {
         persist("record the account's state", || async {
             let mut database = self.context.database().await?;
             let reason = Reason { code: code.as_deref(), text: text.as_deref() };
-            store::accounts::set_status(&mut database, self.source.account, status, reason, self.context.clock.now())
-                .await
+            let (account, now) = (self.source.account, self.context.clock.now());
+            if let (Some(code), Some(text)) = (reason.code, reason.text) {
+                store::error_logs::record_account(&mut database, account, code, text, now).await?;
+            }
+            store::accounts::set_status(&mut database, account, status, reason, now).await
         })
         .await;
     }

@@ -25,5 +25,6 @@ pub mod sweep;
 pub mod telegram;
 mod wake;
 pub mod wakeups;
+pub mod watch;
 
 pub use failure::chain;

@@ -1,6 +1,8 @@
 //! The worker's counters, in Prometheus' words.
 
-use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry};
+use prometheus::{
+    Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
+};
 
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
 const LATENCY_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -18,6 +20,22 @@ pub struct Metrics {
     pub latency: Histogram,
     /// `causeway_wakes_total{way}`: signal, local.
     pub wakes: IntCounterVec,
+    /// `causeway_platform_waits_total{account}`: times that a platform asked an account to wait.
+    pub platform_waits: IntCounterVec,
+    /// `causeway_account_up{account,platform}`: 1 while a hosted account is online.
+    pub account_up: IntGaugeVec,
+    /// `causeway_account_cooldown_seconds{account}`: for how long the platform wants silence.
+    pub account_cooldown: GaugeVec,
+    /// `causeway_pair_open{pair,account}`: deliveries that wait, of the pairs that wait longest.
+    pub pair_open: IntGaugeVec,
+    /// `causeway_pair_lag_seconds{pair,account}`: for how long the oldest of them could have been sent.
+    pub pair_lag: GaugeVec,
+    /// `causeway_queue_open`: deliveries that wait for the accounts hosted here.
+    pub queue_open: IntGauge,
+    /// `causeway_queue_lag_seconds`: for how long the oldest of them could have been sent.
+    pub queue_lag: Gauge,
+    /// `causeway_dead_letters`: messages given up that nobody has decided about, in the whole installation.
+    pub dead_letters: IntGauge,
 }
 
 impl Metrics {
@@ -38,12 +56,50 @@ impl Metrics {
                     .buckets(LATENCY_BUCKETS.to_vec()),
             )?,
             wakes: IntCounterVec::new(Opts::new("causeway_wakes_total", "Wakes of pairs"), &["way"])?,
+            platform_waits: IntCounterVec::new(
+                Opts::new("causeway_platform_waits_total", "Times that a platform asked an account to wait"),
+                &["account"],
+            )?,
+            account_up: IntGaugeVec::new(
+                Opts::new("causeway_account_up", "1 while a hosted account is online"),
+                &["account", "platform"],
+            )?,
+            account_cooldown: GaugeVec::new(
+                Opts::new("causeway_account_cooldown_seconds", "For how long the platform wants silence"),
+                &["account"],
+            )?,
+            pair_open: IntGaugeVec::new(
+                Opts::new("causeway_pair_open", "Deliveries that wait, of the pairs that wait longest"),
+                &["pair", "account"],
+            )?,
+            pair_lag: GaugeVec::new(
+                Opts::new("causeway_pair_lag_seconds", "For how long the pair's oldest delivery could have been sent"),
+                &["pair", "account"],
+            )?,
+            queue_open: IntGauge::new("causeway_queue_open", "Deliveries that wait for the accounts hosted here")?,
+            queue_lag: Gauge::new(
+                "causeway_queue_lag_seconds",
+                "For how long the oldest delivery of the accounts hosted here could have been sent",
+            )?,
+            dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
         };
         registry.register(Box::new(metrics.hosted_accounts.clone()))?;
         registry.register(Box::new(metrics.ingested.clone()))?;
         registry.register(Box::new(metrics.deliveries.clone()))?;
         registry.register(Box::new(metrics.latency.clone()))?;
         registry.register(Box::new(metrics.wakes.clone()))?;
+        metrics.register_watched(registry)?;
         Ok(metrics)
+    }
+
+    fn register_watched(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        registry.register(Box::new(self.platform_waits.clone()))?;
+        registry.register(Box::new(self.account_up.clone()))?;
+        registry.register(Box::new(self.account_cooldown.clone()))?;
+        registry.register(Box::new(self.pair_open.clone()))?;
+        registry.register(Box::new(self.pair_lag.clone()))?;
+        registry.register(Box::new(self.queue_open.clone()))?;
+        registry.register(Box::new(self.queue_lag.clone()))?;
+        registry.register(Box::new(self.dead_letters.clone()))
     }
 }

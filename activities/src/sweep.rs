@@ -22,6 +22,8 @@ use crate::{context::Context, failure::Fail, wake};
 const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
 /// Things handled by one sweep; the next one goes on.
 const BATCH: i64 = 500;
+/// For so long a user can look up what went wrong.
+const ERRORS_KEPT: TimeDelta = TimeDelta::days(30);
 
 /// Implements the declarations of `workflows::sweep`.
 #[derive(Debug)]
@@ -65,6 +67,8 @@ impl Sweep {
             }
         }
         self.0.sweep_media().await.retry("database")?;
+        let forgotten = store::error_logs::prune(&mut database, self.0.clock.now() - ERRORS_KEPT, BATCH);
+        forgotten.await.retry("database")?;
         Ok(report)
     }
 }

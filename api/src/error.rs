@@ -57,6 +57,8 @@ pub enum ApiError {
     WrongState(AccountStatus),
     #[error("pairs still use this account; delete them first")]
     AccountInUse,
+    #[error("this message is not a dead letter")]
+    NotDead,
     #[error("{}", .refusal.detail)]
     Refused { refusal: Refusal, field: Option<&'static str> },
     #[error("{0}")]
@@ -225,6 +227,7 @@ impl ApiError {
             Self::TokenInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "token_invalid").field("token"),
             Self::WrongState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
+            Self::NotDead => Shape::new(S::CONFLICT, "not_dead"),
             Self::Refused { refusal, field } => refused(refusal, *field),
             Self::Pair(PairError::SourceIsDestination) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "source_is_destination").field("destination")
@@ -362,7 +365,7 @@ const DOCUMENTED: [(&str, &str); 9] = [
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`.",
+         `wrong_state`, `pair_exists`, `not_dead`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),

@@ -4,7 +4,7 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, auth, codec, health, media, pairs},
+    routes::{accounts, auth, codec, error_logs, health, media, pairs, status},
     state::AppState,
 };
 
@@ -22,7 +22,15 @@ pub fn service(state: AppState) -> Service {
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Router {
     Router::new()
-        .push(Router::with_path("api").push(auth_routes()).push(account_routes()).push(pair_routes()))
+        .push(
+            Router::with_path("api")
+                .push(auth_routes())
+                .push(account_routes())
+                .push(pair_routes())
+                .push(dead_letter_routes())
+                .push(Router::with_path("status").get(status::read))
+                .push(Router::with_path("errors").get(error_logs::list)),
+        )
         .push(codec_routes())
         .push(Router::with_path("media/{id}/{file_name}").get(media::download))
         .push(Router::with_path("health/live").get(health::live))
@@ -53,6 +61,7 @@ fn account_routes() -> Router {
                 .push(Router::with_path("pause").post(accounts::pause))
                 .push(Router::with_path("resume").post(accounts::resume))
                 .push(Router::with_path("chats").get(accounts::list_chats))
+                .push(Router::with_path("chats/{chat}/messages/{message}").get(accounts::trace_message))
                 .push(Router::with_path("guilds").get(accounts::list_guilds)),
         )
 }
@@ -66,8 +75,25 @@ fn pair_routes() -> Router {
             .push(Router::with_path("pause").post(pairs::pause))
             .push(Router::with_path("resume").post(pairs::resume))
             .push(Router::with_path("dry-run").post(pairs::try_message))
-            .push(Router::with_path("messages").get(pairs::list_messages)),
+            .push(
+                Router::with_path("messages")
+                    .get(pairs::list_messages)
+                    .push(Router::with_path("{seq}/retry").post(pairs::dead_letters::retry_one))
+                    .push(Router::with_path("{seq}/discard").post(pairs::dead_letters::discard_one)),
+            )
+            .push(
+                Router::with_path("dead-letters")
+                    .push(Router::with_path("retry").post(pairs::dead_letters::retry_all))
+                    .push(Router::with_path("discard").post(pairs::dead_letters::discard_all)),
+            ),
     )
+}
+
+fn dead_letter_routes() -> Router {
+    Router::with_path("dead-letters")
+        .get(pairs::dead_letters::list)
+        .push(Router::with_path("retry").post(pairs::dead_letters::retry_everywhere))
+        .push(Router::with_path("discard").post(pairs::dead_letters::discard_everywhere))
 }
 
 fn codec_routes() -> Router {

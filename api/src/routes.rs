@@ -3,9 +3,11 @@
 pub(crate) mod accounts;
 pub(crate) mod auth;
 pub(crate) mod codec;
+pub(crate) mod error_logs;
 pub(crate) mod health;
 pub(crate) mod media;
 pub(crate) mod pairs;
+pub(crate) mod status;
 
 use salvo::{
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},

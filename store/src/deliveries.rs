@@ -6,11 +6,13 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
+mod dead;
 mod drain;
 mod history;
 
+pub use dead::{DeadLetters, Decision, dead_letters, decide};
 pub use drain::{Drainer, Fence, begin_drain, drains_left_by, end_drain};
-pub use history::{Delivery, Step, list};
+pub use history::{Delivery, Page, Step, list};
 
 /// A delivery that was claimed.
 #[derive(Clone, Debug)]

@@ -7,14 +7,17 @@ pub mod accounts;
 pub mod chats;
 pub mod deliveries;
 mod error;
+pub mod error_logs;
 pub mod ingest;
 pub mod leases;
 pub mod media;
 pub mod pairs;
 pub mod rules;
 pub mod seal;
+pub mod status;
 pub mod sweep;
 pub mod users;
+pub mod why;
 
 pub use error::StoreError;
 pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};

@@ -16,5 +16,6 @@ mod media;
 mod operations;
 mod pairs;
 mod recovery;
+mod status;
 mod store_deliveries;
 mod world;

@@ -119,7 +119,7 @@ impl Scene {
     }
 
     async fn list(&mut self) -> Vec<deliveries::Delivery> {
-        deliveries::list(&mut self.database, self.user, self.pair, None, 50).await.unwrap()
+        deliveries::list(&mut self.database, self.user, self.pair, &deliveries::Page::default(), 50).await.unwrap()
     }
 }
 
@@ -249,7 +249,8 @@ async fn what_we_wrote_is_not_carried_on() {
     let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1" };
     let ingested = store::ingest::ingest(&mut scene.database, &scene.clock, reader, &[echo, other]).await.unwrap();
     assert_eq!((ingested.messages, ingested.deliveries), (2, 1));
-    let listed = deliveries::list(&mut scene.database, scene.user, back, None, 50).await.unwrap();
+    let listed =
+        deliveries::list(&mut scene.database, scene.user, back, &deliveries::Page::default(), 50).await.unwrap();
     assert_eq!(listed[1].state, DeliveryState::Skipped);
     assert_eq!(listed[1].reason_code.as_deref(), Some("own_message"));
     assert_eq!(listed[0].state, DeliveryState::Pending);
@@ -300,7 +301,7 @@ async fn rows_of_another_tenant_are_not_there() {
     let database = &mut scene.database;
     assert!(pairs::find(database, stranger, pair).await.unwrap().is_none());
     assert!(store::accounts::find(database, stranger, reader).await.unwrap().is_none());
-    assert!(deliveries::list(database, stranger, pair, None, 50).await.unwrap().is_empty());
+    assert!(deliveries::list(database, stranger, pair, &deliveries::Page::default(), 50).await.unwrap().is_empty());
     assert!(!pairs::set_paused(database, stranger, pair, true, now).await.unwrap());
     assert!(!pairs::delete(database, stranger, pair, now).await.unwrap());
     assert!(pairs::list(database, stranger).await.unwrap().is_empty());

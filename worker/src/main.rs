@@ -64,6 +64,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let ready = CancellationToken::new();
     tokio::spawn(http::serve(config.metrics_listen, registry, Arc::clone(&context), ready.clone()));
     tokio::spawn(Arc::clone(&context.wakeups).listen(context.pool.clone()));
+    tokio::spawn(activities::watch::watch(Arc::clone(&context)));
     tracing::info!(worker.name = config.worker_name, "The worker starts.");
     tokio::select! {
         () = stopping.cancelled() => return Ok(()),

@@ -5,11 +5,13 @@ mod discord;
 mod manage;
 mod phone;
 mod telegram;
+mod why;
 
 pub(crate) use chats::{list as list_chats, list_guilds};
 pub(crate) use discord::add as add_discord;
 pub(crate) use manage::{list, log_out, pause, read, reconnect, resume};
 pub(crate) use telegram::{add as add_telegram, resend, submit_code, submit_password};
+pub(crate) use why::trace as trace_message;
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, AccountStatus, Platform};

@@ -2,13 +2,14 @@
 
 mod change;
 pub(crate) mod create;
+pub(crate) mod dead_letters;
 mod dry_run;
 mod messages;
 mod options;
 
 pub(crate) use change::{delete, pause, resume, update};
 pub(crate) use dry_run::try_message;
-pub(crate) use messages::list as list_messages;
+pub(crate) use messages::{DeliveryOut, list as list_messages, number};
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, ChatId, CopyMode, PairId, PairStatus, Platform, rules::PairOptions};

@@ -44,23 +44,37 @@ pub struct Step {
     pub detail: Option<String>,
 }
 
-/// The deliveries of the tenant's pair below `before`, newest first.
+/// Which deliveries of a pair to list.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// Only numbers below this one.
+    pub before: Option<i64>,
+    /// In this state only.
+    pub state: Option<DeliveryState>,
+    /// Of these numbers only.
+    pub seqs: Option<Vec<i64>>,
+}
+
+/// The deliveries of the tenant's pair that `page` asks for, newest first.
 pub async fn list(
     connection: &mut PgConnection,
     user: UserId,
     pair: PairId,
-    before: Option<i64>,
+    page: &Page,
     limit: i64,
 ) -> Result<Vec<Delivery>, StoreError> {
     let rows = sqlx::query!(
         "SELECT d.seq, s.message_id, d.state, d.reason_code, d.reason, d.attempts, s.received_at, d.due_at, d.settled_at
          FROM deliveries d JOIN source_messages s ON s.id = d.source_message_id JOIN pairs p ON p.id = d.pair_id
          WHERE p.user_id = $1 AND d.pair_id = $2 AND ($3::bigint IS NULL OR d.seq < $3)
+           AND ($5::delivery_state IS NULL OR d.state = $5) AND ($6::bigint[] IS NULL OR d.seq = ANY($6))
          ORDER BY d.seq DESC LIMIT $4",
         user as UserId,
         pair as PairId,
-        before,
-        limit
+        page.before,
+        limit,
+        page.state as Option<DeliveryState>,
+        page.seqs.as_deref()
     )
     .fetch_all(&mut *connection)
     .await?;

@@ -118,7 +118,7 @@ async fn set_paused(app: &AppState, actor: Actor, id: PairId, paused: bool) -> R
 }
 
 /// The row has it; a workflow that could not be told reads it there.
-fn told(pair: PairId, signalled: Result<(), TemporalError>) {
+pub(super) fn told(pair: PairId, signalled: Result<(), TemporalError>) {
     if let Err(error) = signalled {
         tracing::warn!(pair.id = %pair, ?error, "A pair's workflow could not be told of a change yet.");
     }

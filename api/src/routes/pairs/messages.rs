@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{DeliveryState, PairId};
 use salvo::prelude::*;
 use serde::Serialize;
-use store::deliveries::{Delivery, Step};
+use store::deliveries::{Delivery, Page, Step};
 
 use super::find;
 use crate::{
@@ -25,7 +25,7 @@ pub(crate) struct StepOut {
     /// When.
     #[salvo(schema(value_type = String, format = DateTime))]
     at: DateTime<Utc>,
-    /// `received`, `waiting`, `sent`, `skipped` or `dead`.
+    /// `received`, `waiting`, `sent`, `skipped`, `dead`, `retried`, `discarded`, or a later step's name.
     kind: String,
     /// For people.
     detail: Option<String>,
@@ -103,7 +103,8 @@ pub(crate) struct DeliveriesOut {
     tags("pairs"),
     parameters(
         ("limit" = Option<i64>, Query, description = "Messages on a page: 1 to 200, 50 unless given."),
-        ("before" = Option<i64>, Query, description = "Only messages below this `seq`.")
+        ("before" = Option<i64>, Query, description = "Only messages below this `seq`."),
+        ("state" = Option<String>, Query, description = "Only `pending`, `sending`, `sent`, `skipped` or `dead` ones.")
     )
 )]
 pub(crate) async fn list(
@@ -117,8 +118,10 @@ pub(crate) async fn list(
     if !(1..=PAGE_MAX).contains(&limit) {
         return Err(ApiError::Query { field: "limit", detail: "`limit` is a number from 1 to 200" });
     }
+    let state = state(req)?;
     find(&app, actor, id.0).await?;
-    let deliveries = store::deliveries::list(&mut *app.database().await?, actor.user, id.0, before, limit + 1).await?;
+    let wanted = Page { before, state, seqs: None };
+    let deliveries = store::deliveries::list(&mut *app.database().await?, actor.user, id.0, &wanted, limit + 1).await?;
     let mut messages: Vec<DeliveryOut> = deliveries.into_iter().map(DeliveryOut::from).collect();
     let page = usize::try_from(limit).unwrap_or(usize::MAX);
     let more = messages.len() > page;
@@ -127,8 +130,16 @@ pub(crate) async fn list(
     Ok(Json(DeliveriesOut { messages, next }))
 }
 
+/// The state in the query, if there is one.
+fn state(req: &Request) -> Result<Option<DeliveryState>, ApiError> {
+    let detail = "`state` is `pending`, `sending`, `sent`, `skipped` or `dead`";
+    let text: Option<String> = req.query("state");
+    let parsed = text.map(|text| serde_json::from_value(serde_json::Value::String(text)));
+    parsed.transpose().map_err(|_| ApiError::Query { field: "state", detail })
+}
+
 /// A number in the query, if there is one.
-fn number(req: &Request, field: &'static str, detail: &'static str) -> Result<Option<i64>, ApiError> {
+pub(crate) fn number(req: &Request, field: &'static str, detail: &'static str) -> Result<Option<i64>, ApiError> {
     let text: Option<String> = req.query(field);
     text.map(|text| text.parse().map_err(|_| ApiError::Query { field, detail })).transpose()
 }
