@@ -27,6 +27,7 @@ mod secret;
 mod server;
 mod store;
 mod tls;
+mod usage;
 mod wire;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};

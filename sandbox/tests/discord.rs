@@ -11,6 +11,9 @@ mod faults;
 #[path = "discord/gateway.rs"]
 mod gateway;
 #[cfg(test)]
+#[path = "discord/kinds.rs"]
+mod kinds;
+#[cfg(test)]
 #[path = "discord/limits.rs"]
 mod limits;
 #[cfg(test)]

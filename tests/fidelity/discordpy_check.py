@@ -8,6 +8,7 @@ and exit code 1.
 """
 
 import asyncio
+import datetime
 import io
 import json
 import logging
@@ -78,6 +79,7 @@ class Listener(discord.Client):
     def __init__(self, plain, intents):
         super().__init__(intents=intents)
         self.heard, self.edited, self.deleted, self.resumes, self.readies = [], [], [], 0, 0
+        self.bulk = set()
         self.plain = plain
 
     async def setup_hook(self):
@@ -106,6 +108,9 @@ class Listener(discord.Client):
 
     async def on_raw_message_delete(self, payload):
         self.deleted.append(payload.message_id)
+
+    async def on_raw_bulk_message_delete(self, payload):
+        self.bulk |= payload.message_ids
 
     def texts(self):
         return [message.content for message in self.heard]
@@ -152,6 +157,11 @@ class Check:
                 self.history,
                 self.attachments,
                 self.replies_threads_webhooks,
+                self.polls_stickers_voice,
+                self.forwards,
+                self.pings,
+                self.posts,
+                self.unfurled_links_and_bulk,
                 self.refusals,
                 self.rate_limits,
                 self.resume,
@@ -242,6 +252,84 @@ class Check:
         expect_equal((sent.author.name, sent.webhook_id), ("Alice (Telegram)", webhook.id), "webhook message")
         await webhook.delete()
         await refused(self.client.fetch_webhook(webhook.id), discord.NotFound, 10015, "a deleted webhook")
+
+    async def written(self, message):
+        """Writes as a person and waits until the client has heard it."""
+        body = {"author": self.alice, **message}
+        made = await self.control("POST", f"/channels/{self.channel.id}/messages", body)
+        await until(lambda: int(made["id"]) in [it.id for it in self.client.heard], "a person's message")
+        return next(it for it in self.client.heard if it.id == int(made["id"]))
+
+    async def polls_stickers_voice(self):
+        heard = await self.written({"poll": {"question": "Tea?", "answers": ["yes", "no"], "multiple": True}})
+        expect_equal((heard.poll.question, heard.poll.multiple), ("Tea?", True), "poll")
+        expect_equal([it.text for it in heard.poll.answers], ["yes", "no"], "answers")
+        poll = discord.Poll(question="Cake?", duration=datetime.timedelta(hours=1))
+        poll.add_answer(text="always")
+        sent = await self.channel.send(poll=poll)
+        expect_equal([it.text for it in sent.poll.answers], ["always"], "an own poll")
+        heard = await self.written({"stickers": [{"name": "wave", "format": "png", "base64": "c3RpY2tlcg=="}]})
+        sticker = heard.stickers[0]
+        expect_equal((sticker.name, sticker.format), ("wave", discord.StickerFormatType.png), "sticker")
+        expect_equal(await self.client.http.get_from_cdn(sticker.url), b"sticker", "a sticker's bytes")
+        voice = {"name": "voice-message.ogg", "mime": "audio/ogg", "base64": "T2dn", "voice_s": 2.5}
+        heard = await self.written({"attachments": [voice]})
+        expect(heard.flags.voice and heard.attachments[0].is_voice_message(), "a voice message")
+        expect_equal(heard.attachments[0].duration, 2.5, "duration")
+        heard = await self.written({"attachments": [{"name": "SPOILER_a.png", "base64": "AAAA"}]})
+        expect(heard.attachments[0].is_spoiler(), "a spoiler")
+        embed = {"type": "rich", "title": "News", "fields": [{"name": "a", "value": "b"}]}
+        heard = await self.written({"embeds": [embed]})
+        expect_equal((heard.embeds[0].title, heard.embeds[0].fields[0].value), ("News", "b"), "embed")
+
+    async def forwards(self):
+        original = await self.channel.send("original")
+        forwarded = await original.forward(self.channel)
+        snapshot = forwarded.message_snapshots[0]
+        expect_equal((forwarded.content, snapshot.content), ("", "original"), "a forward")
+        target = {"channel": str(self.channel.id), "message": str(original.id)}
+        heard = await self.written({"forward": target})
+        expect_equal(heard.message_snapshots[0].content, "original", "a person's forward")
+
+    async def pings(self):
+        content = f"<@{self.alice}> @everyone"
+        await self.channel.send(content, allowed_mentions=discord.AllowedMentions.none())
+        expect_equal((await self.standing())[-1]["pings"], {"everyone": False, "users": [], "roles": []}, "pings")
+        await self.channel.send(content, allowed_mentions=discord.AllowedMentions(users=True, everyone=False))
+        pings = (await self.standing())[-1]["pings"]
+        expect_equal((pings["everyone"], pings["users"]), (False, [self.alice]), "pings of users")
+
+    async def posts(self):
+        path = f"/guilds/{self.guild_id}/channels"
+        forum_id = int((await self.control("POST", path, {"name": "ideas", "kind": "forum"}))["id"])
+        await until(lambda: self.client.get_channel(forum_id), "a new forum")
+        forum = self.client.get_channel(forum_id)
+        post = await forum.create_thread(name="topic", content="first")
+        expect_equal((post.thread.id, post.thread.parent_id), (post.message.id, forum_id), "a post's id")
+        webhook = await forum.create_webhook(name="relay")
+        sent = await webhook.send("by webhook", thread=discord.Object(post.thread.id), wait=True)
+        expect_equal(sent.channel.id, post.thread.id, "a webhook's thread")
+        edited = await webhook.edit_message(sent.id, content="edited", thread=discord.Object(post.thread.id))
+        expect_equal(edited.content, "edited", "a webhook's edit")
+        await webhook.delete_message(sent.id, thread=discord.Object(post.thread.id))
+        opened = await webhook.send("opens", thread_name="another", wait=True)
+        expect_equal(opened.id, opened.channel.id, "the id of a webhook's post")
+        await refused(webhook.send("x", username="Discord", wait=True), discord.HTTPException, 50035, "a taken name")
+        question = await self.channel.send("question")
+        thread = await question.create_thread(name="answers")
+        expect_equal(thread.id, question.id, "the id of a message's thread")
+
+    async def unfurled_links_and_bulk(self):
+        ids = []
+        for number in range(3):
+            ids.append((await self.written({"content": f"bulk {number}"})).id)
+        path = f"/channels/{self.channel.id}/messages"
+        preview = [{"type": "link", "url": "https://a.example", "title": "A"}]
+        await self.control("PATCH", f"{path}/{ids[0]}", {"unfurl": True, "embeds": preview})
+        await until(lambda: self.client.edited and self.client.edited[-1].message_id == ids[0], "an unfurled link")
+        expect_equal(self.client.edited[-1].message.edited_at, None, "the time of an edit that nobody made")
+        await self.control("POST", f"{path}/bulk-delete", {"ids": [str(it) for it in ids]})
+        await until(lambda: set(ids) <= self.client.bulk, "a deletion in bulk")
 
     async def refusals(self):
         path = f"/channels/{self.channel.id}/permissions"

@@ -3,5 +3,5 @@
 mod guild;
 mod message;
 
-pub use guild::{add_channel, create_guild, join, kick, remove_channel, update_channel};
-pub use message::{Draft, delete, edit, post};
+pub use guild::{NewChannel, add_channel, create_guild, join, kick, remove_channel, update_channel};
+pub use message::{Told, delete, edit, open_thread, post};

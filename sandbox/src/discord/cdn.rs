@@ -15,6 +15,17 @@ pub fn serve(sandbox: &Sandbox, uri: &Uri) -> Reply {
     let accepted = sandbox.core().links.accepts(uri.path(), &value("ex"), &value("hm"));
     let id = uri.path().split('/').nth(3).and_then(|id| id.parse::<Id>().ok());
     let bytes = id.filter(|_| accepted).and_then(|id| sandbox.files.read(id).ok());
+    found(bytes)
+}
+
+/// Answers `GET /stickers/<sticker>.<extension>`, which needs no signature.
+pub fn sticker(sandbox: &Sandbox, uri: &Uri) -> Reply {
+    let name = uri.path().strip_prefix("/stickers/").unwrap_or_default();
+    let id = name.split_once('.').and_then(|(id, _)| id.parse::<Id>().ok());
+    found(id.and_then(|id| sandbox.files.read(id).ok()))
+}
+
+fn found(bytes: Option<Vec<u8>>) -> Reply {
     match bytes {
         Some(bytes) => Reply {
             status: 200,

@@ -57,10 +57,22 @@ impl Files {
             size: upload.bytes.len(),
             sha256: hex::encode(Sha256::digest(&upload.bytes)),
             dimensions: png_dimensions(&upload.bytes),
+            duration_s: None,
+            waveform: None,
         })
     }
 
-    /// The bytes of an attachment.
+    /// Writes bytes under a new id, which is all that is known of them.
+    ///
+    /// # Errors
+    /// When they cannot be written.
+    pub fn keep_bytes(&self, ids: &Ids, bytes: &[u8]) -> io::Result<Id> {
+        let id = ids.next();
+        fs::write(self.path(id), bytes)?;
+        Ok(id)
+    }
+
+    /// The bytes of an attachment or sticker.
     ///
     /// # Errors
     /// When there is none.

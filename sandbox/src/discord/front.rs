@@ -60,8 +60,9 @@ impl Handler for Front {
             Kinds::Public if self.sandbox.faults().refuses(clock::now_ms()) => None,
             Kinds::Public => match path.as_str() {
                 "/" | "/gateway" | "/gateway/" if wants_upgrade(req) => return self.upgrade(req, res).await,
+                _ if path.starts_with("/stickers/") => Some(cdn::sticker(&self.sandbox, req.uri())),
                 _ if path.starts_with("/attachments/") => Some(cdn::serve(&self.sandbox, req.uri())),
-                _ => self.rest(req, &path).await,
+                _ => self.rest(req, &path).await.inspect(|reply| self.count(reply)),
             },
         };
         match reply {
@@ -98,6 +99,11 @@ impl Front {
             Err(error) => Err(error),
         };
         answer.unwrap_or_else(Reply::from)
+    }
+
+    fn count(&self, reply: &Reply) {
+        let shared = reply.headers.iter().any(|(name, value)| *name == "X-RateLimit-Scope" && value == "shared");
+        self.sandbox.usage().answered(reply.status, shared, clock::now_ms());
     }
 
     /// None when the connection is to end without an answer.

@@ -63,6 +63,8 @@ mod tests {
             size: 0,
             sha256: String::new(),
             dimensions: None,
+            duration_s: None,
+            waveform: None,
         };
         let url = url::Url::parse(&links.url(Id(1), &attachment)).unwrap();
         let query: std::collections::HashMap<_, _> = url.query_pairs().into_owned().collect();

@@ -3,9 +3,12 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use super::id::Id;
+
+mod message;
+
+pub use message::{Attachment, Author, Forward, Message, Pings, Snapshot, Sticker, StickerFormat};
 
 /// A person or a bot.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -42,6 +45,9 @@ pub struct Guild {
     pub roles: Vec<Role>,
     /// Who is in it.
     pub members: BTreeMap<Id, Member>,
+    /// Boost tier, 0 to 3: larger files from 2 on.
+    #[serde(default)]
+    pub premium_tier: u8,
 }
 
 /// A named set of permissions.
@@ -152,75 +158,6 @@ pub struct Overwrite {
     pub allow: u64,
     /// Denied here.
     pub deny: u64,
-}
-
-/// Who wrote a message.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Author {
-    /// An account.
-    Account(Id),
-    /// A webhook under a name of its choice.
-    Webhook {
-        /// The webhook.
-        id: Id,
-        /// The name shown.
-        name: String,
-    },
-}
-
-impl Author {
-    /// The id that stands as the message's author.
-    #[must_use]
-    pub const fn id(&self) -> Id {
-        match self {
-            Self::Account(id) | Self::Webhook { id, .. } => *id,
-        }
-    }
-}
-
-/// A message as it stands.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Message {
-    /// The message; carries the time of writing.
-    pub id: Id,
-    /// Where it stands.
-    pub channel: Id,
-    /// Who wrote it.
-    pub author: Author,
-    /// Its text.
-    pub content: String,
-    /// Last edit, in milliseconds since 1970.
-    pub edited_ms: Option<u64>,
-    /// As given by the writer: text or number.
-    pub nonce: Option<Value>,
-    /// The message that it answers, in the same channel.
-    pub reply_to: Option<Id>,
-    /// Files.
-    pub attachments: Vec<Attachment>,
-    /// Rich embeds, as given.
-    pub embeds: Vec<Value>,
-    /// Message flags, such as 4096 for silent.
-    pub flags: u64,
-}
-
-/// A file of a message.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Attachment {
-    /// The attachment; also names its bytes on disk.
-    pub id: Id,
-    /// The name, made safe for a URL.
-    pub filename: String,
-    /// Alternative text.
-    pub description: Option<String>,
-    /// MIME type.
-    pub content_type: Option<String>,
-    /// Bytes.
-    pub size: usize,
-    /// Hex.
-    pub sha256: String,
-    /// Width and height of a picture, in pixels.
-    pub dimensions: Option<(u32, u32)>,
 }
 
 /// A way to write without a bot.

@@ -23,6 +23,8 @@ pub const MANAGE_MESSAGES: Bits = 1 << 13;
 pub const ATTACH_FILES: Bits = 1 << 15;
 /// Read what was written before.
 pub const READ_MESSAGE_HISTORY: Bits = 1 << 16;
+/// Ping everybody at once.
+pub const MENTION_EVERYONE: Bits = 1 << 17;
 /// Manage webhooks.
 pub const MANAGE_WEBHOOKS: Bits = 1 << 29;
 /// Open threads that everybody sees.
@@ -59,6 +61,7 @@ const NAMES: &[(&str, Bits)] = &[
     ("MANAGE_CHANNELS", MANAGE_CHANNELS),
     ("MANAGE_MESSAGES", MANAGE_MESSAGES),
     ("MANAGE_THREADS", MANAGE_THREADS),
+    ("MENTION_EVERYONE", MENTION_EVERYONE),
     ("MANAGE_WEBHOOKS", MANAGE_WEBHOOKS),
     ("READ_MESSAGE_HISTORY", READ_MESSAGE_HISTORY),
     ("SEND_MESSAGES", SEND_MESSAGES),

@@ -10,6 +10,8 @@ mod webhooks;
 
 use salvo::http::Method;
 
+pub use draft::forward_of;
+
 use super::route::Route;
 
 /// Every route below `/api/v10`. A literal stands before a placeholder in the same place.

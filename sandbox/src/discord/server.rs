@@ -16,6 +16,7 @@ use super::{
     journal::Journal,
     links::Links,
     ratelimit::{Limiter, Limits},
+    usage::Usage,
 };
 
 /// The server.
@@ -34,6 +35,7 @@ pub struct Sandbox {
     core: Mutex<Core>,
     faults: Mutex<Faults>,
     limiter: Mutex<Limiter>,
+    usage: Mutex<Usage>,
 }
 
 impl Sandbox {
@@ -56,6 +58,7 @@ impl Sandbox {
             core: Mutex::new(core),
             faults: Mutex::default(),
             limiter: Mutex::default(),
+            usage: Mutex::default(),
         })
     }
 
@@ -72,6 +75,11 @@ impl Sandbox {
     /// The limiter.
     pub fn limiter(&self) -> MutexGuard<'_, Limiter> {
         self.limiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What clients have used up.
+    pub fn usage(&self) -> MutexGuard<'_, Usage> {
+        self.usage.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The settings of the limiter.

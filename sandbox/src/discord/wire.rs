@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::{model::Account, model::Webhook, store::Store};
 
 pub use guild::{channel, guild, guild_create, member, roles};
-pub use message::{Sight, message, message_event};
+pub use message::{Sight, mentioned, mentioned_roles, message, message_event, terse_update};
 
 /// Application flags: presence, members and message content for a bot in few guilds.
 const FLAG_PRESENCE_LIMITED: u64 = 1 << 13;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use serenity::all::{
     ChannelId, ChannelType, CreateAttachment, CreateForumPost, CreateMessage, CreateThread, CreateWebhook, Event,
-    ExecuteWebhook, GuildId,
+    ExecuteWebhook, GuildId, MessageId, MessageType,
 };
 
 use crate::world::{World, refused, text};
@@ -59,6 +59,8 @@ async fn threads_are_opened_listed_written_in_and_archived() {
     let thread = thread.unwrap();
     let heard = live.next("thread", |event| if let Event::ThreadCreate(it) = event { Some(it) } else { None }).await;
     assert_eq!((heard.thread.id, heard.thread.parent_id), (thread.id, Some(world.general)));
+    let note = live.message().await;
+    assert_eq!((note.kind, note.content.as_str()), (MessageType::ThreadCreated, "aside"));
     thread.id.say(&http, "inside").await.unwrap();
     assert_eq!(live.message().await.channel_id, thread.id);
     let active = http.get_guild_active_threads(guild).await.unwrap().threads;
@@ -81,6 +83,7 @@ async fn a_forum_holds_posts_and_no_text_of_its_own() {
     let post = forum.create_forum_post(&http, CreateForumPost::new("topic", first)).await.unwrap();
     assert_eq!((post.parent_id, post.kind), (Some(forum), ChannelType::PublicThread));
     let standing = world.standing(post.id).await;
+    assert_eq!(standing[0]["id"], post.id.to_string(), "a post and its first message have one id");
     assert_eq!(
         (&standing[0]["content"], &standing[0]["attachments"][0]["filename"]),
         (&json!("first"), &json!("plan.txt"))
@@ -91,6 +94,44 @@ async fn a_forum_holds_posts_and_no_text_of_its_own() {
 }
 
 #[tokio::test]
+async fn a_thread_on_a_message_has_its_id_and_shows_it() {
+    let world = World::new().await;
+    let http = world.http();
+    let target: MessageId = world.say(world.general, "question").await.parse().unwrap();
+    let mut live = world.connect().await;
+    live.ready().await;
+    let thread = world.general.create_thread_from_message(&http, target, CreateThread::new("answers")).await.unwrap();
+    assert_eq!((thread.id.get(), thread.parent_id), (target.get(), Some(world.general)));
+    let starter = live.message().await;
+    assert_eq!((starter.channel_id, starter.kind), (thread.id, MessageType::ThreadStarterMessage));
+    assert_eq!(starter.referenced_message.map(|it| it.content), Some("question".to_owned()));
+    let again = world.general.create_thread_from_message(&http, target, CreateThread::new("more")).await;
+    assert_eq!(refused(again), (400, 160_004));
+}
+
+#[tokio::test]
+async fn a_webhook_opens_a_post_in_a_forum_and_writes_into_it() {
+    let world = World::new().await;
+    let http = world.http();
+    let path = format!("/guilds/{}/channels", world.guild);
+    let made = world.control("POST", &path, json!({ "name": "ideas", "kind": "forum" })).await;
+    let forum: ChannelId = text(&made["id"]).parse().unwrap();
+    let webhook = forum.create_webhook(&http, CreateWebhook::new("relay")).await.unwrap();
+    let homeless = webhook.execute(&http, true, ExecuteWebhook::new().content("x")).await;
+    assert_eq!(refused(homeless), (400, 220_001));
+    let map = json!({ "content": "first", "thread_name": "topic" });
+    let address = webhook.url().unwrap();
+    let token = address.rsplit('/').next().unwrap();
+    let first = http.execute_webhook(webhook.id, None, token, true, Vec::new(), &map).await.unwrap().unwrap();
+    assert_eq!(first.id.get(), first.channel_id.get());
+    let more = ExecuteWebhook::new().content("second").in_thread(first.channel_id);
+    let second = webhook.execute(&http, true, more).await.unwrap().unwrap();
+    assert_eq!(second.channel_id, first.channel_id);
+    webhook.delete_message(&http, Some(first.channel_id), second.id).await.unwrap();
+    assert_eq!(world.standing(first.channel_id).await.len(), 1);
+}
+
+#[tokio::test]
 async fn a_webhook_writes_under_a_name_of_its_choice_until_it_is_deleted() {
     let world = World::new().await;
     let http = world.http();
@@ -98,11 +139,16 @@ async fn a_webhook_writes_under_a_name_of_its_choice_until_it_is_deleted() {
     live.ready().await;
     let webhook = world.general.create_webhook(&http, CreateWebhook::new("relay")).await.unwrap();
     assert_eq!(world.general.webhooks(&http).await.unwrap().len(), 1);
-    let draft = ExecuteWebhook::new().content("ahoy").username("Alice (Telegram)");
+    let draft =
+        ExecuteWebhook::new().content("ahoy").username("Alice (Telegram)").avatar_url("https://a.example/a.png");
     let sent = webhook.execute(&http, true, draft).await.unwrap().unwrap();
     assert_eq!((sent.author.name.as_str(), sent.webhook_id), ("Alice (Telegram)", Some(webhook.id)));
     let heard = live.message().await;
     assert_eq!((heard.id, heard.content.as_str()), (sent.id, "ahoy"));
+    let taken = ExecuteWebhook::new().content("x").username("Discord Team");
+    assert_eq!(refused(webhook.execute(&http, true, taken).await), (400, 50035));
+    let shown = world.standing(world.general).await;
+    assert_eq!(shown[0]["webhook_avatar"], "https://a.example/a.png");
     let file = ExecuteWebhook::new().add_file(CreateAttachment::bytes(*b"x", "x.txt"));
     assert!(webhook.execute(&http, false, file).await.unwrap().is_none());
     assert_eq!(live.message().await.attachments.len(), 1);

@@ -20,9 +20,9 @@ pub fn create_guild(core: &mut Core, ids: &Ids, name: String, owner: Id) -> Resu
     let id = ids.next();
     let everyone = Role { id, name: "@everyone".to_owned(), permissions: permission::EVERYONE, managed_by: None };
     let member = Member { roles: Vec::new(), joined_ms: now_ms() };
-    let guild = Guild { id, name, owner, roles: vec![everyone], members: [(owner, member)].into() };
+    let guild = Guild { id, name, owner, roles: vec![everyone], members: [(owner, member)].into(), premium_tier: 0 };
     core.commit(Record::Guild(guild))?;
-    let general = add_channel(core, ids, id, ChannelKind::Text, "general".to_owned(), None)?;
+    let general = add_channel(core, ids, NewChannel::plain(id, ChannelKind::Text, "general".to_owned()))?;
     Ok((id, general.id))
 }
 
@@ -69,25 +69,44 @@ pub fn kick(core: &mut Core, guild: Id, account: Id) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Adds a channel, or a thread below `parent` that `opener` opened.
+/// A channel or thread to be.
+#[derive(Clone, Debug)]
+pub struct NewChannel {
+    /// Its guild.
+    pub guild: Id,
+    /// What it is; a thread's kind follows from the channel above it.
+    pub kind: ChannelKind,
+    /// Its name.
+    pub name: String,
+    /// Threads: the channel above.
+    pub parent: Option<Id>,
+    /// Threads: who opened it.
+    pub opener: Id,
+    /// The message that a thread hangs on; the thread has its id.
+    pub starter: Option<Id>,
+}
+
+impl NewChannel {
+    /// A channel that is no thread.
+    #[must_use]
+    pub const fn plain(guild: Id, kind: ChannelKind, name: String) -> Self {
+        Self { guild, kind, name, parent: None, opener: Id(0), starter: None }
+    }
+}
+
+/// Adds a channel, or a thread below another one.
 ///
 /// # Errors
-/// 10004, 10003, 50035 for a thread without a fitting parent, or when it cannot be stored.
-pub fn add_channel(
-    core: &mut Core,
-    ids: &Ids,
-    guild: Id,
-    kind: ChannelKind,
-    name: String,
-    thread: Option<(Id, Id)>,
-) -> Result<Channel, ApiError> {
-    core.guild(guild)?;
+/// 10004, 10003, 50035 for a thread without a fitting parent, 160004 when the message has a thread, or when it cannot
+/// be stored.
+pub fn add_channel(core: &mut Core, ids: &Ids, new: NewChannel) -> Result<Channel, ApiError> {
+    let guild = core.guild(new.guild)?.id;
     let position = core.store.channels.values().filter(|it| it.guild == Some(guild)).count();
     let mut channel = Channel {
-        id: ids.next(),
+        id: new.starter.unwrap_or_else(|| ids.next()),
         guild: Some(guild),
-        kind,
-        name,
+        kind: new.kind,
+        name: new.name,
         parent: None,
         overwrites: Vec::new(),
         topic: None,
@@ -95,7 +114,10 @@ pub fn add_channel(
         thread: None,
         recipients: Vec::new(),
     };
-    if let Some((parent, owner)) = thread {
+    if core.store.channels.contains_key(&channel.id) {
+        return Err(ApiError::new(400, 160_004, "A thread has already been created for this message"));
+    }
+    if let Some(parent) = new.parent {
         let above = core.channel(parent)?;
         if above.guild != Some(guild) || above.kind.is_thread() {
             return Err(ApiError::form("parent_id", "CHANNEL_PARENT_INVALID_TYPE", "Not a channel for threads."));
@@ -105,7 +127,7 @@ pub fn add_channel(
             _ => ChannelKind::Thread,
         };
         channel.parent = Some(parent);
-        channel.thread = Some(crate::discord::model::Thread { owner, archived: false, locked: false });
+        channel.thread = Some(crate::discord::model::Thread { owner: new.opener, archived: false, locked: false });
     }
     core.commit(Record::Channel(channel.clone()))?;
     let mut data = wire::channel(&core.store, &channel);

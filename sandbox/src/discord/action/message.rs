@@ -10,61 +10,69 @@ use crate::discord::{
     error::ApiError,
     gateway::{Event, intent},
     id::{Id, Ids},
-    model::{Attachment, Author, Channel, Message, Record},
+    model::{Author, Channel, Message, Record},
     wire::{self, Sight},
 };
 
-/// A message before it has an id.
-#[derive(Clone, Debug)]
-pub struct Draft {
-    /// Where to.
-    pub channel: Id,
-    /// Who writes.
-    pub author: Author,
-    /// Text.
-    pub content: String,
-    /// The writer's own mark.
-    pub nonce: Option<Value>,
-    /// The message that it answers.
-    pub reply_to: Option<Id>,
-    /// Files, already kept.
-    pub attachments: Vec<Attachment>,
-    /// Embeds, as given.
-    pub embeds: Vec<Value>,
-    /// Flags, as given.
-    pub flags: u64,
-}
-
-/// Writes a message and announces it.
+/// Writes a message and announces it. A draft without an id gets one.
 ///
 /// # Errors
 /// 10003, or when it cannot be stored.
-pub fn post(core: &mut Core, ids: &Ids, draft: Draft) -> Result<Arc<Message>, ApiError> {
+pub fn post(core: &mut Core, ids: &Ids, draft: Message) -> Result<Arc<Message>, ApiError> {
     let channel = core.channel(draft.channel)?.clone();
     unarchive(core, &channel)?;
-    let id = ids.next();
-    let message = Message {
-        id,
-        channel: draft.channel,
-        author: draft.author,
-        content: draft.content,
-        edited_ms: None,
-        nonce: draft.nonce,
-        reply_to: draft.reply_to,
-        attachments: draft.attachments,
-        embeds: draft.embeds,
-        flags: draft.flags,
-    };
-    put(core, &channel, message, "MESSAGE_CREATE")
+    let id = if draft.id == Id(0) { ids.next() } else { draft.id };
+    put(core, &channel, Message { id, ..draft }, Told::Create)
+}
+
+/// Discord's type of the message that says in the channel above that a thread was opened.
+const THREAD_CREATED: u8 = 18;
+/// Discord's type of a thread's first message when it hangs on another one.
+const THREAD_STARTER: u8 = 21;
+
+/// Opens a thread below a text channel, with the message that Discord itself writes about it.
+///
+/// # Errors
+/// As [`super::add_channel`].
+pub fn open_thread(core: &mut Core, ids: &Ids, new: super::NewChannel) -> Result<Channel, ApiError> {
+    let (name, parent, opener, starter) = (new.name.clone(), new.parent, new.opener, new.starter);
+    let thread = super::add_channel(core, ids, new)?;
+    let author = Author::Account(opener);
+    match (starter, parent) {
+        (Some(target), _) => {
+            let kind = THREAD_STARTER;
+            let note = Message { channel: thread.id, author, kind, reply_to: Some(target), ..Message::default() };
+            post(core, ids, note)?;
+        }
+        (None, Some(channel)) => {
+            post(core, ids, Message { channel, author, kind: THREAD_CREATED, content: name, ..Message::default() })?;
+        }
+        (None, None) => {}
+    }
+    Ok(thread)
+}
+
+/// What bots are told of a change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Told {
+    /// A new message.
+    Create,
+    /// An edit, with the whole message.
+    Edit,
+    /// An edit of which only the time is said, which Discord's reference allows: clients have to look.
+    Terse,
+    /// The whole message, which nobody has edited: Discord has looked at its links.
+    Unfurl,
 }
 
 /// Replaces a message by its changed self and announces it.
 ///
 /// # Errors
 /// 10003, or when it cannot be stored.
-pub fn edit(core: &mut Core, changed: Message) -> Result<Arc<Message>, ApiError> {
+pub fn edit(core: &mut Core, changed: Message, told: Told) -> Result<Arc<Message>, ApiError> {
     let channel = core.channel(changed.channel)?.clone();
-    put(core, &channel, Message { edited_ms: Some(now_ms()), ..changed }, "MESSAGE_UPDATE")
+    let edited_ms = if told == Told::Unfurl { changed.edited_ms } else { Some(now_ms()) };
+    put(core, &channel, Message { edited_ms, ..changed }, told)
 }
 
 /// Deletes messages of one channel and announces it: one by one, or as a bulk.
@@ -95,20 +103,22 @@ pub fn delete(core: &mut Core, channel: Id, messages: &[Id]) -> Result<(), ApiEr
     Ok(())
 }
 
-fn put(core: &mut Core, channel: &Channel, message: Message, name: &'static str) -> Result<Arc<Message>, ApiError> {
+fn put(core: &mut Core, channel: &Channel, message: Message, told: Told) -> Result<Arc<Message>, ApiError> {
     let id = message.id;
     core.commit(Record::Message(Box::new(message)))?;
     let message = core.store.message(channel.id, id).map(Arc::clone).ok_or_else(ApiError::unknown_message)?;
-    let full = wire::message_event(core, &message, Sight::Full);
-    let addressed = full["mentions"].as_array().into_iter().flatten();
-    let addressed = addressed.filter_map(|user| serde_json::from_value(user["id"].clone()).ok()).collect();
-    // Content is never hidden in a direct conversation.
-    let blank = channel.guild.map(|_| wire::message_event(core, &message, Sight::Blank).to_string());
+    let name = if told == Told::Create { "MESSAGE_CREATE" } else { "MESSAGE_UPDATE" };
+    if told == Told::Terse {
+        core.announce(channel, &Event::new(name, asked_by(channel), &wire::terse_update(core, &message)));
+        return Ok(message);
+    }
     let event = Event {
-        full: full.to_string(),
-        blank,
+        full: wire::message_event(core, &message, Sight::Full).to_string(),
+        // Content is never hidden in a direct conversation, and nobody looks at a blank that nobody gets.
+        blank: (channel.guild.is_some() && core.hub.is_blind())
+            .then(|| wire::message_event(core, &message, Sight::Blank).to_string()),
         author: owner(core, &message.author),
-        addressed,
+        addressed: wire::mentioned(&message.content),
         ..Event::new(name, asked_by(channel), &Value::Null)
     };
     core.announce(channel, &event);

@@ -1,42 +1,94 @@
-//! Channels and what stands in them, written and read as anybody.
+//! Channels and threads, made, opened and closed as anybody.
 
-use std::ops::Bound;
-
-use base64::{Engine, prelude::BASE64_STANDARD};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::discord::{
-    action::{self, Draft},
+    action::{self, NewChannel},
     call::{Answer, Call, Reply},
-    clock::iso,
     error::ApiError,
-    files::Upload,
+    gateway::{Event, intent},
     id::Id,
-    model::{Attachment, Author, Channel, ChannelKind, Message, Overwrite, Record},
+    model::{Channel, ChannelKind, Guild, Overwrite, Record},
     permission,
     server::Sandbox,
 };
 
 #[derive(Deserialize)]
-struct NewChannel {
+struct Wanted {
     name: String,
     #[serde(default = "text")]
     kind: ChannelKind,
     parent: Option<Id>,
+    /// Threads: who opens it; the guild's owner unless told.
+    opener: Option<Id>,
+    /// Threads: the message of the parent that it hangs on.
+    message: Option<Id>,
 }
 
+/// Makes a channel, a thread or an empty post of a forum.
 pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
-    let new: NewChannel = call.json()?;
+    let new: Wanted = call.json()?;
     let guild = call.id("guild")?;
     let mut core = sandbox.core();
-    let opener = core.guild(guild)?.owner;
+    let owner = core.guild(guild)?.owner;
     if new.kind.is_thread() != new.parent.is_some() || new.kind == ChannelKind::Direct {
         return Err(ApiError::form("parent", "BASE_TYPE_REQUIRED", "A thread has a parent, and nothing else has one."));
     }
-    let thread = new.parent.map(|parent| (parent, opener));
-    let channel = action::add_channel(&mut core, &sandbox.ids, guild, new.kind, new.name, thread)?;
+    let (opener, starter) = (new.opener.unwrap_or(owner), new.message);
+    let wanted = NewChannel { parent: new.parent, opener, starter, ..NewChannel::plain(guild, new.kind, new.name) };
+    let channel = action::add_channel(&mut core, &sandbox.ids, wanted)?;
     Ok(Reply::json(&json!({ "id": channel.id })))
+}
+
+#[derive(Deserialize)]
+struct GuildChange {
+    premium_tier: u8,
+}
+
+/// Changes how far a guild is boosted.
+pub fn change_guild(sandbox: &Sandbox, call: &Call) -> Answer {
+    let GuildChange { premium_tier } = call.json()?;
+    let mut core = sandbox.core();
+    let guild = Guild { premium_tier, ..core.guild(call.id("guild")?)?.clone() };
+    core.commit(Record::Guild(guild))?;
+    Ok(Reply::json(&json!({})))
+}
+
+#[derive(Deserialize)]
+struct ThreadChange {
+    archived: Option<bool>,
+    locked: Option<bool>,
+    name: Option<String>,
+}
+
+/// Renames a channel; archives or locks a thread.
+pub fn change(sandbox: &Sandbox, call: &Call) -> Answer {
+    let change: ThreadChange = call.json()?;
+    let mut core = sandbox.core();
+    let mut channel = core.channel(call.id("channel")?)?.clone();
+    channel.name = change.name.unwrap_or(channel.name);
+    if let Some(thread) = &mut channel.thread {
+        thread.archived = change.archived.unwrap_or(thread.archived);
+        thread.locked = change.locked.unwrap_or(thread.locked);
+    }
+    action::update_channel(&mut core, channel)?;
+    Ok(Reply::json(&json!({})))
+}
+
+#[derive(Deserialize)]
+struct RawEvent {
+    name: String,
+    data: Value,
+}
+
+/// Sends any event to the bots that see the channel, such as one that no client knows.
+pub fn event(sandbox: &Sandbox, call: &Call) -> Answer {
+    let RawEvent { name, data } = call.json()?;
+    let mut core = sandbox.core();
+    let channel = core.channel(call.id("channel")?)?.clone();
+    core.announce(&channel, &Event::new(name, intent::GUILD_MESSAGES, &data));
+    Ok(Reply::json(&json!({})))
 }
 
 pub fn remove(sandbox: &Sandbox, call: &Call) -> Answer {
@@ -79,106 +131,6 @@ pub fn permissions(sandbox: &Sandbox, call: &Call) -> Answer {
     }
     action::update_channel(&mut core, channel)?;
     Ok(Reply::json(&json!({})))
-}
-
-/// What stands in a channel, oldest first, without any client's rights.
-pub fn messages(sandbox: &Sandbox, call: &Call) -> Answer {
-    let core = sandbox.core();
-    let channel = core.channel(call.id("channel")?)?.id;
-    let after = (Bound::Excluded(call.query_id("after")?.unwrap_or_default()), Bound::Unbounded);
-    let standing = core.store.messages(channel).into_iter().flat_map(|messages| messages.range(after));
-    Ok(Reply::json(&standing.map(|(_, message)| plain(message)).collect()))
-}
-
-#[derive(Deserialize)]
-struct Say {
-    author: Id,
-    #[serde(default)]
-    content: String,
-    #[serde(default)]
-    attachments: Vec<InlineFile>,
-    reply_to: Option<Id>,
-}
-
-#[derive(Deserialize)]
-struct InlineFile {
-    name: String,
-    mime: Option<String>,
-    base64: String,
-}
-
-/// Writes as any account; one that is not in the guild joins it.
-pub fn say(sandbox: &Sandbox, call: &Call) -> Answer {
-    let say: Say = call.json()?;
-    let attachments = keep(sandbox, say.attachments)?;
-    if say.content.is_empty() && attachments.is_empty() {
-        return Err(ApiError::empty_message());
-    }
-    let id = call.id("channel")?;
-    let mut core = sandbox.core();
-    let channel = core.channel(id)?;
-    core.account(say.author)?;
-    if say.reply_to.is_some_and(|target| core.store.message(id, target).is_none()) {
-        return Err(ApiError::unknown_message());
-    }
-    if let Some(guild) = channel.guild {
-        action::join(&mut core, &sandbox.ids, guild, say.author)?;
-    }
-    let draft = Draft {
-        channel: id,
-        author: Author::Account(say.author),
-        content: say.content,
-        nonce: None,
-        reply_to: say.reply_to,
-        attachments,
-        embeds: Vec::new(),
-        flags: 0,
-    };
-    Ok(Reply::json(&plain(&*action::post(&mut core, &sandbox.ids, draft)?)))
-}
-
-#[derive(Deserialize)]
-struct NewText {
-    content: String,
-}
-
-pub fn edit(sandbox: &Sandbox, call: &Call) -> Answer {
-    let NewText { content } = call.json()?;
-    let mut core = sandbox.core();
-    let known = core.store.message(call.id("channel")?, call.id("message")?).ok_or_else(ApiError::unknown_message)?;
-    let changed = Message { content, ..Message::clone(known) };
-    Ok(Reply::json(&plain(&*action::edit(&mut core, changed)?)))
-}
-
-pub fn delete(sandbox: &Sandbox, call: &Call) -> Answer {
-    action::delete(&mut sandbox.core(), call.id("channel")?, &[call.id("message")?])?;
-    Ok(Reply::json(&json!({})))
-}
-
-fn keep(sandbox: &Sandbox, files: Vec<InlineFile>) -> Result<Vec<Attachment>, ApiError> {
-    let kept = files.into_iter().map(|file| {
-        let bytes = BASE64_STANDARD
-            .decode(&file.base64)
-            .map_err(|_| ApiError::form("base64", "BASE_TYPE_INVALID", "The file is not base64."))?;
-        let upload = Upload { name: file.name, content_type: file.mime, description: None, bytes: bytes.into() };
-        Ok(sandbox.files.keep(&sandbox.ids, upload)?)
-    });
-    kept.collect()
-}
-
-fn plain(message: &Message) -> Value {
-    let files = message.attachments.iter().map(
-        |it| json!({ "filename": it.filename, "size": it.size, "sha256": it.sha256, "content_type": it.content_type }),
-    );
-    let webhook = match &message.author {
-        Author::Webhook { name, .. } => Some(name),
-        Author::Account(_) => None,
-    };
-    json!({
-        "id": message.id, "author_id": message.author.id(), "webhook_name": webhook, "content": message.content,
-        "nonce": message.nonce, "timestamp": iso(message.id.created_ms()), "edited_timestamp": message.edited_ms.map(iso),
-        "reply_to": message.reply_to, "flags": message.flags, "embeds": message.embeds, "attachments": files.collect::<Value>(),
-    })
 }
 
 const fn text() -> ChannelKind {

@@ -23,6 +23,11 @@ pub fn set_limits(sandbox: &Sandbox, call: &Call) -> Answer {
     Ok(Reply::json(&json!(limits)))
 }
 
+/// What clients have used up of Discord's budgets since the start.
+pub fn usage(sandbox: &Sandbox, _call: &Call) -> Answer {
+    Ok(Reply::json(&sandbox.usage().shown(now_ms())))
+}
+
 pub fn list(sandbox: &Sandbox, _call: &Call) -> Answer {
     Ok(Reply::json(&json!(sandbox.faults().active())))
 }

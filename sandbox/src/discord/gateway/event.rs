@@ -1,5 +1,7 @@
 //! What is announced, and to whom.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::discord::id::Id;
@@ -44,7 +46,7 @@ impl Audience<'_> {
 #[derive(Debug)]
 pub struct Event {
     /// The event's name, such as `MESSAGE_CREATE`.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// The intent that asks for it; 0 when every session gets it.
     pub intent: u64,
     /// The data as JSON.
@@ -60,8 +62,8 @@ pub struct Event {
 impl Event {
     /// An event that hides nothing.
     #[must_use]
-    pub fn new(name: &'static str, intent: u64, data: &Value) -> Self {
-        Self { name, intent, full: data.to_string(), blank: None, author: Id(0), addressed: Vec::new() }
+    pub fn new(name: impl Into<Cow<'static, str>>, intent: u64, data: &Value) -> Self {
+        Self { name: name.into(), intent, full: data.to_string(), blank: None, author: Id(0), addressed: Vec::new() }
     }
 
     /// The data for one session's intents; none when it did not ask for the event.

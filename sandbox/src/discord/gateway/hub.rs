@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::mpsc::UnboundedSender;
 
-use super::event::{Audience, Event};
+use super::event::{Audience, Event, intent};
 use crate::discord::{clock::now_ms, id::Id};
 
 /// Events kept for a resume. A session that missed more must identify anew.
@@ -119,7 +119,7 @@ impl Hub {
     pub fn publish(&mut self, event: &Event, audience: &Audience<'_>) {
         for session in self.sessions.values_mut().filter(|session| audience.contains(session.bot)) {
             if let Some(data) = event.data_for(session.bot, session.intents) {
-                session.push(event.name, data);
+                session.push(&event.name, data);
             }
         }
     }
@@ -131,6 +131,12 @@ impl Hub {
         bots.sort_unstable();
         bots.dedup();
         bots
+    }
+
+    /// Whether some session has not asked for message content.
+    #[must_use]
+    pub fn is_blind(&self) -> bool {
+        self.sessions.values().any(|session| session.intents & intent::MESSAGE_CONTENT == 0)
     }
 
     /// Tells the connections of one bot, or of all, to do something. Returns how many there were.

@@ -9,7 +9,7 @@ use super::{
     event::intent,
     hub::{NoResume, Outgoing},
 };
-use crate::discord::{core::Core, id::Id, model::Account, server::Sandbox, wire};
+use crate::discord::{clock::now_ms, core::Core, id::Id, model::Account, server::Sandbox, wire};
 
 /// Between heartbeats, in milliseconds; Discord's own number.
 pub const HEARTBEAT_MS: u64 = 41_250;
@@ -70,6 +70,10 @@ impl Link {
         if intents & intent::MESSAGE_CONTENT != 0 && !may_read {
             return self.close(4014, "Disallowed intent(s).");
         }
+        let patient = sandbox.usage().identified(account.id, now_ms());
+        if !patient && sandbox.limits().enabled {
+            return self.say(9, &json!(false));
+        }
         let session = crate::discord::secret::hex_token();
         let link = core.hub.open(&session, account.id, intents, self.to.clone());
         let guilds: Vec<Id> =
@@ -100,7 +104,10 @@ impl Link {
         let Some(account) = valid_bot(&core, data) else { return self.close(4004, "Authentication failed.") };
         let session = data["session_id"].as_str().unwrap_or_default();
         match core.hub.resume(session, account.id, data["seq"].as_u64().unwrap_or(0), self.to.clone()) {
-            Ok(link) => self.session = Some((session.to_owned(), link)),
+            Ok(link) => {
+                sandbox.usage().resumed(account.id);
+                self.session = Some((session.to_owned(), link));
+            }
             Err(NoResume::BadSequence) => self.close(4007, "Invalid seq."),
             Err(NoResume::Unknown) => self.say(9, &json!(false)),
         }

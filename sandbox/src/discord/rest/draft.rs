@@ -1,9 +1,20 @@
 //! What a client may put into a message, and the checks that Discord makes of it.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use crate::discord::{call::Call, error::ApiError, files::Upload, id::Id, model::Attachment, server::Sandbox};
+use crate::discord::{
+    call::Call,
+    clock::{iso, now_ms},
+    core::Core,
+    error::ApiError,
+    files::Upload,
+    id::Id,
+    model::{Attachment, Forward, Message, Pings, Snapshot},
+    permission::{self, Bits},
+    server::Sandbox,
+    wire,
+};
 
 /// Characters of a text.
 const CONTENT_MAX: usize = 2_000;
@@ -11,6 +22,8 @@ const CONTENT_MAX: usize = 2_000;
 const NONCE_MAX: usize = 25;
 /// Files of a message.
 const FILES_MAX: usize = 10;
+/// Characters of a webhook's name.
+const WEBHOOK_NAME_MAX: usize = 80;
 /// Embeds of a message.
 const EMBEDS_MAX: usize = 10;
 
@@ -33,16 +46,62 @@ pub struct Body {
     pub attachments: Option<Vec<Named>>,
     /// Webhooks: the name to show.
     pub username: Option<String>,
+    /// Webhooks: the picture to show.
+    pub avatar_url: Option<String>,
     /// Forum posts by webhook: the name of the post.
     pub thread_name: Option<String>,
+    /// Who may be pinged; everybody whom the text names unless told.
+    pub allowed_mentions: Option<AllowedMentions>,
+    /// A question with answers.
+    pub poll: Option<NewPoll>,
+}
+
+/// Who may be pinged.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct AllowedMentions {
+    parse: Vec<String>,
+    users: Vec<Id>,
+    roles: Vec<Id>,
+}
+
+/// A poll as a client asks for it.
+#[derive(Debug, Deserialize)]
+pub struct NewPoll {
+    question: Value,
+    answers: Vec<Value>,
+    #[serde(default)]
+    allow_multiselect: bool,
+    /// In hours; a day unless told.
+    duration: Option<f64>,
+}
+
+impl NewPoll {
+    /// The poll in the shape in which it is shown.
+    #[must_use]
+    pub fn shown(self) -> Value {
+        let answers: Vec<Value> = (1..)
+            .zip(self.answers)
+            .map(|(id, answer)| json!({ "answer_id": id, "poll_media": answer["poll_media"] }))
+            .collect();
+        let open = std::time::Duration::try_from_secs_f64(self.duration.unwrap_or(24.0) * 3_600.0).unwrap_or_default();
+        let expiry = now_ms() + u64::try_from(open.as_millis()).unwrap_or(0);
+        json!({
+            "question": self.question, "answers": answers, "expiry": iso(expiry), "layout_type": 1,
+            "allow_multiselect": self.allow_multiselect,
+            "results": { "is_finalized": false, "answer_counts": [] },
+        })
+    }
 }
 
 /// The message that another answers.
 #[derive(Debug, Deserialize)]
 pub struct Reference {
-    /// 0, or nothing, for a reply; 1 for a forward, which is not served.
+    /// 0, or nothing, for a reply; 1 for a forward.
     #[serde(rename = "type")]
     pub kind: Option<u8>,
+    /// Forwards: where the message stands.
+    pub channel_id: Option<Id>,
     /// The message.
     pub message_id: Option<Id>,
     /// Refuse when it is gone, instead of writing without it. Yes unless told.
@@ -82,7 +141,7 @@ impl Body {
             let text = format!("Must be {FILES_MAX} or fewer in length.");
             return Err(ApiError::form("attachments", "BASE_TYPE_MAX_LENGTH", text));
         }
-        let max = sandbox.limits().attachment_max_bytes;
+        let max = file_max(sandbox, call);
         if uploads.iter().any(|(_, upload)| upload.bytes.len() > max) {
             return Err(ApiError::too_large());
         }
@@ -93,7 +152,39 @@ impl Body {
     #[must_use]
     pub fn is_empty(&self, files: usize) -> bool {
         let text = self.content.as_deref().is_some_and(|text| !text.trim().is_empty());
-        !text && files == 0 && self.embeds.as_ref().is_none_or(Vec::is_empty)
+        let bare = self.poll.is_none() && !self.message_reference.as_ref().is_some_and(Reference::is_forward);
+        !text && files == 0 && bare && self.embeds.as_ref().is_none_or(Vec::is_empty)
+    }
+
+    /// Whom the text pings, for a writer who may do `may`.
+    #[must_use]
+    pub fn pings(&self, may: Bits) -> Pings {
+        let text = self.content.as_deref().unwrap_or_default();
+        let parsed = |kind: &str| self.allowed_mentions.as_ref().is_none_or(|it| it.parse.iter().any(|it| it == kind));
+        let named = |pick: fn(&AllowedMentions) -> &Vec<Id>, id: &Id| {
+            self.allowed_mentions.as_ref().is_some_and(|it| pick(it).contains(id))
+        };
+        let (users, roles) = (wire::mentioned(text).into_iter(), wire::mentioned_roles(text).into_iter());
+        Pings {
+            everyone: may & permission::MENTION_EVERYONE != 0
+                && parsed("everyone")
+                && (text.contains("@everyone") || text.contains("@here")),
+            users: users.filter(|id| parsed("users") || named(|it| &it.users, id)).collect(),
+            roles: roles.filter(|id| parsed("roles") || named(|it| &it.roles, id)).collect(),
+        }
+    }
+
+    /// The message that is forwarded, if one is.
+    ///
+    /// # Errors
+    /// 10003, 10008 or 50001 when `bot` cannot read it.
+    pub fn forward(&self, core: &Core, bot: Id) -> Result<Option<Box<Forward>>, ApiError> {
+        let Some(reference) = self.message_reference.as_ref().filter(|it| it.is_forward()) else { return Ok(None) };
+        let (Some(channel), Some(message)) = (reference.channel_id, reference.message_id) else {
+            return Err(ApiError::form("message_reference", "BASE_TYPE_REQUIRED", "This field is required"));
+        };
+        core.channel_with(channel, bot, permission::READ_MESSAGE_HISTORY)?;
+        forward_of(core, channel, message).map(Some)
     }
 
     fn check(&self) -> Result<(), ApiError> {
@@ -115,9 +206,9 @@ impl Body {
             let text = format!("Must be {EMBEDS_MAX} or fewer in length.");
             return Err(ApiError::form("embeds", "BASE_TYPE_MAX_LENGTH", text));
         }
-        if self.message_reference.as_ref().is_some_and(|it| it.kind.is_some_and(|kind| kind != 0)) {
-            let text = "Forwards are not served by the sandbox.";
-            return Err(ApiError::form("message_reference", "BASE_TYPE_CHOICES", text));
+        if self.username.as_deref().is_some_and(|name| !is_webhook_name(name)) {
+            let text = "Must be between 1 and 80 in length, without names of Discord's own.";
+            return Err(ApiError::form("username", "USERNAME_INVALID", text));
         }
         Ok(())
     }
@@ -132,6 +223,48 @@ impl Body {
         });
         Ok(uploads.collect())
     }
+}
+
+impl Reference {
+    fn is_forward(&self) -> bool {
+        self.kind == Some(1)
+    }
+}
+
+/// Bytes that one file may have where this call writes: boosted guilds allow more.
+fn file_max(sandbox: &Sandbox, call: &Call) -> usize {
+    const MIB: usize = 1024 * 1024;
+    let usual = sandbox.limits().attachment_max_bytes;
+    let core = sandbox.core();
+    let channel = call.params.get("webhook").and_then(|id| core.store.webhooks.get(&id.parse().ok()?));
+    let channel = channel.map(|webhook| webhook.channel).or_else(|| call.params.get("channel")?.parse().ok());
+    let guild = channel.and_then(|id| core.store.guilds.get(&core.store.channels.get(&id)?.guild?));
+    match guild.map_or(0, |guild| guild.premium_tier) {
+        0 | 1 => usual,
+        2 => usual.max(50 * MIB),
+        _ => usual.max(100 * MIB),
+    }
+}
+
+/// A message as a forward of it keeps it; a forward of a forward keeps the first one.
+///
+/// # Errors
+/// 10008.
+pub fn forward_of(core: &Core, channel: Id, message: Id) -> Result<Box<Forward>, ApiError> {
+    let original: &Message = core.store.message(channel, message).ok_or_else(ApiError::unknown_message)?;
+    if let Some(inner) = &original.forward {
+        return Ok(inner.clone());
+    }
+    let guild = core.channel(channel)?.guild;
+    Ok(Box::new(Forward { guild, channel, message, snapshot: Snapshot::of(original) }))
+}
+
+/// Whether Discord lets a webhook carry this name.
+#[must_use]
+pub fn is_webhook_name(name: &str) -> bool {
+    let lower = name.to_lowercase();
+    let taken = ["clyde", "discord"].iter().any(|word| lower.contains(word));
+    !name.trim().is_empty() && name.chars().count() <= WEBHOOK_NAME_MAX && !taken
 }
 
 /// Writes new files to disk.

@@ -47,7 +47,7 @@ pub fn create_channel(sandbox: &Sandbox, call: &Call) -> Answer {
         return Err(ApiError::missing_permissions());
     }
     let guild = guild.id;
-    let channel = action::add_channel(&mut core, &sandbox.ids, guild, kind, new.name, None)?;
+    let channel = action::add_channel(&mut core, &sandbox.ids, action::NewChannel::plain(guild, kind, new.name))?;
     Ok(Reply::with_status(201, &wire::channel(&core.store, &channel)))
 }
 

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::draft::{self, Body};
 use crate::discord::{
-    action::{self, Draft},
+    action::{self, Told},
     call::{Answer, Call, Reply},
     clock::now_ms,
     core::Core,
@@ -20,7 +20,7 @@ use crate::discord::{
 };
 
 /// Flags that a client may set or, on an edit, change: suppress embeds, silent.
-const FLAGS_OWN: u64 = 1 << 2 | 1 << 12;
+pub const FLAGS_OWN: u64 = 1 << 2 | 1 << 12;
 
 /// Newest first, as Discord answers; with `after` the oldest that follow, still newest first.
 pub fn list(sandbox: &Sandbox, call: &Call) -> Answer {
@@ -75,15 +75,19 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
         return Ok(Reply::json(&with_nonce(shown(&core, known, call.bot), known)));
     }
     let reply_to = reply_target(&core, id, may, &body)?;
-    let draft = Draft {
+    let draft = Message {
         channel: id,
         author: Author::Account(call.bot),
-        content: body.content.unwrap_or_default(),
         nonce,
         reply_to,
+        forward: body.forward(&core, call.bot)?,
+        pings: body.pings(may),
         attachments,
-        embeds: body.embeds.unwrap_or_default(),
         flags: body.flags.unwrap_or(0) & FLAGS_OWN,
+        content: body.content.unwrap_or_default(),
+        embeds: body.embeds.unwrap_or_default(),
+        poll: body.poll.map(draft::NewPoll::shown),
+        ..Message::default()
     };
     let message = action::post(&mut core, &sandbox.ids, draft)?;
     Ok(Reply::json(&with_nonce(shown(&core, &message, call.bot), &message)))
@@ -100,7 +104,7 @@ pub fn change(sandbox: &Sandbox, call: &Call) -> Answer {
         return Err(ApiError::not_the_author());
     }
     let changed = changed(known, body, added)?;
-    let message = action::edit(&mut core, changed)?;
+    let message = action::edit(&mut core, changed, Told::Edit)?;
     Ok(Reply::json(&shown(&core, &message, call.bot)))
 }
 
@@ -208,7 +212,7 @@ const fn writing(channel: &Channel) -> Bits {
 
 fn reply_target(core: &Core, channel: Id, may: Bits, body: &Body) -> Result<Option<Id>, ApiError> {
     let Some(reference) = &body.message_reference else { return Ok(None) };
-    let Some(target) = reference.message_id else { return Ok(None) };
+    let Some(target) = reference.message_id.filter(|_| reference.kind != Some(1)) else { return Ok(None) };
     if may & permission::READ_MESSAGE_HISTORY == 0 {
         return Err(ApiError::new(400, 160_002, "Cannot reply without permission to read message history"));
     }

@@ -8,10 +8,10 @@ use super::{
     messages,
 };
 use crate::discord::{
-    action::{self, Draft},
+    action::{self, NewChannel},
     call::{Answer, Call, Reply},
     error::ApiError,
-    model::{Author, ChannelKind},
+    model::{Author, ChannelKind, Message},
     permission,
     server::Sandbox,
     wire,
@@ -35,8 +35,9 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
     };
     if kind != ChannelKind::Forum {
         let mut core = sandbox.core();
-        let thread = Some((parent, call.bot));
-        let thread = action::add_channel(&mut core, &sandbox.ids, guild, ChannelKind::Thread, new.name, thread)?;
+        let plain = NewChannel::plain(guild, ChannelKind::Thread, new.name);
+        let below = NewChannel { parent: Some(parent), opener: call.bot, ..plain };
+        let thread = action::open_thread(&mut core, &sandbox.ids, below)?;
         return Ok(Reply::with_status(201, &wire::channel(&core.store, &thread)));
     }
     let first = new.message.ok_or_else(|| ApiError::form("message", "BASE_TYPE_REQUIRED", "This field is required"))?;
@@ -46,17 +47,20 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
     }
     let attachments = draft::keep(sandbox, uploads)?;
     let mut core = sandbox.core();
-    let thread = Some((parent, call.bot));
-    let thread = action::add_channel(&mut core, &sandbox.ids, guild, ChannelKind::Thread, new.name, thread)?;
-    let draft = Draft {
+    let plain = NewChannel::plain(guild, ChannelKind::Thread, new.name);
+    let below = NewChannel { parent: Some(parent), opener: call.bot, ..plain };
+    let thread = action::add_channel(&mut core, &sandbox.ids, below)?;
+    let draft = Message {
+        // A post and its first message have one id.
+        id: thread.id,
         channel: thread.id,
         author: Author::Account(call.bot),
-        content: body.content.unwrap_or_default(),
-        nonce: None,
-        reply_to: None,
+        pings: body.pings(core.permissions(&thread, call.bot)),
         attachments,
+        flags: body.flags.unwrap_or(0) & messages::FLAGS_OWN,
+        content: body.content.unwrap_or_default(),
         embeds: body.embeds.unwrap_or_default(),
-        flags: 0,
+        ..Message::default()
     };
     let message = action::post(&mut core, &sandbox.ids, draft)?;
     let mut value = wire::channel(&core.store, &thread);
@@ -64,7 +68,7 @@ pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
     Ok(Reply::with_status(201, &value))
 }
 
-/// A thread that hangs on a message. Unlike Discord's, its id is its own.
+/// A thread that hangs on a message and has its id.
 pub fn from_message(sandbox: &Sandbox, call: &Call) -> Answer {
     let new: New = call.json()?;
     let (parent, message) = (call.id("channel")?, call.id("message")?);
@@ -72,8 +76,9 @@ pub fn from_message(sandbox: &Sandbox, call: &Call) -> Answer {
     let guild = core.channel_with(parent, call.bot, permission::CREATE_PUBLIC_THREADS)?.guild;
     core.store.message(parent, message).ok_or_else(ApiError::unknown_message)?;
     let guild = guild.ok_or_else(ApiError::not_a_text_channel)?;
-    let thread = Some((parent, call.bot));
-    let thread = action::add_channel(&mut core, &sandbox.ids, guild, ChannelKind::Thread, new.name, thread)?;
+    let plain = NewChannel::plain(guild, ChannelKind::Thread, new.name);
+    let below = NewChannel { parent: Some(parent), opener: call.bot, starter: Some(message), ..plain };
+    let thread = action::open_thread(&mut core, &sandbox.ids, below)?;
     Ok(Reply::with_status(201, &wire::channel(&core.store, &thread)))
 }
 

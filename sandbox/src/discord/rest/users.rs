@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::discord::{
     action,
     call::{Answer, Call, Reply},
+    clock::now_ms,
     error::ApiError,
     id::Id,
     model::{Channel, ChannelKind, Record},
@@ -18,10 +19,11 @@ pub fn gateway(sandbox: &Sandbox, _call: &Call) -> Answer {
     Ok(Reply::json(&json!({ "url": sandbox.gateway_url() })))
 }
 
-pub fn gateway_bot(sandbox: &Sandbox, _call: &Call) -> Answer {
+pub fn gateway_bot(sandbox: &Sandbox, call: &Call) -> Answer {
+    let (remaining, reset_after) = sandbox.usage().identifies_left(call.bot, now_ms());
     Ok(Reply::json(&json!({
         "url": sandbox.gateway_url(), "shards": 1,
-        "session_start_limit": { "total": 1000, "remaining": 1000, "reset_after": 0, "max_concurrency": 1 },
+        "session_start_limit": { "total": 1000, "remaining": remaining, "reset_after": reset_after, "max_concurrency": 1 },
     })))
 }
 

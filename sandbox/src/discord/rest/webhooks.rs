@@ -8,7 +8,7 @@ use super::{
     messages,
 };
 use crate::discord::{
-    action::{self, Draft},
+    action::{self, NewChannel, Told},
     call::{Answer, Call, Reply},
     core::Core,
     error::ApiError,
@@ -19,6 +19,9 @@ use crate::discord::{
     wire,
 };
 
+/// Webhooks of one channel.
+const WEBHOOKS_MAX: usize = 15;
+
 #[derive(Deserialize)]
 struct New {
     name: String,
@@ -27,7 +30,13 @@ struct New {
 pub fn create(sandbox: &Sandbox, call: &Call) -> Answer {
     let New { name } = call.json()?;
     let mut core = sandbox.core();
+    if !draft::is_webhook_name(&name) {
+        return Err(ApiError::form("name", "USERNAME_INVALID", "Must be between 1 and 80 in length."));
+    }
     let channel = core.channel_with(call.id("channel")?, call.bot, permission::MANAGE_WEBHOOKS)?;
+    if core.store.webhooks.values().filter(|it| it.channel == channel.id).count() >= WEBHOOKS_MAX {
+        return Err(ApiError::new(400, 30_007, format!("Maximum number of webhooks reached ({WEBHOOKS_MAX})")));
+    }
     let guild = channel.guild.ok_or_else(ApiError::missing_access)?;
     let webhook = Webhook {
         id: sandbox.ids.next(),
@@ -83,16 +92,20 @@ pub fn execute(sandbox: &Sandbox, call: &Call) -> Answer {
     let attachments = draft::keep(sandbox, uploads)?;
     let mut core = sandbox.core();
     let webhook = known(&core, call)?.clone();
-    let channel = destination(&mut core, sandbox, call, &webhook, &body)?;
-    let draft = Draft {
+    let (channel, starter) = destination(&mut core, sandbox, call, &webhook, &body)?;
+    let pings = body.pings(permission::MENTION_EVERYONE);
+    let name = body.username.unwrap_or_else(|| webhook.name.clone());
+    let draft = Message {
+        id: starter,
         channel,
-        author: Author::Webhook { id: webhook.id, name: body.username.unwrap_or_else(|| webhook.name.clone()) },
-        content: body.content.unwrap_or_default(),
-        nonce: None,
-        reply_to: None,
+        author: Author::Webhook { id: webhook.id, name, avatar: body.avatar_url },
         attachments,
+        flags: body.flags.unwrap_or(0) & messages::FLAGS_OWN,
+        pings,
+        content: body.content.unwrap_or_default(),
         embeds: body.embeds.unwrap_or_default(),
-        flags: body.flags.unwrap_or(0),
+        poll: body.poll.map(draft::NewPoll::shown),
+        ..Message::default()
     };
     let message = action::post(&mut core, &sandbox.ids, draft)?;
     let wait = call.query.get("wait").is_some_and(|wait| matches!(wait.to_lowercase().as_str(), "true" | "1"));
@@ -111,7 +124,7 @@ pub fn edit(sandbox: &Sandbox, call: &Call) -> Answer {
     let mut core = sandbox.core();
     let (webhook, message) = own(&core, call)?;
     let (owner, changed) = (webhook.owner, messages::changed(message, body, added)?);
-    let message = action::edit(&mut core, changed)?;
+    let message = action::edit(&mut core, changed, Told::Edit)?;
     Ok(Reply::json(&messages::shown(&core, &message, owner)))
 }
 
@@ -153,17 +166,17 @@ fn own<'a>(core: &'a Core, call: &Call) -> Result<(&'a Webhook, &'a Message), Ap
     }
 }
 
-/// The webhook's channel, the thread that the query names, or a new post of a forum.
+/// The webhook's channel, the thread that the query names, or a new post of a forum with the id of its first message.
 fn destination(
     core: &mut Core,
     sandbox: &Sandbox,
     call: &Call,
     webhook: &Webhook,
     body: &Body,
-) -> Result<Id, ApiError> {
+) -> Result<(Id, Id), ApiError> {
     if let Some(thread) = call.query_id("thread_id")? {
         let below = core.channel(thread)?.parent == Some(webhook.channel);
-        return if below { Ok(thread) } else { Err(ApiError::unknown_channel()) };
+        return if below { Ok((thread, Id(0))) } else { Err(ApiError::unknown_channel()) };
     }
     let forum = core.channel(webhook.channel)?.kind == ChannelKind::Forum;
     match &body.thread_name {
@@ -171,10 +184,12 @@ fn destination(
             Err(ApiError::new(400, 220_001, "Webhooks posted to forum channels must have a thread_name or thread_id"))
         }
         Some(name) if forum => {
-            let thread = Some((webhook.channel, webhook.owner));
-            let kind = ChannelKind::Thread;
-            Ok(action::add_channel(core, &sandbox.ids, webhook.guild, kind, name.clone(), thread)?.id)
+            let (parent, opener) = (Some(webhook.channel), webhook.owner);
+            let plain = NewChannel::plain(webhook.guild, ChannelKind::Thread, name.clone());
+            let post = action::add_channel(core, &sandbox.ids, NewChannel { parent, opener, ..plain })?.id;
+            Ok((post, post))
         }
-        _ => Ok(webhook.channel),
+        Some(_) => Err(ApiError::new(400, 220_003, "Webhooks can only create threads in forum channels")),
+        None => Ok((webhook.channel, Id(0))),
     }
 }

@@ -21,7 +21,7 @@ pub fn guild(store: &Store, guild: &Guild) -> Value {
         "explicit_content_filter": 0, "roles": roles(guild), "emojis": [], "features": [], "mfa_level": 0,
         "application_id": null, "system_channel_id": system, "system_channel_flags": 0, "rules_channel_id": null,
         "max_presences": null, "max_members": 500_000, "vanity_url_code": null, "description": null, "banner": null,
-        "premium_tier": 0, "premium_subscription_count": 0, "preferred_locale": "en-US",
+        "premium_tier": guild.premium_tier, "premium_subscription_count": 0, "preferred_locale": "en-US",
         "public_updates_channel_id": null, "max_video_channel_users": 25, "max_stage_video_channel_users": 50,
         "nsfw": false, "nsfw_level": 0, "stickers": [], "premium_progress_bar_enabled": false,
         "safety_alerts_channel_id": null, "approximate_member_count": guild.members.len(),
