@@ -132,7 +132,7 @@ impl Delivery<'_> {
     /// What an attempt that the platform may have forgotten has left at the destination.
     async fn earlier_send(&self, request: &SendRequest) -> Result<Option<i64>, PlatformError> {
         let Some(since) = self.row.first_attempt_at.filter(|_| self.row.attempts > 1) else { return Ok(None) };
-        if self.context.clock.now() - since <= PLATFORM_MEMORY {
+        if self.hosted.connection.remembers(request) && self.context.clock.now() - since <= PLATFORM_MEMORY {
             return Ok(None);
         }
         let Some(found) = self.hosted.connection.read_back(request, since - CLOCK_SKEW).await? else {

@@ -368,6 +368,13 @@ pub trait Connection: Send + Sync {
     /// Sends once. Sending the same key again within the platform's memory returns what the first send left.
     async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError>;
 
+    /// Whether the platform recognises a repeated send of `request` by its key. Where it does not (a Discord webhook, the
+    /// first message of a forum's post), an attempt of unknown outcome must be read back before it is repeated, however
+    /// short ago it was.
+    fn remembers(&self, _request: &SendRequest) -> bool {
+        true
+    }
+
     /// Looks for an earlier, ambiguous send of `request` among our own messages written since `since`.
     async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<Sent>, PlatformError>;
 

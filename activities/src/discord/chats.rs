@@ -5,17 +5,19 @@ use std::collections::HashMap;
 use chrono::{DateTime, Utc};
 use domain::{ChatFacts, ChatId, ChatKind, Message, Platform};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
+use serde::Deserialize as _;
 use serenity::all::{
-    Channel, ChannelId, ChannelType, GuildChannel, GuildId, GuildInfo, Member, PartialGuild, Permissions, UserId,
+    Channel, ChannelId, ChannelType, GuildChannel, GuildId, GuildInfo, Member, PartialGuild, Permissions, ThreadsData,
+    UserId,
 };
-use serenity::http::{GuildPagination, Route};
+use serenity::http::Route;
 
 use crate::platform::PlatformError;
 
-use super::errors::chat as closed;
-use super::names::Names;
+use super::errors::{chat as closed, retryable};
+use super::names::{Names, is_thread};
 use super::normalise::Normaliser;
-use super::rest::{CALL_LIMIT, Rest};
+use super::rest::Rest;
 use super::snowflake;
 
 /// Discord's largest page of guilds.
@@ -65,13 +67,18 @@ impl Asker<'_> {
     ) -> Result<Vec<Message>, PlatformError> {
         let channel_id = snowflake::channel(chat)?;
         let normaliser = Normaliser { me: self.me, names: self.names };
+        // Also a thread that was archived before we came: its messages must say where it hangs.
+        if self.kind_of(chat).await? == ChannelType::Forum {
+            // Its posts are chats of their own.
+            return Ok(Vec::new());
+        }
         let (mut found, mut after) = (Vec::new(), after.max(1));
         while found.len() < limit {
             let asked = MESSAGES_PAGE.min(limit - found.len());
             let params = vec![("limit", asked.to_string()), ("after", after.to_string())];
             let page: Vec<serde_json::Value> = self.rest.get(Route::ChannelMessages { channel_id }, params).await?;
             let full = page.len() == asked;
-            let mut page: Vec<Message> = page.into_iter().filter_map(|value| normaliser.raw(value)).collect();
+            let mut page: Vec<Message> = page.iter().filter_map(|value| normaliser.raw(value)).collect();
             page.sort_by_key(|message| message.message_id);
             let Some(last) = page.last().filter(|last| last.message_id > after) else { break };
             after = last.message_id;
@@ -84,11 +91,11 @@ impl Asker<'_> {
     }
 
     async fn guilds(&self) -> Result<Vec<GuildInfo>, PlatformError> {
-        let http = self.rest.http();
         let mut guilds: Vec<GuildInfo> = Vec::new();
         while guilds.len() < GUILDS_MAX {
-            let after = guilds.last().map(|guild| GuildPagination::After(guild.id));
-            let page = self.rest.call(CALL_LIMIT, http.get_guilds(after, Some(GUILDS_PAGE as u64))).await?;
+            let mut params = vec![("limit", GUILDS_PAGE.to_string())];
+            params.extend(guilds.last().map(|guild| ("after", guild.id.to_string())));
+            let page: Vec<GuildInfo> = self.rest.get(Route::UserMeGuilds, params).await?;
             let full = page.len() == GUILDS_PAGE;
             guilds.extend(page);
             if !full {
@@ -107,11 +114,12 @@ impl Asker<'_> {
     }
 
     async fn listed(&self, guild: GuildId) -> Result<Vec<ChatFacts>, PlatformError> {
-        let http = self.rest.http();
         let view = self.view_of(guild).await?;
-        let mut channels = self.rest.call(CALL_LIMIT, http.get_channels(guild)).await?;
+        let mut channels: Vec<GuildChannel> =
+            self.rest.get(Route::GuildChannels { guild_id: guild }, Vec::new()).await?;
         channels.sort_by_key(|channel| (channel.position, channel.id));
-        let threads = self.rest.call(CALL_LIMIT, http.get_guild_active_threads(guild)).await?.threads;
+        let active: ThreadsData = self.rest.get(Route::GuildThreadsActive { guild_id: guild }, Vec::new()).await?;
+        let threads = active.threads;
         let parents: HashMap<ChannelId, &GuildChannel> = channels.iter().map(|channel| (channel.id, channel)).collect();
         let own = channels.iter().filter_map(|channel| self.facts(&view, channel, None));
         let below = threads.iter().filter_map(|thread| {
@@ -121,20 +129,33 @@ impl Asker<'_> {
         Ok(own.chain(below).collect())
     }
 
-    async fn channel(&self, id: ChannelId) -> Result<GuildChannel, PlatformError> {
-        match self.rest.call(CALL_LIMIT, self.rest.http().get_channel(id)).await? {
-            Channel::Guild(channel) => Ok(channel),
+    pub(super) async fn channel(&self, id: ChannelId) -> Result<GuildChannel, PlatformError> {
+        match self.rest.get(Route::Channel { channel_id: id }, Vec::new()).await? {
+            Channel::Guild(channel) => {
+                self.names.put_channel(&channel);
+                Ok(channel)
+            }
             _ => Err(closed("wrong_channel_type", "only channels of a server can be used")),
         }
     }
 
+    /// Discord's type of a channel, as last seen or asked now.
+    pub(super) async fn kind_of(&self, chat: ChatId) -> Result<ChannelType, PlatformError> {
+        match self.names.known(chat.get()).and_then(|known| known.kind) {
+            Some(kind) => Ok(kind),
+            None => Ok(self.channel(snowflake::channel(chat)?).await?.kind),
+        }
+    }
+
     async fn view_of(&self, guild: GuildId) -> Result<View, PlatformError> {
-        let http = self.rest.http();
         let me = UserId::new(u64::try_from(self.me).unwrap_or(1).max(1));
-        Ok(View {
-            guild: self.rest.call(CALL_LIMIT, http.get_guild(guild)).await?,
-            member: self.rest.call(CALL_LIMIT, http.get_member(guild, me)).await?,
-        })
+        let route = Route::GuildMember { guild_id: guild, user_id: me };
+        let mut member: serde_json::Value = self.rest.get(route, Vec::new()).await?;
+        // serenity expects it, and Discord does not repeat what was asked.
+        member["guild_id"] = serde_json::json!(guild);
+        let member = Member::deserialize(member)
+            .map_err(|_| retryable("undecodable_answer", "Discord's answer could not be read"))?;
+        Ok(View { guild: self.rest.get(Route::Guild { guild_id: guild }, Vec::new()).await?, member })
     }
 
     /// `None` for a channel that the bot cannot see or that holds no messages of its own.
@@ -142,7 +163,7 @@ impl Asker<'_> {
         let id = snowflake::signed(channel.id.get());
         let kind = kind_of(channel.kind)?;
         let rights = view.rights(channel, parent, self.now);
-        self.names.put(id, &channel.name);
+        self.names.put_channel(channel);
         rights.view.then(|| ChatFacts {
             id: ChatId::new(id),
             platform: Platform::Discord,
@@ -189,18 +210,14 @@ impl View {
     }
 }
 
-/// `None` for what holds no messages: categories, forums (their posts are threads), directories.
+/// `None` for what holds no messages: categories, directories.
 const fn kind_of(kind: ChannelType) -> Option<ChatKind> {
     match kind {
-        ChannelType::Text | ChannelType::Voice | ChannelType::Stage => Some(ChatKind::Text),
+        ChannelType::Text | ChannelType::Voice | ChannelType::Stage | ChannelType::Forum => Some(ChatKind::Text),
         ChannelType::News => Some(ChatKind::Channel),
         ChannelType::NewsThread | ChannelType::PublicThread | ChannelType::PrivateThread => Some(ChatKind::Thread),
         _ => None,
     }
-}
-
-const fn is_thread(kind: ChannelType) -> bool {
-    matches!(kind, ChannelType::NewsThread | ChannelType::PublicThread | ChannelType::PrivateThread)
 }
 
 #[cfg(test)]

@@ -6,21 +6,28 @@ use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::{ChatFacts, ChatId, Clock, Media, Message};
 use secrecy::SecretString;
+use serde::Deserialize;
+use serenity::http::Route;
 
 use crate::platform::{
-    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, SendRequest, Sent,
+    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, RateObserver, SendRequest,
+    Sent, Unobserved,
 };
 
+use super::change;
 use super::chats::Asker;
 use super::endpoint::DiscordConfig;
 use super::errors::retryable;
-use super::events::queue;
+use super::events::{Lookup, queue};
 use super::gateway::{Gateway, GatewaySettings};
 use super::media;
 use super::names::Names;
-use super::rest::{CALL_LIMIT, Rest};
-use super::send::{self, Recent};
+use super::read_back::read_back;
+use super::rest::Rest;
+use super::send::{Recent, Sender, is_recognised};
+use super::threads;
 use super::token::{well_formed, whoami};
+use super::webhooks::Webhooks;
 
 /// Signs in with `token` and starts the gateway. The stream's first event is
 /// [`Connected`](crate::platform::PlatformEvent::Connected) once Discord has opened a session, or
@@ -33,32 +40,58 @@ pub async fn connect(
     token: &SecretString,
     clock: Arc<dyn Clock>,
 ) -> Result<(Arc<dyn Connection>, Box<dyn EventStream>), PlatformError> {
-    let rest = Rest::new(config, well_formed(token)?)?;
+    connect_observed(config, token, clock, Arc::new(Unobserved)).await
+}
+
+/// As [`connect`], with somebody who hears what Discord says of its limits and is asked before every IDENTIFY.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_observed(
+    config: &DiscordConfig,
+    token: &SecretString,
+    clock: Arc<dyn Clock>,
+    rates: Arc<dyn RateObserver>,
+) -> Result<(Arc<dyn Connection>, Box<dyn EventStream>), PlatformError> {
+    let rest = Arc::new(Rest::new(config, well_formed(token)?, rates)?);
     let identity = whoami(&rest).await?;
-    let url = config.checked_gateway(rest.call(CALL_LIMIT, rest.http().get_gateway()).await?.url)?;
-    let names = Arc::new(Names::default());
-    let (sender, events) = queue();
+    let gateway: Address = rest.get(Route::Gateway, Vec::new()).await?;
+    let url = config.checked_gateway(gateway.url)?;
+    let (me, names) = (identity.external_id, Arc::new(Names::default()));
+    let (sender, events) = queue(Lookup { rest: Arc::clone(&rest), me, names: Arc::clone(&names) });
     let gateway = Gateway::start(GatewaySettings {
         http: Arc::clone(rest.http()),
         url,
-        me: identity.external_id,
+        me,
         names: Arc::clone(&names),
         events: sender,
+        rates: Arc::clone(rest.rates()),
     })?;
-    let connection = DiscordConnection { identity, rest, gateway, names, recent: Recent::default(), clock };
+    let webhooks = Webhooks::new(me, Arc::clone(&names));
+    let connection = DiscordConnection { identity, rest, gateway, names, webhooks, recent: Recent::default(), clock };
     Ok((Arc::new(connection), Box::new(events)))
+}
+
+#[derive(Deserialize)]
+struct Address {
+    url: String,
 }
 
 struct DiscordConnection {
     identity: Identity,
-    rest: Rest,
+    rest: Arc<Rest>,
     gateway: Gateway,
     names: Arc<Names>,
+    webhooks: Webhooks,
     recent: Recent,
     clock: Arc<dyn Clock>,
 }
 
 impl DiscordConnection {
+    fn sender(&self) -> Sender<'_> {
+        Sender { rest: &self.rest, recent: &self.recent, webhooks: &self.webhooks, me: self.identity.external_id }
+    }
+
     fn asker(&self) -> Asker<'_> {
         Asker { rest: &self.rest, me: self.identity.external_id, names: &self.names, now: self.clock.now() }
     }
@@ -71,27 +104,27 @@ impl Connection for DiscordConnection {
     }
 
     async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
-        send::send(&self.rest, &self.recent, request).await.map(Sent::one)
+        self.sender().send(request).await
+    }
+
+    fn remembers(&self, request: &SendRequest) -> bool {
+        is_recognised(request)
     }
 
     async fn read_back(&self, request: &SendRequest, since: DateTime<Utc>) -> Result<Option<Sent>, PlatformError> {
-        let found = send::read_back(&self.rest, &self.recent, self.identity.external_id, request, since).await?;
-        Ok(found.map(Sent::one))
+        read_back(&self.sender(), &self.asker(), request, since).await
     }
 
-    async fn edit(&self, _request: &EditRequest) -> Result<(), PlatformError> {
-        Err(PlatformError::Message { code: "not_editable".to_owned(), detail: "edits are not carried yet".to_owned() })
+    async fn edit(&self, request: &EditRequest) -> Result<(), PlatformError> {
+        change::edit(&self.rest, &self.webhooks, request).await
     }
 
-    async fn delete(&self, _request: &DeleteRequest) -> Result<(), PlatformError> {
-        Err(PlatformError::Message {
-            code: "not_deletable".to_owned(),
-            detail: "deletions are not carried yet".to_owned(),
-        })
+    async fn delete(&self, request: &DeleteRequest) -> Result<(), PlatformError> {
+        change::delete(&self.rest, &self.webhooks, request).await
     }
 
-    async fn open_thread(&self, _chat: ChatId, _title: &str) -> Result<i64, PlatformError> {
-        Err(PlatformError::Message { code: "no_threads".to_owned(), detail: "threads are not made yet".to_owned() })
+    async fn open_thread(&self, chat: ChatId, title: &str) -> Result<i64, PlatformError> {
+        threads::open(&self.asker(), chat, title).await
     }
 
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {

@@ -14,11 +14,12 @@ use futures::channel::mpsc::UnboundedReceiver;
 use serenity::all::{GatewayIntents, ShardId, ShardManager, ShardManagerOptions};
 use serenity::gateway::{ConnectionStage, GatewayError};
 use serenity::http::Http;
+use tokio::runtime::Handle;
 use tokio::sync::{Mutex, RwLock};
-use tokio::time::{Instant, MissedTickBehavior};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use crate::platform::PlatformError;
+use crate::platform::{PlatformError, RateObserver};
 
 use super::backoff::Backoff;
 use super::errors::{intent_missing, retryable, revoked};
@@ -26,9 +27,12 @@ use super::events::EventSender;
 use super::handler::Handler;
 use super::link::Link;
 use super::names::Names;
+use super::permit::Permit;
 
-/// How often the link's state is looked at.
+/// How often the state of a link that is up is looked at.
 const PULSE: Duration = Duration::from_millis(500);
+/// How often one is looked at that is coming up: whoever waits for its address waits at most this long.
+const PULSE_RISING: Duration = Duration::from_millis(25);
 /// Discord asks for a heartbeat about every 41 s; two of them unanswered mean that serenity itself is stuck.
 const ACK_AGE_MAX: Duration = Duration::from_secs(110);
 /// serenity retries a failed connection every 5 s by itself; after this long it is built anew.
@@ -52,6 +56,8 @@ pub(super) struct GatewaySettings {
     pub(super) names: Arc<Names>,
     /// Where events go.
     pub(super) events: EventSender,
+    /// Asked before every IDENTIFY.
+    pub(super) rates: Arc<dyn RateObserver>,
 }
 
 /// A running gateway; dropping it stops it.
@@ -64,7 +70,8 @@ impl Gateway {
     /// Starts the thread, and its watch on the caller's runtime. Errors when the system refuses another thread.
     pub(super) fn start(settings: GatewaySettings) -> Result<Self, PlatformError> {
         let (stop, link) = (CancellationToken::new(), Arc::new(Link::default()));
-        let worker = Worker { settings: Arc::new(settings), stop: stop.clone(), link: Arc::clone(&link) };
+        let runtime = Handle::current();
+        let worker = Worker { settings: Arc::new(settings), stop: stop.clone(), link: Arc::clone(&link), runtime };
         std::thread::Builder::new()
             .name("discord-gateway".to_owned())
             .stack_size(STACK_BYTES)
@@ -103,6 +110,8 @@ struct Worker {
     settings: Arc<GatewaySettings>,
     stop: CancellationToken,
     link: Arc<Link>,
+    /// The runtime of whoever started the gateway.
+    runtime: Handle,
 }
 
 impl Worker {
@@ -152,7 +161,9 @@ impl Worker {
 
     /// Runs serenity until it ends, fails for good or is found stuck.
     async fn session(&self) -> End {
-        let (manager, mut verdict) = ShardManager::new(self.options());
+        let settings = &self.settings;
+        let mut permit = Permit::new(settings.url.clone(), Arc::clone(&settings.rates), self.runtime.clone());
+        let (manager, mut verdict) = ShardManager::new(self.options(permit.address()));
         // Also the answer to a stop that came during a backoff.
         if self.stop.is_cancelled() {
             return End::Stopped;
@@ -164,8 +175,7 @@ impl Worker {
             return End::Lost("the gateway could not be started");
         }
         let mut pulse = Pulse::new();
-        let mut ticks = tokio::time::interval(PULSE);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut wait = PULSE_RISING;
         loop {
             tokio::select! {
                 () = self.stop.cancelled() => {
@@ -173,21 +183,28 @@ impl Worker {
                     return End::Stopped;
                 }
                 end = fatal(&mut verdict) => return end,
-                _ = ticks.tick() => if let Some(end) = self.look(&manager, &mut pulse).await { return end },
+                () = tokio::time::sleep(wait) => {
+                    let seen = Seen::of(&manager).await;
+                    permit.turn(seen.running).await;
+                    if let Some(end) = self.look(&manager, &mut pulse, &seen) {
+                        return end;
+                    }
+                    wait = if seen.connected { PULSE } else { PULSE_RISING };
+                }
             }
         }
     }
 
-    fn options(&self) -> ShardManagerOptions {
+    fn options(&self, address: Arc<Mutex<String>>) -> ShardManagerOptions {
         let handler = Handler::new(Arc::clone(&self.settings), Arc::clone(&self.link));
         ShardManagerOptions {
             data: Arc::new(RwLock::default()),
-            event_handlers: vec![Arc::new(handler)],
-            raw_event_handlers: Vec::new(),
+            event_handlers: Vec::new(),
+            raw_event_handlers: vec![Arc::new(handler)],
             shard_index: SHARD.0,
             shard_init: 1,
             shard_total: 1,
-            ws_url: Arc::new(Mutex::new(self.settings.url.clone())),
+            ws_url: address,
             http: Arc::clone(&self.settings.http),
             intents: GatewayIntents::GUILDS | GatewayIntents::GUILD_MESSAGES | GatewayIntents::MESSAGE_CONTENT,
             presence: None,
@@ -195,24 +212,40 @@ impl Worker {
     }
 
     /// serenity reports sessions that begin, not links that end, so the end is seen by looking.
-    async fn look(&self, manager: &Arc<ShardManager>, pulse: &mut Pulse) -> Option<End> {
+    fn look(&self, manager: &Arc<ShardManager>, pulse: &mut Pulse, seen: &Seen) -> Option<End> {
         self.link.beat(Some(manager));
-        let runners = manager.runners.lock().await;
-        let seen = runners.get(&SHARD);
-        let connected = seen.is_some_and(|runner| runner.stage == ConnectionStage::Connected);
-        if !connected {
+        if !seen.connected {
             self.down("the gateway connection was lost");
         }
         if self.link.was_freed() {
             return Some(End::Lost("the gateway was stuck"));
         }
-        pulse.note(Instant::now(), connected, seen.and_then(|runner| runner.latency))
+        pulse.note(Instant::now(), seen.connected, seen.latency)
     }
 
     /// Reports the link as down, once.
     fn down(&self, detail: &str) {
         if self.link.set_up(false) {
             self.settings.events.disconnected(detail.to_owned());
+        }
+    }
+}
+
+/// The shard as serenity shows it from outside.
+struct Seen {
+    running: bool,
+    connected: bool,
+    latency: Option<Duration>,
+}
+
+impl Seen {
+    async fn of(manager: &ShardManager) -> Self {
+        let runners = manager.runners.lock().await;
+        let runner = runners.get(&SHARD);
+        Self {
+            running: runner.is_some(),
+            connected: runner.is_some_and(|runner| runner.stage == ConnectionStage::Connected),
+            latency: runner.and_then(|runner| runner.latency),
         }
     }
 }

@@ -22,12 +22,17 @@ pub(super) async fn download(
     bytes_max: u64,
     sink: &mut dyn ByteSink,
 ) -> Result<u64, PlatformError> {
-    let MediaSource::DiscordAttachment { chat, message_id, attachment_id, url } = &media.source else {
-        return Err(message("wrong_platform", "the attachment is not on Discord"));
-    };
     if media.size_bytes > bytes_max {
         return Err(too_large(bytes_max));
     }
+    let (chat, message_id, attachment_id, url) = match &media.source {
+        MediaSource::DiscordAttachment { chat, message_id, attachment_id, url } => {
+            (chat, message_id, attachment_id, url)
+        }
+        // Stickers keep their address for good.
+        MediaSource::PublicUrl { url } => return fetch(rest, url, bytes_max, sink).await?.ok_or_else(gone),
+        _ => return Err(message("wrong_platform", "the attachment is not on Discord")),
+    };
     if let Some(written) = fetch(rest, url, bytes_max, sink).await? {
         return Ok(written);
     }

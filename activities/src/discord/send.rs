@@ -1,127 +1,158 @@
-//! Sending a message, and finding one that may have been sent.
+//! Sending a message: as the bot, through a webhook, or as the first message of a forum's post.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
 use domain::{ChatId, IdempotencyKey, PartText};
 use serde::Deserialize;
-use serenity::all::{
-    CreateAllowedMentions, CreateAttachment, CreateMessage, MessageFlags, MessageReference, MessageReferenceKind, Nonce,
-};
-use serenity::http::{LightMethod, Request, Route};
+use serde_json::{Value, json};
+use serenity::http::{LightMethod, Route};
 
-use crate::platform::{PlatformError, SendBody, SendRequest, Upload};
+use crate::platform::{Mentions, PlatformError, SendBody, SendRequest, Sent, Upload};
 
-use super::errors::{is_reply_refused, message};
-use super::rest::{CALL_LIMIT, Rest, TRANSFER_LIMIT};
+use super::ask::{Ask, Purpose};
+use super::errors::{chat as closed, is_reply_refused, message, retryable};
+use super::rest::Rest;
 use super::snowflake;
+use super::threads;
+use super::webhooks::Webhooks;
 
 /// Discord's limit on `content`, in characters.
 const CONTENT_CHARS_MAX: usize = 2_000;
 /// Discord's limit on attachments of one message.
 const ATTACHMENTS_MAX: usize = 10;
-/// How far our clock and Discord's may differ: only messages before it are left out of a search.
-const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(10);
-/// Discord's largest page.
-const PAGE: usize = 100;
-/// Pages searched for a lost send: a channel with more traffic than this since the attempt is given up.
-const PAGES_MAX: usize = 20;
+/// Message flag: no sound.
+const SUPPRESS_NOTIFICATIONS: u64 = 1 << 12;
 /// Remembered sends of this process; they tell one short message from an equal one sent just before.
 const RECENT_MAX: usize = 1_000;
 
-/// Sends once and returns the message's id. A reply that Discord refuses is sent again without its link: the refusal
-/// says that nothing was sent.
-pub(super) async fn send(rest: &Rest, recent: &Recent, request: &SendRequest) -> Result<i64, PlatformError> {
-    let parts = Parts::of(request)?;
-    let sent = match post(rest, request, &parts, request.reply_to).await {
-        Err(error) if request.reply_to.is_some() && is_reply_refused(&error) => {
-            post(rest, request, &parts, None).await?
-        }
-        answer => answer?,
-    };
-    recent.put(sent, &request.key);
-    Ok(sent)
+/// What a send needs of its connection.
+pub(super) struct Sender<'a> {
+    pub(super) rest: &'a Rest,
+    pub(super) recent: &'a Recent,
+    pub(super) webhooks: &'a Webhooks,
+    /// The bot's user id.
+    pub(super) me: i64,
 }
 
-/// Looks for `request` among our own messages since `since`: by its nonce where Discord still shows it, else by content
-/// and file sizes. Discord trims content and rewrites file names, so neither is compared as it was sent.
-pub(super) async fn read_back(
-    rest: &Rest,
-    recent: &Recent,
-    me: i64,
-    request: &SendRequest,
-    since: DateTime<Utc>,
-) -> Result<Option<i64>, PlatformError> {
-    if let Some(id) = recent.find(&request.key) {
-        return Ok(Some(id));
-    }
-    let parts = Parts::of(request)?;
-    let mut after = snowflake::at(since - CLOCK_SKEW);
-    let mut alike = None;
-    for _ in 0..PAGES_MAX {
-        let page = page_after(rest, request.chat, after).await?;
-        for stored in &page {
-            if stored.author.id.parse() != Ok(me) {
-                continue;
-            }
-            match stored.matches(request, &parts) {
-                Match::Same => return stored.number().map(Some),
-                Match::Alike if alike.is_none() => alike = stored.number().ok().filter(|id| !recent.has(*id)),
-                Match::Alike | Match::Other => (),
-            }
+impl Sender<'_> {
+    /// Sends once. A reply that Discord refuses is sent again without its link: the refusal says that nothing was sent.
+    pub(super) async fn send(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
+        let parts = Parts::of(request)?;
+        let sent = if makes_post(request) {
+            self.send_post(request, &parts).await?
+        } else if request.persona.is_some() {
+            self.webhooks.send(self.rest, request, &parts).await?
+        } else {
+            Sent::one(self.send_message(request, &parts).await?)
+        };
+        if let Some(id) = sent.message_ids.first() {
+            self.recent.put(*id, sent.thread, &request.key);
         }
-        let (Some(last), PAGE) = (page.last(), page.len()) else { break };
-        after = last.number()?;
+        Ok(sent)
     }
-    Ok(alike)
+
+    async fn send_message(&self, request: &SendRequest, parts: &Parts<'_>) -> Result<i64, PlatformError> {
+        match self.post(request, parts, request.reply_to).await {
+            Err(error) if request.reply_to.is_some() && is_reply_refused(&error) => {
+                self.post(request, parts, None).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn post(
+        &self,
+        request: &SendRequest,
+        parts: &Parts<'_>,
+        reply_to: Option<i64>,
+    ) -> Result<i64, PlatformError> {
+        let place = place(request);
+        let channel_id = snowflake::channel(place)?;
+        let ask = Ask::new(Route::ChannelMessages { channel_id }, LightMethod::Post)
+            .with_message(keyed_body(request, parts, reply_to), parts.uploads)
+            .for_purpose(Purpose::Send(place));
+        let created: Created = self.rest.ask(&ask).await?;
+        number(&created.id)
+    }
+
+    /// A post of a forum with this message as its first; a post has the id of its first message.
+    async fn send_post(&self, request: &SendRequest, parts: &Parts<'_>) -> Result<Sent, PlatformError> {
+        let title = threads::shortened(request.thread_title.as_deref().unwrap_or_default());
+        if request.persona.is_some() {
+            return self.webhooks.send_post(self.rest, request, parts, &title).await;
+        }
+        let channel_id = snowflake::channel(request.chat)?;
+        let body = json!({ "name": title, "message": body(request, parts) });
+        let ask = Ask::new(Route::ChannelForumPosts { channel_id }, LightMethod::Post)
+            .with_message(body, parts.uploads)
+            .for_purpose(Purpose::Send(request.chat));
+        let created: CreatedPost = self.rest.ask(&ask).await?;
+        let first = created.message.ok_or_else(|| closed("wrong_channel_type", "only a forum has posts"))?;
+        Ok(Sent { message_ids: vec![number(&first.id)?], thread: Some(number(&created.id)?) })
+    }
 }
 
-/// Ids and keys of this process's latest sends.
+/// The message shall open a post of a forum.
+pub(super) const fn makes_post(request: &SendRequest) -> bool {
+    request.thread.is_none() && request.thread_title.is_some()
+}
+
+/// Discord recognises the key of a retry: neither webhooks nor the first message of a post have one.
+pub(super) const fn is_recognised(request: &SendRequest) -> bool {
+    request.persona.is_none() && !makes_post(request)
+}
+
+/// The channel that a message is written to: a thread is one of its own.
+pub(super) fn place(request: &SendRequest) -> ChatId {
+    request.thread.map_or(request.chat, ChatId::new)
+}
+
+/// Ids, threads and keys of this process's latest sends.
 #[derive(Default)]
-pub(super) struct Recent(Mutex<VecDeque<(i64, IdempotencyKey)>>);
+pub(super) struct Recent(Mutex<VecDeque<(i64, Option<i64>, IdempotencyKey)>>);
 
 impl Recent {
-    fn put(&self, id: i64, key: &IdempotencyKey) {
+    /// Remembers what a send left.
+    pub(super) fn put(&self, id: i64, thread: Option<i64>, key: &IdempotencyKey) {
         let mut sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if sent.len() == RECENT_MAX {
             sent.pop_front();
         }
-        sent.push_back((id, key.clone()));
+        sent.push_back((id, thread, key.clone()));
     }
 
-    fn find(&self, key: &IdempotencyKey) -> Option<i64> {
+    /// What the send of this key left.
+    pub(super) fn find(&self, key: &IdempotencyKey) -> Option<Sent> {
         let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.iter().find(|(_, known)| known == key).map(|(id, _)| *id)
+        let found = sent.iter().find(|(_, _, known)| known == key);
+        found.map(|(id, thread, _)| Sent { message_ids: vec![*id], thread: *thread })
     }
 
-    fn has(&self, id: i64) -> bool {
+    /// Whether a send left this message.
+    pub(super) fn has(&self, id: i64) -> bool {
         let sent = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        sent.iter().any(|(known, _)| *known == id)
+        sent.iter().any(|(known, _, _)| *known == id)
     }
 }
 
 /// The checked parts of a request.
-struct Parts<'a> {
-    content: &'a str,
-    uploads: &'a [Upload],
+pub(super) struct Parts<'a> {
+    pub(super) content: &'a str,
+    pub(super) uploads: &'a [Upload],
 }
 
 impl<'a> Parts<'a> {
-    fn of(request: &'a SendRequest) -> Result<Self, PlatformError> {
+    /// Errors: [`PlatformError::Message`] for what Discord would refuse.
+    pub(super) fn of(request: &'a SendRequest) -> Result<Self, PlatformError> {
         let (text, uploads): (&PartText, &[Upload]) = match &request.body {
             SendBody::Text(text) => (text, &[]),
             SendBody::Media { caption, uploads } => (caption, uploads),
             SendBody::Forward { .. } => {
-                return Err(message("forward_unsupported", "Discord has no forward for bots"));
+                return Err(message("forward_unsupported", "a native forward exists on Telegram only"));
             }
         };
-        let PartText::Discord(content) = text else {
-            return Err(message("wrong_platform", "the text was converted for another platform"));
-        };
-        if content.chars().count() > CONTENT_CHARS_MAX {
-            return Err(message("too_long", format!("more than {CONTENT_CHARS_MAX} characters")));
-        }
+        let content = content_of(text)?;
         if uploads.len() > ATTACHMENTS_MAX {
             return Err(message("too_many_attachments", format!("more than {ATTACHMENTS_MAX} attachments")));
         }
@@ -132,121 +163,64 @@ impl<'a> Parts<'a> {
     }
 }
 
-async fn post(
-    rest: &Rest,
-    request: &SendRequest,
-    parts: &Parts<'_>,
-    reply_to: Option<i64>,
-) -> Result<i64, PlatformError> {
-    let channel_id = snowflake::channel(request.chat)?;
-    let body = body(request, parts, reply_to)?;
-    if parts.uploads.is_empty() {
-        let payload = serde_json::to_vec(&body).map_err(|error| message("invalid_form", error.to_string()))?;
-        let call = Request::new(Route::ChannelMessages { channel_id }, LightMethod::Post).body(Some(payload));
-        let created: Created = rest.call(CALL_LIMIT, rest.http().fire(call)).await?;
-        return number(&created.id);
+/// Text for Discord, within its limit.
+pub(super) fn content_of(text: &PartText) -> Result<&str, PlatformError> {
+    let PartText::Discord(content) = text else {
+        return Err(message("wrong_platform", "the text was converted for another platform"));
+    };
+    if content.chars().count() > CONTENT_CHARS_MAX {
+        return Err(message("too_long", format!("more than {CONTENT_CHARS_MAX} characters")));
     }
-    let mut files = Vec::with_capacity(parts.uploads.len());
-    for upload in parts.uploads {
-        let mut bytes = Vec::new();
-        for index in 0_u64.. {
-            let chunk = upload.content.chunk(index).await?;
-            if chunk.is_empty() {
-                break;
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        files.push(CreateAttachment::bytes(bytes, upload.media.file_name.clone()));
-    }
-    // Only serenity's own call can number the files of a form.
-    let created = rest.call(TRANSFER_LIMIT, channel_id.send_message(rest.http(), body.add_files(files))).await?;
-    Ok(snowflake::signed(created.id.get()))
+    Ok(content)
 }
 
-/// Everything but the files. Nobody is pinged by a carried message, whatever it contains.
-fn body(request: &SendRequest, parts: &Parts<'_>, reply_to: Option<i64>) -> Result<CreateMessage, PlatformError> {
-    let mut body = CreateMessage::new()
-        .content(parts.content)
-        .nonce(Nonce::String(request.key.as_nonce().to_owned()))
-        .enforce_nonce(true)
-        .allowed_mentions(CreateAllowedMentions::new().replied_user(false));
-    if request.silent {
-        body = body.flags(MessageFlags::SUPPRESS_NOTIFICATIONS);
-    }
+/// What every way of writing has in common.
+pub(super) fn body(request: &SendRequest, parts: &Parts<'_>) -> Value {
+    json!({
+        "content": parts.content, "allowed_mentions": allowed(request.mentions),
+        "flags": if request.silent { SUPPRESS_NOTIFICATIONS } else { 0 },
+    })
+}
+
+/// The same with the key by which Discord recognises a retry, and the link to what is answered.
+fn keyed_body(request: &SendRequest, parts: &Parts<'_>, reply_to: Option<i64>) -> Value {
+    let mut body = body(request, parts);
+    body["nonce"] = json!(request.key.as_nonce());
+    body["enforce_nonce"] = json!(true);
     if let Some(target) = reply_to {
-        let reference = MessageReference::new(MessageReferenceKind::Default, snowflake::channel(request.chat)?)
-            .message_id(snowflake::message(target))
-            .fail_if_not_exists(false);
-        body = body.reference_message(reference);
+        body["message_reference"] = json!({
+            "type": 0, "message_id": target.to_string(), "channel_id": place(request), "fail_if_not_exists": false,
+        });
     }
-    Ok(body)
+    body
 }
 
-/// Messages of `chat` above `after`, oldest first, at most [`PAGE`].
-async fn page_after(rest: &Rest, chat: ChatId, after: i64) -> Result<Vec<Stored>, PlatformError> {
-    let route = Route::ChannelMessages { channel_id: snowflake::channel(chat)? };
-    let params = vec![("limit", PAGE.to_string()), ("after", after.to_string())];
-    let mut page: Vec<Stored> = rest.get(route, params).await?;
-    page.sort_by_key(|stored| stored.number().unwrap_or(i64::MAX));
-    Ok(page)
-}
-
-fn number(id: &str) -> Result<i64, PlatformError> {
-    id.parse().map_err(|_| super::errors::retryable("undecodable_answer", "a message id is not a number"))
-}
-
-#[derive(Deserialize)]
-struct Created {
-    id: String,
-}
-
-/// As much of a message as a comparison needs.
-#[derive(Deserialize)]
-struct Stored {
-    id: String,
-    author: StoredAuthor,
-    #[serde(default)]
-    content: String,
-    #[serde(default)]
-    nonce: Option<serde_json::Value>,
-    #[serde(default)]
-    attachments: Vec<StoredFile>,
-}
-
-#[derive(Deserialize)]
-struct StoredAuthor {
-    id: String,
-}
-
-#[derive(Deserialize)]
-struct StoredFile {
-    size: u64,
-}
-
-/// How sure it is that a stored message is the one looked for.
-#[derive(Debug, PartialEq, Eq)]
-enum Match {
-    Same,
-    Alike,
-    Other,
-}
-
-impl Stored {
-    fn number(&self) -> Result<i64, PlatformError> {
-        number(&self.id)
+/// Whom Discord may notify: nobody unless the pair says so, whatever the text contains.
+pub(super) fn allowed(mentions: Mentions) -> Value {
+    match mentions {
+        Mentions::None => json!({ "parse": [], "users": [], "roles": [], "replied_user": false }),
+        Mentions::Allowed => json!({ "parse": ["users", "roles", "everyone"], "replied_user": true }),
     }
+}
 
-    fn matches(&self, request: &SendRequest, parts: &Parts<'_>) -> Match {
-        if let Some(nonce) = &self.nonce {
-            let same = nonce.as_str() == Some(request.key.as_nonce());
-            return if same { Match::Same } else { Match::Other };
-        }
-        let sizes = parts.uploads.iter().map(|upload| upload.content.size_bytes());
-        let alike =
-            self.content.trim() == parts.content.trim() && self.attachments.iter().map(|file| file.size).eq(sizes);
-        if alike { Match::Alike } else { Match::Other }
-    }
+/// A snowflake out of an answer.
+pub(super) fn number(id: &str) -> Result<i64, PlatformError> {
+    id.parse().map_err(|_| retryable("undecodable_answer", "an id is not a number"))
+}
+
+/// As much of a new message as matters.
+#[derive(Deserialize)]
+pub(super) struct Created {
+    pub(super) id: String,
+    pub(super) channel_id: String,
+}
+
+#[derive(Deserialize)]
+struct CreatedPost {
+    id: String,
+    #[serde(default)]
+    message: Option<Created>,
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

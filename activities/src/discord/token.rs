@@ -1,5 +1,7 @@
 //! Proves a bot token before it is stored.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use secrecy::{ExposeSecret, SecretString};
@@ -7,11 +9,11 @@ use serde::Deserialize;
 use serenity::all::CurrentUser;
 use serenity::http::Route;
 
-use crate::platform::{Identity, PlatformError};
+use crate::platform::{Identity, PlatformError, Unobserved};
 
 use super::endpoint::DiscordConfig;
 use super::errors::{input, intent_missing};
-use super::rest::{CALL_LIMIT, Rest};
+use super::rest::Rest;
 use super::snowflake;
 
 /// Application flags `GATEWAY_MESSAGE_CONTENT` and `GATEWAY_MESSAGE_CONTENT_LIMITED`: without one of them messages
@@ -24,7 +26,7 @@ const MESSAGE_CONTENT_FLAGS: u64 = (1 << 18) | (1 << 19);
 /// `token_invalid` or `intent_missing`; [`PlatformError::Retryable`] or [`PlatformError::Wait`] when Discord cannot say
 /// now.
 pub async fn verify_token(config: &DiscordConfig, token: &SecretString) -> Result<Identity, PlatformError> {
-    let rest = Rest::new(config, well_formed(token)?)?;
+    let rest = Rest::new(config, well_formed(token)?, Arc::new(Unobserved))?;
     let identity = whoami(&rest).await?;
     let application: Application = rest.get(Route::Oauth2ApplicationCurrent, Vec::new()).await?;
     if application.flags & MESSAGE_CONTENT_FLAGS == 0 {
@@ -35,7 +37,7 @@ pub async fn verify_token(config: &DiscordConfig, token: &SecretString) -> Resul
 
 /// Asks Discord who we are.
 pub(super) async fn whoami(rest: &Rest) -> Result<Identity, PlatformError> {
-    let user = rest.call(CALL_LIMIT, rest.http().get_current_user()).await?;
+    let user: CurrentUser = rest.get(Route::UserMe, Vec::new()).await?;
     Ok(Identity { external_id: snowflake::signed(user.id.get()), display_name: display_name(&user) })
 }
 

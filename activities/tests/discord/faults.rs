@@ -61,7 +61,7 @@ async fn a_global_rate_limit_holds_every_call() {
     let (connection, _watcher) = world.online().await;
     world.fault(json!({"kind": "rate_limit_global", "retry_after": 60, "times": 1})).await;
     for error in [connection.send(&world.request("x")).await.unwrap_err(), connection.health().await.unwrap_err()] {
-        assert_eq!(name(&error), ("wait", "rate_limited"));
+        assert_eq!(name(&error), ("wait", "rate_limited_global"));
     }
 }
 

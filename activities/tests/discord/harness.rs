@@ -110,7 +110,7 @@ impl World {
 
     pub async fn connect(&self) -> (Arc<dyn Connection>, Watcher) {
         let (connection, events) = connect(&self.config, &self.token, Arc::new(SystemClock)).await.unwrap();
-        (connection, Watcher { events, seen: Vec::new() })
+        (connection, Watcher { events, seen: Vec::new(), updates: Vec::new() })
     }
 
     /// Connected and ready for messages.
@@ -138,12 +138,15 @@ impl Drop for World {
 pub struct Watcher {
     events: Box<dyn EventStream>,
     pub seen: Vec<Message>,
+    /// All of them, edits and deletions included.
+    pub updates: Vec<Update>,
 }
 
 impl Watcher {
     pub async fn next(&mut self) -> Option<PlatformEvent> {
         let event = tokio::time::timeout(PATIENCE, self.events.next()).await.expect("an event in time");
         if let Some(PlatformEvent::Updates(batch)) = &event {
+            self.updates.extend(batch.iter().cloned());
             self.seen.extend(batch.iter().filter_map(|update| match update {
                 Update::Posted(message) => Some(message.clone()),
                 Update::Edited(_) | Update::Deleted(_) => None,
@@ -168,6 +171,17 @@ impl Watcher {
                 Some(PlatformEvent::Gone(error)) => return error,
                 Some(_) => (),
                 None => panic!("the stream ended instead"),
+            }
+        }
+    }
+
+    /// Waits until `count` updates were seen, whatever they are.
+    pub async fn until_updates(&mut self, count: usize) {
+        while self.updates.len() < count {
+            match self.next().await {
+                Some(PlatformEvent::Gone(error)) => panic!("{error:?}"),
+                Some(_) => (),
+                None => panic!("the stream ended after {} updates", self.updates.len()),
             }
         }
     }

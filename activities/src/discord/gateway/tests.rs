@@ -1,7 +1,10 @@
 use tokio::io::AsyncWriteExt as _;
 
 use super::*;
-use crate::platform::{EventStream as _, PlatformEvent};
+use crate::discord::endpoint::{DiscordConfig, DiscordEndpoint};
+use crate::discord::events::Lookup;
+use crate::discord::rest::Rest;
+use crate::platform::{EventStream as _, PlatformEvent, Unobserved};
 
 #[test]
 fn a_stuck_link_is_found() {
@@ -75,16 +78,24 @@ mod server {
     }
 }
 
+/// Nothing is looked up here.
+fn lookup() -> Lookup {
+    let config = DiscordConfig::new(DiscordEndpoint::Production);
+    let rest = Rest::new(&config, "OTAw.sandbox.bot", Arc::new(Unobserved)).unwrap();
+    Lookup { rest: Arc::new(rest), me: 900, names: Arc::default() }
+}
+
 #[tokio::test]
 async fn a_gateway_that_serenity_spins_on_is_started_anew() {
     let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    let (sender, mut events) = crate::discord::events::queue();
+    let (sender, mut events) = crate::discord::events::queue(lookup());
     let gateway = Gateway::start(GatewaySettings {
         http: Arc::new(Http::new("OTAw.sandbox.bot")),
         url: format!("ws://{}", listener.local_addr().unwrap()),
         me: 900,
         names: Arc::new(Names::default()),
         events: sender,
+        rates: Arc::new(Unobserved),
     })
     .unwrap();
     let mut first = server::greet(listener.accept().await.unwrap().0).await;
