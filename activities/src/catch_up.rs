@@ -1,7 +1,10 @@
-//! Closing the gap after a time without connection: the history of every source chat after the last durable message.
+//! Closing the gap after a time without connection: the history of every source chat after the last durable message,
+//! and the newest of the durable ones again, for what was changed meanwhile.
 
 use std::time::Duration;
 
+use chrono::TimeDelta;
+use domain::{ChatId, Message, Update, message::Deletion};
 use store::{StoreError, chats::Source as Chat};
 use temporalio_client::Client;
 
@@ -13,6 +16,8 @@ use crate::{
 
 /// Messages asked for at once; both platforms give at most 100.
 const PAGE: usize = 100;
+/// Older messages are not looked at again: edits after two days are rare, and Telegram forbids most of them.
+const REVIEW_AGE_MAX: TimeDelta = TimeDelta::hours(48);
 /// First wait after a failed page; doubled up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait. The live stream is not read meanwhile, so that no message overtakes the gap.
@@ -52,19 +57,69 @@ async fn catch_up_chat(
     connection: &dyn Connection,
     chat: Chat,
 ) -> Result<usize, PlatformError> {
-    let (mut cursor, mut found, mut wait) = (chat.cursor, 0, RETRY_FIRST);
+    let (mut cursor, mut found) = (chat.cursor, 0);
+    while let Some(page) = history(source, connection, chat.chat, cursor).await? {
+        let Some(newest) = page.iter().map(|message| message.message_id).max() else { break };
+        let page: Vec<Update> = page.into_iter().map(Update::Posted).collect();
+        persist("record history", || ingest(context, client, source, &page)).await;
+        found += page.len();
+        cursor = newest;
+    }
+    Ok(found)
+}
+
+/// Reads again what the ledger has of the newest messages of every source chat: edits and deletions that happened while
+/// nobody listened are no gap in the numbers. The ledger itself finds what has changed.
+pub(crate) async fn review(
+    context: &Context,
+    client: &Client,
+    source: Source,
+    connection: &dyn Connection,
+) -> Result<(), PlatformError> {
+    for chat in sources(context, source).await {
+        let known = persist("read the newest messages", || async {
+            let since = context.clock.now() - REVIEW_AGE_MAX;
+            let mut database = context.database().await?;
+            let limit = i64::try_from(PAGE).unwrap_or(i64::MAX);
+            store::chats::newest_messages(&mut database, source.account, chat.chat, since, limit).await
+        })
+        .await;
+        let Some(oldest) = known.first() else { continue };
+        let Some(page) = history(source, connection, chat.chat, oldest - 1).await? else { continue };
+        let Some(last) = page.last().map(|message| message.message_id) else { continue };
+        let mut absent: Vec<i64> =
+            known.iter().copied().filter(|id| page.iter().all(|message| message.message_id != *id)).collect();
+        if absent.iter().any(|id| *id > last) {
+            // Beyond the page nothing is known, unless the page was the last one.
+            let ended = history(source, connection, chat.chat, last).await?.is_some_and(|rest| rest.is_empty());
+            absent.retain(|id| *id < last || ended);
+        }
+        let mut updates: Vec<Update> =
+            page.into_iter().filter(|message| known.contains(&message.message_id)).map(Update::Edited).collect();
+        if !absent.is_empty() {
+            updates.push(Update::Deleted(Deletion { chat: Some(chat.chat), message_ids: absent }));
+        }
+        persist("record missed changes", || ingest(context, client, source, &updates)).await;
+    }
+    Ok(())
+}
+
+/// One page of a chat's history, however often it takes; `None` when the chat is closed to the account.
+async fn history(
+    source: Source,
+    connection: &dyn Connection,
+    chat: ChatId,
+    after: i64,
+) -> Result<Option<Vec<Message>>, PlatformError> {
+    let mut wait = RETRY_FIRST;
     loop {
-        let page = match connection.history_after(chat.chat, cursor, PAGE).await {
-            Ok(page) => page,
-            Err(PlatformError::Wait { wait, .. }) => {
-                tokio::time::sleep(wait).await;
-                continue;
-            }
+        match connection.history_after(chat, after, PAGE).await {
+            Ok(page) => return Ok(Some(page)),
+            Err(PlatformError::Wait { wait, .. }) => tokio::time::sleep(wait).await,
             Err(PlatformError::Retryable { code, .. }) => {
-                tracing::warn!(account.id = %source.account, chat.id = %chat.chat, code, "A history page failed; trying again.");
+                tracing::warn!(account.id = %source.account, chat.id = %chat, code, "A history page failed; trying again.");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY_MAX);
-                continue;
             }
             Err(
                 PlatformError::Chat { code, .. }
@@ -72,18 +127,13 @@ async fn catch_up_chat(
                 | PlatformError::Input { code, .. },
             ) => {
                 // The account cannot see the chat any more, so nothing of it can come live either.
-                tracing::warn!(account.id = %source.account, chat.id = %chat.chat, code, "A source chat is closed to the account.");
-                return Ok(found);
+                tracing::warn!(account.id = %source.account, chat.id = %chat, code, "A source chat is closed to the account.");
+                return Ok(None);
             }
             Err(
                 gone @ (PlatformError::Flooded { .. } | PlatformError::Revoked { .. } | PlatformError::Banned { .. }),
             ) => return Err(gone),
-        };
-        wait = RETRY_FIRST;
-        let Some(newest) = page.iter().map(|message| message.message_id).max() else { return Ok(found) };
-        persist("record history", || ingest(context, client, source, &page)).await;
-        found += page.len();
-        cursor = newest;
+        }
     }
 }
 

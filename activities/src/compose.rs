@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use domain::{
     Message, Platform,
     render::{Held, Limits, Link, Missing, PartPlan, Target, at_destination, render_held},
@@ -15,7 +16,7 @@ use store::{
 use crate::{
     attachments::Kept,
     context::Context,
-    platform::{SendBody, Upload},
+    platform::{ByteSource, SendBody, Upload},
 };
 
 /// What a message becomes.
@@ -61,7 +62,7 @@ pub(crate) fn compose(
 /// What is here of the attachment at `place`.
 fn held(context: &Context, message: &Message, stored: &[StoredMedia], place: usize) -> Held {
     let Some(found) = stored.get(place) else { return Held::Missing(Missing::Unfetched) };
-    let Some(size_bytes) = size_if_here(found) else {
+    let Some(size_bytes) = size_if_fetched(found) else {
         let too_large = found.reason.as_deref() == Some("media_too_large");
         return Held::Missing(if too_large { Missing::TooLarge } else { Missing::Unfetched });
     };
@@ -71,10 +72,10 @@ fn held(context: &Context, message: &Message, stored: &[StoredMedia], place: usi
     Held::Here { size_bytes, link }
 }
 
-/// How many bytes the attachment has, if all of them are here.
-fn size_if_here(stored: &StoredMedia) -> Option<u64> {
-    let whole = stored.size_bytes.filter(|size| stored.state == MediaState::Ready && *size == stored.stored_bytes);
-    whole.and_then(|size| u64::try_from(size).ok())
+/// How many bytes the attachment has, if it was fetched. They may be forgotten again: then it stands at the destination,
+/// and an edit of the text does not need them.
+fn size_if_fetched(stored: &StoredMedia) -> Option<u64> {
+    stored.size_bytes.filter(|_| stored.state == MediaState::Ready).and_then(|size| u64::try_from(size).ok())
 }
 
 /// What a message's sends are made from.
@@ -101,8 +102,14 @@ impl Desk<'_> {
 
     fn upload(&self, place: usize) -> Option<Upload> {
         let (media, stored) = (self.message.media.get(place)?, self.stored.get(place)?);
-        let size_bytes = size_if_here(stored)?;
-        let content = Kept { pool: self.context.pool.clone(), media: stored.id, size_bytes };
-        Some(Upload { media: at_destination(media, size_bytes, self.destination), content: Arc::new(content) })
+        let size_bytes = size_if_fetched(stored)?;
+        let media = at_destination(media, size_bytes, self.destination);
+        let kept = u64::try_from(stored.stored_bytes).is_ok_and(|kept| kept == size_bytes);
+        let content: Arc<dyn ByteSource> = if kept {
+            Arc::new(Kept { pool: self.context.pool.clone(), media: stored.id, size_bytes })
+        } else {
+            Arc::new(Bytes::new())
+        };
+        Some(Upload { media, content })
     }
 }

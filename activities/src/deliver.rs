@@ -1,10 +1,11 @@
-//! One delivery: compose its parts, send each once, settle it.
+//! One delivery: what it has to show is composed, and the destination is brought to show it, once.
 
 use chrono::TimeDelta;
-use domain::IdempotencyKey;
+use domain::{IdempotencyKey, Message, Operation};
 use store::{
     StoreError,
     deliveries::{self, Claimed, SentPart, Settlement},
+    media::{MediaState, StoredMedia},
     pairs::Pair,
 };
 use workflows::forwarding::Next;
@@ -12,10 +13,19 @@ use workflows::forwarding::Next;
 use crate::{
     compose::{self, Composed},
     context::Context,
+    drain::MEDIA_RETRY_MS,
     hosting::reason,
     hosts::Hosted,
-    platform::{PlatformError, SendBody, SendRequest, Sent},
+    platform::{PlatformError, SendRequest, Sent},
 };
+
+mod change;
+mod converge;
+mod outgoing;
+mod target;
+
+use outgoing::Outgoing;
+use target::Target;
 
 /// For so long a platform is trusted to recognise a key that it has seen; after it, the destination is read back before
 /// anything is sent again. Discord keeps nonces for "a few minutes".
@@ -25,7 +35,7 @@ const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
 
 /// How a delivery went.
 pub(crate) enum Delivered {
-    /// Every part stands at the destination.
+    /// The destination shows it.
     Sent,
     /// There was nothing to carry.
     Skipped,
@@ -47,90 +57,172 @@ pub(crate) struct Delivery<'a> {
     pub row: Claimed,
 }
 
+/// What a delivery has to show.
+enum Content {
+    /// These sends, in order, composed from this message: of an album, all items in one.
+    Parts(Message, Vec<Outgoing>),
+    /// Nothing, by a rule: its code and its words.
+    Nothing(&'static str, &'static str),
+    /// An attachment is not here yet.
+    Waiting,
+}
+
 impl Delivery<'_> {
-    /// Sends the parts that are not there yet, and settles.
+    /// Brings the destination to what the delivery says, and settles.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails in the middle: the next claim goes on from what is on record.
     pub(crate) async fn carry(&self) -> Result<Delivered, StoreError> {
-        let stored = if self.row.message.media.is_empty() {
-            Vec::new()
-        } else {
-            let mut database = self.context.database().await?;
-            store::media::of_message(&mut database, self.row.source_message_id).await?
-        };
-        let reply_to = self.reply_to().await?;
-        match compose::compose(self.context, self.pair, &self.row.message, &stored, reply_to.is_some()) {
-            Composed::Nothing { code, text } => {
-                self.settle(Settlement::Skipped { code, text }).await?;
-                Ok(Delivered::Skipped)
-            }
-            Composed::Parts(parts) => self.send_parts(parts, reply_to).await,
+        match self.row.operation {
+            Operation::Post => self.post().await,
+            Operation::Edit | Operation::Delete => self.change().await,
         }
     }
 
-    async fn reply_to(&self) -> Result<Option<i64>, StoreError> {
-        let Some(answered) = self.row.message.reply_to else { return Ok(None) };
-        let mut database = self.context.database().await?;
-        deliveries::counterpart(&mut database, self.pair.id, answered).await
+    async fn post(&self) -> Result<Delivered, StoreError> {
+        match self.content().await? {
+            Content::Nothing(code, text) => self.skip(code, text).await,
+            Content::Waiting => self.wait_for_media().await,
+            Content::Parts(message, parts) => {
+                let target = match self.target(&message).await? {
+                    Ok(target) => target,
+                    Err(error) => return self.failed(error).await,
+                };
+                let reply_to = self.reply_to(&message, &target).await?;
+                self.send_parts(parts, target, reply_to).await
+            }
+        }
     }
 
-    async fn send_parts(&self, parts: Vec<SendBody>, reply_to: Option<i64>) -> Result<Delivered, StoreError> {
+    /// What the messages of the delivery say now.
+    async fn content(&self) -> Result<Content, StoreError> {
+        let (message, message_ids, stored) = match self.gather().await? {
+            Some(gathered) => gathered,
+            None => return Ok(Content::Nothing("deleted_at_source", "the message was deleted before it was sent")),
+        };
+        if stored.iter().any(|stored| stored.state == MediaState::Pending) {
+            return Ok(Content::Waiting);
+        }
+        let reply_known = self.counterpart(&message).await?.is_some();
+        match compose::compose(self.context, self.pair, &message, &stored, reply_known) {
+            Composed::Nothing { code, text } => Ok(Content::Nothing(code, text)),
+            Composed::Parts(bodies) => {
+                let platform = self.pair.destination_platform;
+                let outgoing = |body| Outgoing::new(body, platform, &message_ids, &message.media);
+                let parts = bodies.into_iter().map(outgoing).collect();
+                Ok(Content::Parts(message, parts))
+            }
+        }
+    }
+
+    /// The message, or all items of its album in one, with the ids of all and the attachments of all.
+    async fn gather(&self) -> Result<Option<(Message, Vec<i64>, Vec<StoredMedia>)>, StoreError> {
+        let mut stored = Vec::new();
+        if !self.row.album {
+            let message = self.row.message.clone();
+            if !message.media.is_empty() {
+                let mut database = self.context.database().await?;
+                stored = store::media::of_message(&mut database, self.row.media_message_id).await?;
+            }
+            let message_ids = vec![message.message_id];
+            return Ok(Some((message, message_ids, stored)).filter(|_| self.row.operation != Operation::Delete));
+        }
+        let mut database = self.context.database().await?;
+        let items = deliveries::items(&mut database, self.pair.id, self.row.root_seq).await?;
+        for item in items.iter().filter(|item| !item.message.media.is_empty()) {
+            stored.extend(store::media::of_message(&mut database, item.media_message_id).await?);
+        }
+        let message_ids = items.iter().map(|item| item.message.message_id).collect();
+        let messages = items.into_iter().map(|item| item.message).collect();
+        Ok(Message::together(messages).map(|message| (message, message_ids, stored)))
+    }
+
+    async fn wait_for_media(&self) -> Result<Delivered, StoreError> {
+        let reason = "an attachment is being fetched";
+        self.put_back(true, "media_pending", reason).await?;
+        Ok(Delivered::Stop(Next::In { ms: MEDIA_RETRY_MS, reason: reason.into() }))
+    }
+
+    async fn send_parts(
+        &self,
+        parts: Vec<Outgoing>,
+        mut target: Target,
+        reply_to: Option<i64>,
+    ) -> Result<Delivered, StoreError> {
         let gate = self.context.gates.open(self.pair.destination_chat_id);
         let last = parts.len().saturating_sub(1);
-        for (index, body) in parts.into_iter().enumerate() {
+        for (index, outgoing) in parts.into_iter().enumerate() {
             let part = i32::try_from(index).unwrap_or(i32::MAX);
             if self.row.sent_parts.iter().any(|(sent, _)| *sent == part) {
                 continue;
             }
-            let number = u32::try_from(index).unwrap_or(u32::MAX);
-            let key = IdempotencyKey::derive(self.pair.id, self.row.source_message_id, number);
-            let request = SendRequest {
-                // Only the first part answers: the others follow it.
-                reply_to: reply_to.filter(|_| index == 0),
-                silent: self.pair.silent,
-                ..SendRequest::new(self.pair.destination_chat_id, key, body)
-            };
             let sending = gate.lock().await;
-            match self.send_once(&request).await {
-                Ok(message_id) => {
-                    let sent = SentPart {
-                        part,
-                        account: self.pair.destination_account_id,
-                        chat: self.pair.destination_chat_id,
-                        message_id,
-                    };
-                    if index == last {
-                        self.settle(Settlement::Sent(Some(sent))).await?;
-                    } else {
-                        let mut database = self.context.database().await?;
-                        let now = self.context.clock.now();
-                        deliveries::record_part(&mut database, self.pair.id, self.row.seq, sent, now).await?;
-                    }
-                }
+            // Only the first part answers: the others follow it.
+            let reply_to = reply_to.filter(|_| index == 0);
+            let sent = match self.send_once(&self.request(&outgoing, part, &target, reply_to)).await {
+                Ok(sent) => sent,
                 Err(error) => return self.failed(error).await,
+            };
+            self.opened(&mut target, &sent).await?;
+            let sent = self.sent_parts(&outgoing, part, &target, &sent);
+            if index == last {
+                self.settle(Settlement::Sent(&sent)).await?;
+            } else {
+                let mut database = self.context.database().await?;
+                let now = self.context.clock.now();
+                deliveries::record_parts(&mut database, self.pair.id, self.row.seq, &sent, now).await?;
             }
             drop(sending);
         }
         if self.row.sent_parts.iter().any(|(sent, _)| usize::try_from(*sent).is_ok_and(|sent| sent == last)) {
             // The last part was on record already; only the settlement was missing.
-            self.settle(Settlement::Sent(None)).await?;
+            self.settle(Settlement::Sent(&[])).await?;
         }
         self.observe_latency();
         Ok(Delivered::Sent)
     }
 
+    fn request(&self, outgoing: &Outgoing, part: i32, target: &Target, reply_to: Option<i64>) -> SendRequest {
+        let number = u32::try_from(part).unwrap_or(u32::MAX);
+        let key = IdempotencyKey::derive(self.pair.id, self.row.source_message_id, number);
+        SendRequest {
+            thread: target.thread,
+            thread_title: target.title.clone().filter(|_| target.thread.is_none()),
+            reply_to,
+            silent: self.pair.silent,
+            ..SendRequest::new(self.pair.destination_chat_id, key, outgoing.body.clone())
+        }
+    }
+
+    /// What a send left, message by message.
+    fn sent_parts(&self, outgoing: &Outgoing, part: i32, target: &Target, sent: &Sent) -> Vec<SentPart> {
+        let chat = target.seen_in(self.pair);
+        let account = self.pair.destination_account_id;
+        let ids = sent.message_ids.iter().zip(0_i32..);
+        ids.map(|(message_id, item)| {
+            let shown = outgoing.shown(item);
+            SentPart {
+                item,
+                thread: target.thread,
+                text_digest: Some(shown.text.clone()),
+                media_digest: shown.media.clone(),
+                ..SentPart::new(part, account, chat, *message_id, shown.carries)
+            }
+        })
+        .collect()
+    }
+
     /// Sends, unless an earlier attempt that we know nothing of has done it.
-    async fn send_once(&self, request: &SendRequest) -> Result<i64, PlatformError> {
+    async fn send_once(&self, request: &SendRequest) -> Result<Sent, PlatformError> {
         if let Some(found) = self.earlier_send(request).await? {
             tracing::info!(pair.id = %self.pair.id, delivery.seq = self.row.seq, "An earlier attempt had been sent.");
             return Ok(found);
         }
-        first(self.hosted.connection.send(request).await?)
+        named(self.hosted.connection.send(request).await?)
     }
 
     /// What an attempt that the platform may have forgotten has left at the destination.
-    async fn earlier_send(&self, request: &SendRequest) -> Result<Option<i64>, PlatformError> {
+    async fn earlier_send(&self, request: &SendRequest) -> Result<Option<Sent>, PlatformError> {
         let Some(since) = self.row.first_attempt_at.filter(|_| self.row.attempts > 1) else { return Ok(None) };
         if self.hosted.connection.remembers(request) && self.context.clock.now() - since <= PLATFORM_MEMORY {
             return Ok(None);
@@ -138,11 +230,13 @@ impl Delivery<'_> {
         let Some(found) = self.hosted.connection.read_back(request, since - CLOCK_SKEW).await? else {
             return Ok(None);
         };
-        let found = first(found)?;
+        let found = named(found)?;
         let recorded = async {
             let mut database = self.context.database().await?;
             let account = self.pair.destination_account_id;
-            deliveries::is_recorded(&mut database, account, request.chat, found).await
+            let chat = found.thread.or(request.thread).map_or(request.chat, |thread| self.thread_chat(thread));
+            let first = found.message_ids.first().copied().unwrap_or_default();
+            deliveries::is_recorded(&mut database, account, chat, first).await
         };
         match recorded.await {
             Ok(recorded) => Ok(Some(found).filter(|_| !recorded)),
@@ -192,11 +286,20 @@ impl Delivery<'_> {
         deliveries::put_back(&mut database, self.pair.id, self.row.seq, untouched, (code, text), now).await
     }
 
+    async fn skip(&self, code: &str, text: &str) -> Result<Delivered, StoreError> {
+        self.settle(Settlement::Skipped { code, text }).await?;
+        Ok(Delivered::Skipped)
+    }
+
     async fn settle(&self, settlement: Settlement<'_>) -> Result<(), StoreError> {
         let mut database = self.context.database().await?;
         deliveries::settle(&mut database, self.pair.id, self.row.seq, settlement, self.context.clock.now()).await?;
-        if !self.row.message.media.is_empty() {
-            store::media::forget_settled(&mut database, self.row.source_message_id).await?;
+        if self.row.album {
+            for item in deliveries::items(&mut database, self.pair.id, self.row.root_seq).await? {
+                store::media::forget_settled(&mut database, item.media_message_id).await?;
+            }
+        } else if !self.row.message.media.is_empty() {
+            store::media::forget_settled(&mut database, self.row.media_message_id).await?;
         }
         Ok(())
     }
@@ -219,10 +322,11 @@ impl Delivery<'_> {
     }
 }
 
-/// The message that a send of one message left.
-fn first(sent: Sent) -> Result<i64, PlatformError> {
-    sent.message_ids.first().copied().ok_or_else(|| PlatformError::Retryable {
-        code: "unreadable_answer".into(),
-        detail: "the platform's answer names no message".into(),
-    })
+/// An answer that names at least one message.
+fn named(sent: Sent) -> Result<Sent, PlatformError> {
+    if sent.message_ids.is_empty() {
+        let detail = "the platform's answer names no message".into();
+        return Err(PlatformError::Retryable { code: "unreadable_answer".into(), detail });
+    }
+    Ok(sent)
 }

@@ -28,8 +28,11 @@ const DRAIN_FOR: Duration = Duration::from_secs(60);
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 /// How long a drain waits in place for an attachment, before it gives its slot back.
 const MEDIA_WAIT: Duration = Duration::from_secs(5);
+/// A head that is due so soon is waited for in place: a timer of the workflow costs more. An album holds its delivery
+/// back for less.
+const HOLD_MAX: Duration = Duration::from_secs(1);
 /// When to look again for an attachment that did not come.
-const MEDIA_RETRY_MS: u64 = 2_000;
+pub(crate) const MEDIA_RETRY_MS: u64 = 2_000;
 
 /// Drains the pair once.
 ///
@@ -133,6 +136,10 @@ impl Drain<'_> {
                 Claim::Empty => acknowledged = !self.linger().await?,
                 Claim::NotDue(at) => {
                     let left = (at - self.context.clock.now()).to_std().unwrap_or_default();
+                    if left <= HOLD_MAX {
+                        tokio::time::sleep(left).await;
+                        continue;
+                    }
                     return Ok(self.ended(Next::In { ms: millis(left), reason: "the pair's delay".into() }));
                 }
                 Claim::WaitingForMedia => {

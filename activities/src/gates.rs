@@ -2,26 +2,32 @@
 //! reads the same chat would carry it on as if somebody else had written it.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
-use domain::ChatId;
+use domain::{ChatId, PairId};
 
 /// An ingest waits at most this long for a send to be settled; beyond it the send is stuck, not slow.
 const GATE_WAIT_MAX: Duration = Duration::from_secs(20);
 
 type Gate = tokio::sync::Mutex<()>;
 
+/// Deliveries remembered as stuck; beyond it all are forgotten and waited for once more.
+const STUCK_MAX: usize = 10_000;
+
 /// One gate for each chat that is being written to.
 #[derive(Debug, Default)]
-pub struct Gates(Mutex<HashMap<ChatId, Weak<Gate>>>);
+pub struct Gates {
+    open: Mutex<HashMap<ChatId, Weak<Gate>>>,
+    stuck: Mutex<HashSet<(PairId, i64)>>,
+}
 
 impl Gates {
     /// The gate of a chat: a drain keeps it, and locks it from before each send until the send is on record.
     pub fn open(&self, chat: ChatId) -> Arc<Gate> {
-        let mut gates = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut gates = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|_, gate| gate.strong_count() > 0);
         if let Some(gate) = gates.get(&chat).and_then(Weak::upgrade) {
             return gate;
@@ -31,9 +37,23 @@ impl Gates {
         gate
     }
 
+    /// True for a delivery that was waited for in vain: nobody waits for it again.
+    pub fn is_stuck(&self, pair: PairId, seq: i64) -> bool {
+        self.stuck.lock().unwrap_or_else(PoisonError::into_inner).contains(&(pair, seq))
+    }
+
+    /// Remembers that waiting for this delivery is in vain: its pair is paused, or its account gone.
+    pub fn set_stuck(&self, pair: PairId, seq: i64) {
+        let mut stuck = self.stuck.lock().unwrap_or_else(PoisonError::into_inner);
+        if stuck.len() >= STUCK_MAX {
+            stuck.clear();
+        }
+        stuck.insert((pair, seq));
+    }
+
     /// Waits until a send to `chat` that is under way now is on record.
     pub async fn settled(&self, chat: ChatId) {
-        let gate = self.0.lock().unwrap_or_else(PoisonError::into_inner).get(&chat).and_then(Weak::upgrade);
+        let gate = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&chat).and_then(Weak::upgrade);
         if let Some(gate) = gate
             && tokio::time::timeout(GATE_WAIT_MAX, gate.lock()).await.is_err()
         {

@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{AccountId, AccountStatus, Message, Platform, Update};
+use domain::{AccountId, AccountStatus, Platform, Update};
 use secrecy::SecretString;
 use store::{
     StoreError,
@@ -17,7 +17,7 @@ use workflows::account::HostOutcome;
 
 use crate::{
     attachments,
-    catch_up::{catch_up, persist},
+    catch_up::{catch_up, persist, review},
     context::Context,
     hosts::Hosted,
     ingest::{Source, ingest},
@@ -186,7 +186,11 @@ impl Hosting {
         loop {
             match stream.next().await {
                 Some(PlatformEvent::Connected) => {
-                    if let Err(gone) = catch_up(&self.context, &self.client, self.source, connection).await {
+                    let caught_up = async {
+                        catch_up(&self.context, &self.client, self.source, connection).await?;
+                        review(&self.context, &self.client, self.source, connection).await
+                    };
+                    if let Err(gone) = caught_up.await {
                         return End::Gone(gone);
                     }
                     self.media.notify_one();
@@ -197,12 +201,7 @@ impl Hosting {
                     continue;
                 }
                 Some(PlatformEvent::Updates(updates)) => {
-                    let posted = |update| match update {
-                        Update::Posted(message) => Some(message),
-                        Update::Edited(_) | Update::Deleted(_) => None,
-                    };
-                    let messages: Vec<Message> = updates.into_iter().filter_map(posted).collect();
-                    self.take(&messages).await;
+                    self.take(&updates).await;
                     self.save(stream.acknowledge().await).await;
                     continue;
                 }
@@ -216,8 +215,8 @@ impl Hosting {
         }
     }
 
-    async fn take(&self, messages: &[Message]) {
-        let media = persist("record messages", || ingest(&self.context, &self.client, self.source, messages)).await;
+    async fn take(&self, updates: &[Update]) {
+        let media = persist("record updates", || ingest(&self.context, &self.client, self.source, updates)).await;
         if media > 0 {
             self.media.notify_one();
         }

@@ -1,10 +1,21 @@
-//! From the platform's messages to rows and wakes: durable first, then told.
+//! From what the platform reports to rows and wakes: durable first, then told.
 
-use domain::{AccountId, Message, Platform};
-use store::{StoreError, ingest::Reader};
+use std::time::Duration;
+
+use domain::{AccountId, ChatId, PairId, Platform, Update};
+use store::{
+    StoreError,
+    ingest::{Ingested, Patience, Reader},
+};
 use temporalio_client::Client;
+use tokio::time::Instant;
 
 use crate::{context::Context, wake};
+
+/// An ingest waits at most so long for sends whose outcome is not known: beyond it they are stuck, not slow.
+const SETTLE_WAIT_MAX: Duration = Duration::from_secs(10);
+/// How often it looks whether they are settled.
+const SETTLE_LOOK_EVERY: Duration = Duration::from_millis(50);
 
 /// Who reads.
 #[derive(Clone, Copy, Debug)]
@@ -15,25 +26,22 @@ pub(crate) struct Source {
     pub platform: Platform,
 }
 
-/// Records messages and wakes the pairs that have to carry them. When it returns, the messages are durable. Returns
-/// how many attachments are to be fetched.
+/// Records updates and wakes the pairs that have to carry them. When it returns, they are durable. Returns how many
+/// attachments are to be fetched.
 pub(crate) async fn ingest(
     context: &Context,
     client: &Client,
     source: Source,
-    messages: &[Message],
+    updates: &[Update],
 ) -> Result<usize, StoreError> {
-    let mut chats: Vec<_> = messages.iter().map(|message| message.chat).collect();
+    let mut chats: Vec<ChatId> = updates.iter().filter_map(posted).flatten().collect();
     chats.sort_unstable();
     chats.dedup();
     for chat in chats {
         // What we are writing into this chat just now must be on record before its echo is looked at.
         context.gates.settled(chat).await;
     }
-    let reader = Reader { account: source.account, platform: source.platform, host: &context.worker };
-    let mut transaction = context.pool.begin().await?;
-    let ingested = store::ingest::ingest(&mut transaction, context.clock.as_ref(), reader, messages).await?;
-    transaction.commit().await?;
+    let ingested = record(context, source, updates).await?;
     context.metrics.ingested.inc_by(u64::try_from(ingested.messages).unwrap_or(0));
     for wake in ingested.wakes {
         context.wakeups.wake(wake.pair);
@@ -47,4 +55,46 @@ pub(crate) async fn ingest(
         }
     }
     Ok(ingested.media)
+}
+
+/// Where a new message stands: its chat, and the channel above its thread.
+fn posted(update: &Update) -> Option<impl Iterator<Item = ChatId> + use<>> {
+    match update {
+        Update::Posted(message) => Some([Some(message.chat), message.parent].into_iter().flatten()),
+        Update::Edited(_) | Update::Deleted(_) => None,
+    }
+}
+
+/// Writes the batch in one transaction. Where a send of another worker, or of a process that has died, may have made
+/// one of its messages, that send has to be settled first, or the message would be carried on as somebody's own.
+async fn record(context: &Context, source: Source, updates: &[Update]) -> Result<Ingested, StoreError> {
+    let reader = Reader { account: source.account, platform: source.platform, host: &context.worker };
+    let clock = context.clock.as_ref();
+    let mut patience = Patience::Wait;
+    loop {
+        let mut transaction = context.pool.begin().await?;
+        let ingested = store::ingest::ingest(&mut transaction, clock, reader, updates, patience).await?;
+        if ingested.unsettled.is_empty() {
+            transaction.commit().await?;
+            return Ok(ingested);
+        }
+        transaction.rollback().await?;
+        settled(context, ingested.unsettled).await?;
+        patience = Patience::Over;
+    }
+}
+
+async fn settled(context: &Context, mut waiting: Vec<(PairId, i64)>) -> Result<(), StoreError> {
+    waiting.retain(|(pair, seq)| !context.gates.is_stuck(*pair, *seq));
+    let until = Instant::now() + SETTLE_WAIT_MAX;
+    while !waiting.is_empty() && Instant::now() < until {
+        tokio::time::sleep(SETTLE_LOOK_EVERY).await;
+        let mut database = context.database().await?;
+        waiting = store::ingest::still_unsettled(&mut database, &waiting).await?;
+    }
+    for (pair, seq) in waiting {
+        context.gates.set_stuck(pair, seq);
+        tracing::warn!(pair.id = %pair, delivery.seq = seq, "A send is not settled after a long wait; what it may have written is ingested anyway.");
+    }
+    Ok(())
 }

@@ -87,6 +87,8 @@ pub enum ChatKind {
     Text,
     /// A Discord thread or forum post.
     Thread,
+    /// A chat whose messages stand in topics (Telegram) or posts (Discord).
+    Forum,
 }
 
 /// What an account knows of a chat: whether it can be a source or a destination, and why not.

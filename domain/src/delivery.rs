@@ -24,6 +24,20 @@ pub enum DeliveryState {
     Dead,
 }
 
+/// What a delivery does at the destination.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "delivery_operation", rename_all = "snake_case"))]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Writes the message.
+    #[default]
+    Post,
+    /// Changes what was written to what the message says now.
+    Edit,
+    /// Deletes what was written.
+    Delete,
+}
+
 /// The name of one send, made from what is sent and never from the attempt, so that a retry is recognised.
 ///
 /// Discord takes it as `nonce` (at most 25 characters) with `enforce_nonce`; Telegram takes [`Self::random_id`].

@@ -3,6 +3,7 @@
 //! No input or output, no async, no clock of its own: whatever is decided here can be tested with a table.
 
 pub mod account;
+pub mod change;
 pub mod chat;
 pub mod clock;
 #[cfg(test)]
@@ -10,6 +11,7 @@ mod corpus;
 pub mod delivery;
 pub mod email;
 pub mod ids;
+pub mod lineage;
 pub mod media_link;
 pub mod message;
 pub mod pace;
@@ -20,11 +22,13 @@ pub mod rules;
 pub mod text;
 
 pub use account::{AccountStatus, Platform};
+pub use change::{Change, Reaction};
 pub use chat::{ChatFacts, ChatId, ChatKind};
 pub use clock::{Clock, FixedClock, SystemClock};
-pub use delivery::{DeliveryState, IdempotencyKey};
+pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{AccountId, MediaId, PairId, SourceMessageId, UserId};
+pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
 pub use pair::{CopyMode, PairStatus};
 pub use plan::Plan;

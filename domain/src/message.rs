@@ -2,6 +2,10 @@
 //!
 //! It is stored as JSON in `source_messages.content`, so changes must be additive (`#[serde(default)]`).
 
+mod album;
+mod headline;
+mod sameness;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 

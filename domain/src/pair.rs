@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::Platform, chat::ChatId, ids::AccountId};
+use crate::{account::Platform, chat::ChatId, ids::AccountId, lineage::Place};
 
 /// The longest delay a pair may ask for: a day.
 pub const DELAY_MAX: Duration = Duration::from_secs(24 * 60 * 60);
@@ -45,6 +45,15 @@ pub struct Endpoint {
     pub platform: Platform,
     /// The chat.
     pub chat: ChatId,
+    /// One topic of it; `None`: all of it.
+    #[serde(default)]
+    pub topic: Option<i64>,
+}
+
+impl Endpoint {
+    const fn place(self) -> Place {
+        Place { platform: self.platform, chat: self.chat, topic: self.topic }
+    }
 }
 
 /// Why a pair cannot be.
@@ -66,7 +75,7 @@ pub enum PairError {
 /// # Errors
 /// The first rule that is broken.
 pub fn validate(name: &str, source: Endpoint, destination: Endpoint, delay: Duration) -> Result<(), PairError> {
-    if source.platform == destination.platform && source.chat == destination.chat {
+    if source.place().overlaps(&destination.place()) {
         return Err(PairError::SourceIsDestination);
     }
     if delay > DELAY_MAX {

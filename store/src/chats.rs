@@ -92,17 +92,41 @@ pub struct Source {
     pub cursor: i64,
 }
 
-/// The chats of an account that are the source of a pair: after downtime, their history is fetched.
+/// The chats of an account that are the source of a pair, and the known threads of these: after downtime, their history is fetched.
 pub async fn sources(connection: &mut PgConnection, account: AccountId) -> Result<Vec<Source>, StoreError> {
     let sources = sqlx::query_as!(
         Source,
         r#"SELECT c.chat_id AS chat, c.cursor FROM chats c WHERE c.account_id = $1 AND EXISTS (
-               SELECT FROM pairs p WHERE p.source_account_id = c.account_id AND p.source_chat_id = c.chat_id
-                                     AND p.deleted_at IS NULL)
+               SELECT FROM pairs p WHERE p.source_account_id = c.account_id AND p.deleted_at IS NULL
+                                     AND (p.source_chat_id = c.chat_id OR p.source_chat_id = c.parent_id))
            ORDER BY c.chat_id"#,
         account as AccountId
     )
     .fetch_all(connection)
     .await?;
     Ok(sources)
+}
+
+/// The ids of the newest messages of a chat that are on record, written after `since` and not deleted, ascending: those
+/// of the newest `limit` revisions.
+pub async fn newest_messages(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chat: ChatId,
+    since: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<i64>, StoreError> {
+    let ids = sqlx::query_scalar!(
+        r#"SELECT r.message_id AS "message_id!" FROM (
+           SELECT s.message_id, s.sent_at, s.deleted FROM source_messages s
+           WHERE s.account_id = $1 AND s.chat_id = $2 ORDER BY s.message_id DESC, s.revision DESC LIMIT $4) r
+         GROUP BY r.message_id HAVING NOT bool_or(r.deleted) AND max(r.sent_at) > $3 ORDER BY r.message_id"#,
+        account as AccountId,
+        chat as ChatId,
+        since,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(ids)
 }

@@ -16,6 +16,7 @@ pub mod rules;
 pub mod seal;
 pub mod status;
 pub mod sweep;
+pub mod threads;
 pub mod users;
 pub mod why;
 

@@ -139,8 +139,12 @@ pub async fn of_message(
 /// The pairs that wait for a message's attachments; their drains are to be woken.
 pub async fn waiting_pairs(connection: &mut PgConnection, message: SourceMessageId) -> Result<Vec<PairId>, StoreError> {
     let pairs = sqlx::query_scalar!(
-        "SELECT pair_id FROM deliveries WHERE source_message_id = $1 AND state IN ('pending', 'sending')
-         ORDER BY pair_id",
+        "SELECT DISTINCT d.pair_id FROM source_messages s JOIN deliveries d ON d.source_message_id = s.id
+         LEFT JOIN deliveries h ON h.pair_id = d.pair_id AND h.seq = d.root_seq AND d.reason_code = 'album'
+         WHERE coalesce(h.state, d.state) IN ('pending', 'sending')
+           AND (s.account_id, s.chat_id, s.message_id) = (
+             SELECT o.account_id, o.chat_id, o.message_id FROM source_messages o WHERE o.id = $1)
+         ORDER BY 1",
         message as SourceMessageId
     )
     .fetch_all(connection)
@@ -165,8 +169,13 @@ pub async fn forget_settled(connection: &mut PgConnection, message: SourceMessag
         "WITH settled AS (
            UPDATE media SET stored_bytes = 0
            WHERE source_message_id = $1 AND stored_bytes > 0 AND state <> 'pending' AND link_until IS NULL
-           AND NOT EXISTS (SELECT FROM deliveries d WHERE d.source_message_id = $1
-                                                     AND d.state IN ('pending', 'sending'))
+           AND NOT EXISTS (
+             SELECT FROM source_messages o
+             JOIN source_messages s ON s.account_id = o.account_id AND s.chat_id = o.chat_id
+                                       AND s.message_id = o.message_id
+             JOIN deliveries d ON d.source_message_id = s.id
+             LEFT JOIN deliveries h ON h.pair_id = d.pair_id AND h.seq = d.root_seq AND d.reason_code = 'album'
+             WHERE o.id = $1 AND coalesce(h.state, d.state) IN ('pending', 'sending'))
            RETURNING id)
          DELETE FROM media_chunks c USING settled WHERE c.media_id = settled.id",
         message as SourceMessageId

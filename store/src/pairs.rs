@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, AccountStatus, ChatId, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    AccountId, AccountStatus, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
     rules::{PairOptions, SourceChat},
 };
 use serde::Deserialize as _;
@@ -25,12 +25,18 @@ pub struct Pair {
     pub source_platform: Platform,
     /// What is read.
     pub source_chat_id: ChatId,
+    /// Only this Telegram topic is read; `None`: the whole chat.
+    pub source_topic_id: Option<i64>,
     /// Writes.
     pub destination_account_id: AccountId,
     /// Where the destination is.
     pub destination_platform: Platform,
     /// What is written to.
     pub destination_chat_id: ChatId,
+    /// Everything goes to this Telegram topic; `None`: see [`crate::threads`].
+    pub destination_topic_id: Option<i64>,
+    /// What the destination is, as the account last saw it.
+    pub destination_kind: Option<ChatKind>,
     /// Copy or forward.
     pub mode: CopyMode,
     /// Seconds between receipt and delivery.
@@ -88,12 +94,16 @@ pub struct NewPair<'a> {
     pub source_account: AccountId,
     /// What is read.
     pub source_chat: ChatId,
+    /// Only this Telegram topic is read.
+    pub source_topic: Option<i64>,
     /// Only messages above this id are carried.
     pub source_start_id: i64,
     /// Writes.
     pub destination_account: AccountId,
     /// What is written to.
     pub destination_chat: ChatId,
+    /// Only this Telegram topic is written to.
+    pub destination_topic: Option<i64>,
     /// Copy or forward.
     pub mode: CopyMode,
     /// Seconds between receipt and delivery.
@@ -113,9 +123,10 @@ pub async fn insert(
 ) -> Result<(), StoreError> {
     sqlx::query!(
         "INSERT INTO pairs (id, user_id, name, source_account_id, source_chat_id, source_start_id,
-                            destination_account_id, destination_chat_id, mode, delay_seconds, silent, options, status,
-                            created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, coalesce($12, '{}'::jsonb), 'active', $13, $13)",
+                            destination_account_id, destination_chat_id, mode, delay_seconds, silent, status,
+                            created_at, updated_at, source_topic_id, destination_topic_id, options)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'active', $12, $12, $13, $14,
+                 coalesce($15, '{}'::jsonb))",
         pair.id as PairId,
         user as UserId,
         pair.name,
@@ -127,8 +138,10 @@ pub async fn insert(
         pair.mode as CopyMode,
         pair.delay_seconds,
         pair.silent,
-        pair.options,
-        now
+        now,
+        pair.source_topic,
+        pair.destination_topic,
+        pair.options
     )
     .execute(connection)
     .await?;
@@ -145,11 +158,13 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
     let pair = sqlx::query_as!(
         Pair,
         r#"SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
-                p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id, p.mode,
-                p.delay_seconds, p.silent, p.options AS options_json, c.title AS "source_title?",
-                c.guild_id AS source_guild_id, p.status, p.reason_code, p.reason, p.created_at, p.updated_at
+                p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
+                p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
+                p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
+                p.status, p.reason_code, p.reason, p.created_at, p.updated_at
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         LEFT JOIN chats c ON c.account_id = p.source_account_id AND c.chat_id = p.source_chat_id
+         LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id
+         LEFT JOIN chats o ON o.account_id = p.source_account_id AND o.chat_id = p.source_chat_id
          WHERE p.id = $1 AND p.deleted_at IS NULL"#,
         id as PairId
     )
@@ -163,11 +178,13 @@ pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pai
     let pairs = sqlx::query_as!(
         Pair,
         r#"SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
-                p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id, p.mode,
-                p.delay_seconds, p.silent, p.options AS options_json, c.title AS "source_title?",
-                c.guild_id AS source_guild_id, p.status, p.reason_code, p.reason, p.created_at, p.updated_at
+                p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
+                p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
+                p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
+                p.status, p.reason_code, p.reason, p.created_at, p.updated_at
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         LEFT JOIN chats c ON c.account_id = p.source_account_id AND c.chat_id = p.source_chat_id
+         LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id
+         LEFT JOIN chats o ON o.account_id = p.source_account_id AND o.chat_id = p.source_chat_id
          WHERE p.user_id = $1 AND p.deleted_at IS NULL ORDER BY p.created_at, p.id"#,
         user as UserId
     )

@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod accounts;
+mod albums;
+mod chains;
+mod changes;
 mod configuration;
 mod corpus;
 mod documents;
@@ -12,10 +15,14 @@ mod harness;
 mod histories;
 mod imports;
 mod kinds;
+mod ledger;
 mod media;
 mod operations;
 mod pairs;
 mod recovery;
 mod status;
+mod store_changes;
 mod store_deliveries;
+mod store_lineage;
+mod threads;
 mod world;

@@ -1,131 +1,17 @@
 //! The rules of ingest, claim and settlement, against a real PostgreSQL.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use domain::{
-    AccountId, ChatFacts, ChatId, ChatKind, Clock as _, CopyMode, DeliveryState, Email, FixedClock, Message, PairId,
-    Platform, RichText, SourceMessageId, UserId,
-};
+use chrono::TimeDelta;
+use domain::{ChatId, Clock as _, DeliveryState, Message, PairId, Platform, SourceMessageId, Update, UserId};
 use store::{
     StoreError,
-    deliveries::{self, Claim, Claimed, Drainer, Fence, SentPart, Settlement},
-    ingest::{Ingested, Reader, Wake},
+    deliveries::{self, Claim, SentPart, Settlement},
+    ingest::{Patience, Reader, Wake},
     leases,
     media::{chunks, links},
     pairs,
 };
 
-use crate::harness;
-
-const SOURCE: ChatId = ChatId::new(-1_001);
-const DESTINATION: ChatId = ChatId::new(77);
-const DRAINER: Drainer<'static> = Drainer { host: "w1", task_token: b"drain" };
-
-fn clock() -> FixedClock {
-    FixedClock::at(DateTime::<Utc>::from_timestamp(1_790_000_000, 0).unwrap())
-}
-
-/// A tenant with one account on each platform and one pair between them.
-struct Scene {
-    clock: FixedClock,
-    database: sqlx::pool::PoolConnection<store::Postgres>,
-    user: UserId,
-    reader: AccountId,
-    writer: AccountId,
-    pair: PairId,
-    fence: Fence,
-}
-
-async fn scene(delay_seconds: i32) -> Scene {
-    let stack = harness::shared().await;
-    let pool = harness::database(&stack).await;
-    let mut database = pool.acquire().await.unwrap();
-    let clock = clock();
-    let (user, now) = (UserId::new(&clock), clock.now());
-    let email = Email::parse(&format!("{user}@example.org")).unwrap();
-    store::users::insert(&mut database, user, &email, "hash", now).await.unwrap();
-    let (reader, writer) = (AccountId::new(&clock), AccountId::new(&clock));
-    store::accounts::insert(&mut database, user, reader, Platform::Telegram, Some("+1"), now).await.unwrap();
-    store::accounts::insert(&mut database, user, writer, Platform::Discord, None, now).await.unwrap();
-    for (account, platform, chat) in [(reader, Platform::Telegram, SOURCE), (writer, Platform::Discord, DESTINATION)] {
-        store::chats::upsert(&mut database, account, &[facts(platform, chat)], now).await.unwrap();
-    }
-    let pair = PairId::new(&clock);
-    pairs::insert(&mut database, user, &new_pair(pair, reader, writer, delay_seconds), now).await.unwrap();
-    let lease = leases::take(&mut database, writer, "w1", b"host", now).await.unwrap().unwrap();
-    let fence = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
-    Scene { clock, database, user, reader, writer, pair, fence }
-}
-
-fn new_pair(id: PairId, reader: AccountId, writer: AccountId, delay_seconds: i32) -> pairs::NewPair<'static> {
-    pairs::NewPair {
-        id,
-        name: "news",
-        source_account: reader,
-        source_chat: SOURCE,
-        source_start_id: 10,
-        destination_account: writer,
-        destination_chat: DESTINATION,
-        mode: CopyMode::Copy,
-        delay_seconds,
-        silent: false,
-        options: None,
-    }
-}
-
-fn facts(platform: Platform, id: ChatId) -> ChatFacts {
-    ChatFacts {
-        id,
-        platform,
-        kind: ChatKind::Channel,
-        title: "news".into(),
-        guild_id: None,
-        guild_name: None,
-        can_read: true,
-        can_write: true,
-        last_message_id: 10,
-    }
-}
-
-fn message(id: i64, now: DateTime<Utc>) -> Message {
-    Message { text: RichText::plain(format!("message {id}")), ..Message::new(SOURCE, id, now) }
-}
-
-impl Scene {
-    async fn ingest(&mut self, messages: &[Message]) -> Ingested {
-        let reader = Reader { account: self.reader, platform: Platform::Telegram, host: "w1" };
-        store::ingest::ingest(&mut self.database, &self.clock, reader, messages).await.unwrap()
-    }
-
-    async fn ingest_ids(&mut self, ids: &[i64]) -> Ingested {
-        let messages: Vec<Message> = ids.iter().map(|id| message(*id, self.clock.now())).collect();
-        self.ingest(&messages).await
-    }
-
-    async fn claim(&mut self) -> Claim {
-        deliveries::claim(&mut self.database, self.fence, self.clock.now(), 20).await.unwrap()
-    }
-
-    async fn claim_rows(&mut self) -> Vec<Claimed> {
-        match self.claim().await {
-            Claim::Rows(rows) => rows,
-            other => panic!("expected rows, found {other:?}"),
-        }
-    }
-
-    async fn settle_sent(&mut self, seq: i64, message_id: i64) {
-        let sent = SentPart { part: 0, account: self.writer, chat: DESTINATION, message_id };
-        let settlement = Settlement::Sent(Some(sent));
-        deliveries::settle(&mut self.database, self.pair, seq, settlement, self.clock.now()).await.unwrap();
-    }
-
-    async fn list(&mut self) -> Vec<deliveries::Delivery> {
-        deliveries::list(&mut self.database, self.user, self.pair, &deliveries::Page::default(), 50).await.unwrap()
-    }
-}
-
-fn ids(rows: &[Claimed]) -> Vec<i64> {
-    rows.iter().map(|row| row.message.message_id).collect()
-}
+use crate::ledger::{DESTINATION, DRAINER, SOURCE, ids, message, new_pair, scene};
 
 #[tokio::test]
 async fn a_message_ingested_twice_is_delivered_once() {
@@ -188,10 +74,10 @@ async fn a_claim_that_crashed_is_claimed_again_with_its_first_attempt_and_its_se
     let mut scene = scene(0).await;
     scene.ingest_ids(&[11]).await;
     let first = scene.claim_rows().await.remove(0);
-    let sent = SentPart { part: 0, account: scene.writer, chat: DESTINATION, message_id: 500 };
+    let sent = [SentPart::new(0, scene.writer, DESTINATION, 500, 11)];
     let at = scene.clock.now();
     for _ in 0..2 {
-        deliveries::record_part(&mut scene.database, scene.pair, first.seq, sent, at).await.unwrap();
+        deliveries::record_parts(&mut scene.database, scene.pair, first.seq, &sent, at).await.unwrap();
     }
     scene.clock.advance(TimeDelta::seconds(90));
     let second = scene.claim_rows().await.remove(0);
@@ -247,12 +133,14 @@ async fn what_we_wrote_is_not_carried_on() {
     let echo = Message { chat: DESTINATION, ..message(500, now) };
     let other = Message { chat: DESTINATION, ..message(501, now) };
     let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1" };
-    let ingested = store::ingest::ingest(&mut scene.database, &scene.clock, reader, &[echo, other]).await.unwrap();
+    let updates = [Update::Posted(echo), Update::Posted(other)];
+    let database = &mut scene.database;
+    let ingested = store::ingest::ingest(database, &scene.clock, reader, &updates, Patience::Wait).await.unwrap();
     assert_eq!((ingested.messages, ingested.deliveries), (2, 1));
     let listed =
         deliveries::list(&mut scene.database, scene.user, back, &deliveries::Page::default(), 50).await.unwrap();
     assert_eq!(listed[1].state, DeliveryState::Skipped);
-    assert_eq!(listed[1].reason_code.as_deref(), Some("own_message"));
+    assert_eq!(listed[1].reason_code.as_deref(), Some("loop_guard"));
     assert_eq!(listed[0].state, DeliveryState::Pending);
 }
 
@@ -261,11 +149,11 @@ async fn a_reply_finds_its_counterpart_at_the_destination() {
     let mut scene = scene(0).await;
     scene.ingest_ids(&[11]).await;
     let seq = scene.claim_rows().await[0].seq;
-    let counterpart = deliveries::counterpart(&mut scene.database, scene.pair, 11).await.unwrap();
+    let counterpart = deliveries::counterpart(&mut scene.database, scene.pair, SOURCE, 11).await.unwrap();
     assert_eq!(counterpart, None);
     scene.settle_sent(seq, 500).await;
-    let counterpart = deliveries::counterpart(&mut scene.database, scene.pair, 11).await.unwrap();
-    assert_eq!(counterpart, Some(500));
+    let counterpart = deliveries::counterpart(&mut scene.database, scene.pair, SOURCE, 11).await.unwrap();
+    assert_eq!(counterpart.map(|found| found.message_id), Some(500));
 }
 
 #[tokio::test]

@@ -213,7 +213,8 @@ impl View {
 /// `None` for what holds no messages: categories, directories.
 const fn kind_of(kind: ChannelType) -> Option<ChatKind> {
     match kind {
-        ChannelType::Text | ChannelType::Voice | ChannelType::Stage | ChannelType::Forum => Some(ChatKind::Text),
+        ChannelType::Text | ChannelType::Voice | ChannelType::Stage => Some(ChatKind::Text),
+        ChannelType::Forum => Some(ChatKind::Forum),
         ChannelType::News => Some(ChatKind::Channel),
         ChannelType::NewsThread | ChannelType::PublicThread | ChannelType::PrivateThread => Some(ChatKind::Thread),
         _ => None,

@@ -202,7 +202,8 @@ fn group(chat: &enums::Chat, last: i64) -> Option<ChatFacts> {
             let (kind, write) = if channel.broadcast {
                 (ChatKind::Channel, channel.creator || may_post(channel.admin_rights.as_ref()))
             } else {
-                (ChatKind::Group, may_write_in_supergroup(channel))
+                let kind = if channel.forum { ChatKind::Forum } else { ChatKind::Group };
+                (kind, may_write_in_supergroup(channel))
             };
             Some(facts(id, kind, channel.title.clone(), (!channel.left, write), last))
         }

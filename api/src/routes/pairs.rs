@@ -38,6 +38,8 @@ pub(crate) struct EndpointOut {
     /// The platform's id of the chat, decimal.
     #[salvo(schema(value_type = String))]
     chat: ChatId,
+    /// The Telegram topic, decimal; null for the whole chat.
+    topic_id: Option<String>,
 }
 
 /// A forwarding pair, as the database has it.
@@ -90,11 +92,13 @@ impl TryFrom<Pair> for PairOut {
                 account: pair.source_account_id,
                 platform: pair.source_platform,
                 chat: pair.source_chat_id,
+                topic_id: pair.source_topic_id.map(|topic| topic.to_string()),
             },
             destination: EndpointOut {
                 account: pair.destination_account_id,
                 platform: pair.destination_platform,
                 chat: pair.destination_chat_id,
+                topic_id: pair.destination_topic_id.map(|topic| topic.to_string()),
             },
             mode: pair.mode,
             delay_seconds: pair.delay_seconds,

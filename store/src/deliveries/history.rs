@@ -1,7 +1,7 @@
 //! Deliveries as their owner sees them, with every step.
 
 use chrono::{DateTime, Utc};
-use domain::{DeliveryState, PairId, UserId};
+use domain::{DeliveryState, Operation, PairId, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -11,6 +11,10 @@ use crate::StoreError;
 pub struct Delivery {
     /// Its place in the pair's order.
     pub seq: i64,
+    /// What it does at the destination.
+    pub operation: Operation,
+    /// The delivery that it changes, or with which it travels as part of an album.
+    pub root_seq: Option<i64>,
     /// The source platform's id of the message.
     pub source_message_id: i64,
     /// Its state.
@@ -38,7 +42,8 @@ pub struct Delivery {
 pub struct Step {
     /// When.
     pub at: DateTime<Utc>,
-    /// received, waiting, sent, skipped, dead.
+    /// `received`, `edit_received`, `delete_received`, `joined`, `folded`, `waiting`, `sent`, `edited`, `deleted`,
+    /// `skipped`, `dead`.
     pub kind: String,
     /// For people.
     pub detail: Option<String>,
@@ -64,7 +69,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Delivery>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT d.seq, s.message_id, d.state, d.reason_code, d.reason, d.attempts, s.received_at, d.due_at, d.settled_at
+        "SELECT d.seq, d.operation, d.root_seq, s.message_id, d.state, d.reason_code, d.reason, d.attempts,
+                s.received_at, d.due_at, d.settled_at
          FROM deliveries d JOIN source_messages s ON s.id = d.source_message_id JOIN pairs p ON p.id = d.pair_id
          WHERE p.user_id = $1 AND d.pair_id = $2 AND ($3::bigint IS NULL OR d.seq < $3)
            AND ($5::delivery_state IS NULL OR d.state = $5) AND ($6::bigint[] IS NULL OR d.seq = ANY($6))
@@ -80,7 +86,7 @@ pub async fn list(
     .await?;
     let seqs: Vec<i64> = rows.iter().map(|row| row.seq).collect();
     let parts = sqlx::query!(
-        "SELECT seq, message_id FROM destination_messages WHERE pair_id = $1 AND seq = ANY($2) ORDER BY seq, part",
+        "SELECT seq, message_id FROM destination_messages WHERE pair_id = $1 AND seq = ANY($2) ORDER BY seq, part, item",
         pair as PairId,
         &seqs
     )
@@ -95,6 +101,8 @@ pub async fn list(
     .await?;
     let deliveries = rows.into_iter().map(|row| Delivery {
         seq: row.seq,
+        operation: row.operation,
+        root_seq: row.root_seq,
         source_message_id: row.message_id,
         state: row.state,
         reason_code: row.reason_code,

@@ -45,7 +45,10 @@ pub async fn renew(
 ) -> Result<u64, StoreError> {
     let done = sqlx::query!(
         "UPDATE media SET link_until = $2 WHERE id IN (
-           SELECT m.id FROM media m JOIN deliveries d ON d.source_message_id = m.source_message_id
+           SELECT m.id FROM media m JOIN source_messages o ON o.id = m.source_message_id
+           JOIN source_messages s ON s.account_id = o.account_id AND s.chat_id = o.chat_id
+                                     AND s.message_id = o.message_id
+           JOIN deliveries d ON d.source_message_id = s.id
            WHERE m.link_until < $1 AND m.stored_bytes > 0 AND d.state IN ('pending', 'sending') LIMIT $3)",
         before,
         until,
@@ -64,9 +67,14 @@ pub async fn forget_unneeded(connection: &mut PgConnection, now: DateTime<Utc>, 
            UPDATE media SET stored_bytes = 0 WHERE id IN (
              SELECT m.id FROM media m
              WHERE m.stored_bytes > 0 AND m.state <> 'pending' AND (m.link_until IS NULL OR m.link_until <= $1)
-               AND NOT EXISTS (SELECT FROM deliveries d JOIN pairs p ON p.id = d.pair_id
-                               WHERE d.source_message_id = m.source_message_id AND p.deleted_at IS NULL
-                                 AND d.state IN ('pending', 'sending'))
+               AND NOT EXISTS (
+                 SELECT FROM source_messages o
+                 JOIN source_messages s ON s.account_id = o.account_id AND s.chat_id = o.chat_id
+                                           AND s.message_id = o.message_id
+                 JOIN deliveries d ON d.source_message_id = s.id
+                 JOIN pairs p ON p.id = d.pair_id AND p.deleted_at IS NULL
+                 LEFT JOIN deliveries h ON h.pair_id = d.pair_id AND h.seq = d.root_seq AND d.reason_code = 'album'
+                 WHERE o.id = m.source_message_id AND coalesce(h.state, d.state) IN ('pending', 'sending'))
              LIMIT $2)
            RETURNING id)
          DELETE FROM media_chunks c USING unneeded WHERE c.media_id = unneeded.id",

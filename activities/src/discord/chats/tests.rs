@@ -112,7 +112,7 @@ fn kinds_that_hold_no_messages_are_left_out() {
         (12, Some(ChatKind::Thread)),
         (4, None),
         (14, None),
-        (15, None),
+        (15, Some(ChatKind::Forum)),
         (16, None),
     ];
     for (kind, expected) in kinds {

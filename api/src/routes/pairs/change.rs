@@ -52,11 +52,16 @@ pub(crate) async fn update(
     let name = name.as_deref().map(str::trim);
     let delay =
         delay_seconds.map_or(std::time::Duration::ZERO, |seconds| std::time::Duration::from_secs(seconds.into()));
-    let end = |account, platform, chat| pair::Endpoint { account, platform, chat };
+    let end = |account, platform, chat, topic| pair::Endpoint { account, platform, chat, topic };
     pair::validate(
         name.unwrap_or(&pair.name),
-        end(pair.source_account_id, pair.source_platform, pair.source_chat_id),
-        end(pair.destination_account_id, pair.destination_platform, pair.destination_chat_id),
+        end(pair.source_account_id, pair.source_platform, pair.source_chat_id, pair.source_topic_id),
+        end(
+            pair.destination_account_id,
+            pair.destination_platform,
+            pair.destination_chat_id,
+            pair.destination_topic_id,
+        ),
         delay,
     )?;
     // `validate` has bounded it.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, pair, rules::PairOptions};
+use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, Platform, pair, rules::PairOptions};
 use salvo::prelude::*;
 use serde::Deserialize;
 use store::{StoreError, accounts::Account, pairs::NewPair};
@@ -24,6 +24,23 @@ pub(crate) struct EndpointIn {
     /// The platform's id of the chat, decimal.
     #[salvo(schema(value_type = String))]
     chat: ChatId,
+    /// One topic of a Telegram forum, decimal; without it the whole chat. On Discord a thread is a chat of its own.
+    #[serde(default)]
+    #[salvo(schema(value_type = Option<String>))]
+    topic_id: Option<TopicId>,
+}
+
+/// A topic's number, decimal.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(try_from = "String")]
+struct TopicId(i64);
+
+impl TryFrom<String> for TopicId {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse().ok().filter(|id| *id > 0).map(Self).ok_or("not a topic id: expected a decimal number above 0")
+    }
 }
 
 /// A pair to be made.
@@ -77,9 +94,11 @@ pub(crate) async fn create(actor: Actor, app: AppState, body: JsonBody<PairIn>) 
         name,
         source_account: reader.account.id,
         source_chat: reader.chat,
+        source_topic: reader.topic,
         source_start_id: read.last_message_id,
         destination_account: writer.account.id,
         destination_chat: writer.chat,
+        destination_topic: writer.topic,
         mode,
         // `validate` has bounded it.
         delay_seconds: i32::try_from(delay_seconds).unwrap_or(i32::MAX),
@@ -103,6 +122,7 @@ const DESTINATION: Fields = Fields { account: "destination.account", chat: "dest
 struct End {
     account: Account,
     chat: ChatId,
+    topic: Option<i64>,
     fields: &'static Fields,
 }
 
@@ -112,11 +132,16 @@ impl End {
         let id = end.account.parse().map_err(|_| unknown())?;
         let account = store::accounts::find(&mut *app.database().await?, actor.user, id).await?;
         let account = account.filter(|account| account.status != AccountStatus::LoggedOut).ok_or_else(unknown)?;
-        Ok(Self { account, chat: end.chat, fields })
+        let topic = end.topic_id.map(|topic| topic.0);
+        let end = Self { account, chat: end.chat, topic, fields };
+        if end.topic.is_some() && end.account.platform == Platform::Discord {
+            return Err(end.refuse("topic_not_supported", "on Discord a thread is a chat of its own"));
+        }
+        Ok(end)
     }
 
     const fn endpoint(&self) -> pair::Endpoint {
-        pair::Endpoint { account: self.account.id, platform: self.account.platform, chat: self.chat }
+        pair::Endpoint { account: self.account.id, platform: self.account.platform, chat: self.chat, topic: self.topic }
     }
 
     /// What the platform says of the chat now.

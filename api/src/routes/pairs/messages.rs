@@ -1,7 +1,7 @@
 //! Why was this not forwarded? Each message's steps, with times and reasons.
 
 use chrono::{DateTime, Utc};
-use domain::{DeliveryState, PairId};
+use domain::{DeliveryState, Operation, PairId};
 use salvo::prelude::*;
 use serde::Serialize;
 use store::deliveries::{Delivery, Page, Step};
@@ -25,7 +25,9 @@ pub(crate) struct StepOut {
     /// When.
     #[salvo(schema(value_type = String, format = DateTime))]
     at: DateTime<Utc>,
-    /// `received`, `waiting`, `sent`, `skipped`, `dead`, `retried`, `discarded`, or a later step's name.
+    /// `received`, `edit_received`, `delete_received`, `joined` (an album), `folded` (a change into a delivery that
+    /// waited), `waiting`, `sent`, `edited`, `deleted`, `skipped`, `dead`, `retried` or
+    /// `discarded`.
     kind: String,
     /// For people.
     detail: Option<String>,
@@ -43,6 +45,11 @@ impl From<Step> for StepOut {
 pub(crate) struct DeliveryOut {
     /// Its place in the pair's order; `before` takes it.
     seq: i64,
+    /// `post`, or `edit` or `delete` of what an earlier delivery posted.
+    #[salvo(schema(value_type = String))]
+    operation: Operation,
+    /// The `seq` of the delivery that this one changes, or with which it travels as part of an album.
+    root_seq: Option<i64>,
     /// The source platform's id of the message.
     source_message_id: String,
     /// `pending`, `sending`, `sent`, `skipped` or `dead`.
@@ -73,6 +80,8 @@ impl From<Delivery> for DeliveryOut {
     fn from(delivery: Delivery) -> Self {
         Self {
             seq: delivery.seq,
+            operation: delivery.operation,
+            root_seq: delivery.root_seq,
             source_message_id: delivery.source_message_id.to_string(),
             state: delivery.state,
             reason_code: delivery.reason_code,

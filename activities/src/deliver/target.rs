@@ -1,0 +1,110 @@
+//! Where at the destination a message goes: the chat, one of its topics, or a thread.
+
+use domain::{ChatId, ChatKind, Message, Platform};
+use store::{
+    StoreError,
+    deliveries::{self, Counterpart},
+    pairs::Pair,
+};
+
+use super::Delivery;
+use crate::platform::{PlatformError, Sent};
+
+/// The place within the destination chat.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Target {
+    /// The Telegram topic or Discord thread; `None`: the chat itself.
+    pub thread: Option<i64>,
+    /// The thread does not exist yet: the first send makes a forum post of this name.
+    pub title: Option<String>,
+    /// The topic or thread of the source that it will stand for.
+    pub source: Option<i64>,
+}
+
+impl Target {
+    /// A thread that is there.
+    pub fn thread(thread: Option<i64>) -> Self {
+        Self { thread, ..Self::default() }
+    }
+
+    /// The chat in which readers see what is sent: a Discord thread is a chat of its own.
+    pub fn seen_in(&self, pair: &Pair) -> ChatId {
+        match (pair.destination_platform, self.thread) {
+            (Platform::Discord, Some(thread)) => ChatId::new(thread),
+            (Platform::Discord, None) | (Platform::Telegram, _) => pair.destination_chat_id,
+        }
+    }
+}
+
+impl Delivery<'_> {
+    /// Where `message` goes: the pair's topic; in a forum the thread that stands for the one at the source, made when it
+    /// is needed; else the chat itself.
+    pub(super) async fn target(&self, message: &Message) -> Result<Result<Target, PlatformError>, StoreError> {
+        if self.pair.destination_topic_id.is_some() || self.pair.destination_kind != Some(ChatKind::Forum) {
+            return Ok(Ok(Target::thread(self.pair.destination_topic_id)));
+        }
+        if !self.row.sent_parts.is_empty() {
+            // Begun: the rest goes where the first part stands.
+            let mut database = self.context.database().await?;
+            let standing = deliveries::standing(&mut database, self.pair.id, self.row.seq).await?;
+            return Ok(Ok(Target::thread(standing.first().and_then(|first| first.part.thread))));
+        }
+        let source = message.source_thread();
+        if let Some(source) = source {
+            let mut database = self.context.database().await?;
+            if let Some(thread) = store::threads::find(&mut database, self.pair.id, source).await? {
+                return Ok(Ok(Target::thread(Some(thread))));
+            }
+        } else if let Some(answered) = self.counterpart(message).await?.filter(|found| found.thread.is_some()) {
+            return Ok(Ok(Target::thread(answered.thread)));
+        }
+        let title = message.headline();
+        match (self.pair.destination_platform, source) {
+            (Platform::Discord, source) => Ok(Ok(Target { thread: None, title: Some(title), source })),
+            // What stands in no topic goes to the forum's general one.
+            (Platform::Telegram, None) => Ok(Ok(Target::default())),
+            (Platform::Telegram, Some(source)) => {
+                match self.hosted.connection.open_thread(self.pair.destination_chat_id, &title).await {
+                    Ok(thread) => {
+                        self.map_thread(source, thread, &title).await?;
+                        Ok(Ok(Target::thread(Some(thread))))
+                    }
+                    Err(error) => Ok(Err(error)),
+                }
+            }
+        }
+    }
+
+    async fn map_thread(&self, source: i64, thread: i64, title: &str) -> Result<(), StoreError> {
+        let mut database = self.context.database().await?;
+        store::threads::insert(&mut database, self.pair.id, source, thread, title, self.context.clock.now()).await
+    }
+
+    /// A send may have made the thread that its target lacked.
+    pub(super) async fn opened(&self, target: &mut Target, sent: &Sent) -> Result<(), StoreError> {
+        let Some(thread) = sent.thread.filter(|_| target.thread.is_none()) else { return Ok(()) };
+        target.thread = Some(thread);
+        match (target.source, &target.title) {
+            (Some(source), Some(title)) => self.map_thread(source, thread, title).await,
+            _ => Ok(()),
+        }
+    }
+
+    /// The chat that a thread at the destination is seen in.
+    pub(super) fn thread_chat(&self, thread: i64) -> ChatId {
+        Target::thread(Some(thread)).seen_in(self.pair)
+    }
+
+    /// Where the message stands that `message` answers.
+    pub(super) async fn counterpart(&self, message: &Message) -> Result<Option<Counterpart>, StoreError> {
+        let Some(answered) = message.reply_to else { return Ok(None) };
+        let mut database = self.context.database().await?;
+        deliveries::counterpart(&mut database, self.pair.id, message.chat, answered).await
+    }
+
+    /// The counterpart of the answered message, if it stands where the answer goes.
+    pub(super) async fn reply_to(&self, message: &Message, target: &Target) -> Result<Option<i64>, StoreError> {
+        let found = self.counterpart(message).await?;
+        Ok(found.filter(|found| found.thread == target.thread).map(|found| found.message_id))
+    }
+}

@@ -1,0 +1,263 @@
+//! What stands at the destination: recorded with every send, found again by replies, edits and deletions.
+
+use chrono::{DateTime, Utc};
+use domain::{AccountId, ChatId, Message, PairId, SourceMessageId};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// One message that stands at the destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SentPart {
+    /// The send that made it, by its number within the delivery.
+    pub part: i32,
+    /// Its number within the send: an album makes several.
+    pub item: i32,
+    /// The account that wrote it.
+    pub account: AccountId,
+    /// Where it is seen: the destination chat, or the Discord thread.
+    pub chat: ChatId,
+    /// Its id there.
+    pub message_id: i64,
+    /// The source platform's id of the message that it carries.
+    pub carries: i64,
+    /// The Telegram topic or Discord thread that it stands in.
+    pub thread: Option<i64>,
+    /// It was written through a webhook.
+    pub by_webhook: bool,
+    /// Its text, as a digest.
+    pub text_digest: Option<String>,
+    /// Its attachments, as a digest; `None` for text.
+    pub media_digest: Option<String>,
+}
+
+impl SentPart {
+    /// A message of which nothing but its place is known.
+    #[must_use]
+    pub const fn new(part: i32, account: AccountId, chat: ChatId, message_id: i64, carries: i64) -> Self {
+        Self {
+            part,
+            item: 0,
+            account,
+            chat,
+            message_id,
+            carries,
+            thread: None,
+            by_webhook: false,
+            text_digest: None,
+            media_digest: None,
+        }
+    }
+}
+
+/// Records what a send left; the same twice is the same as once.
+pub async fn record_parts(
+    connection: &mut PgConnection,
+    pair: PairId,
+    seq: i64,
+    sent: &[SentPart],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "INSERT INTO destination_messages (pair_id, seq, part, item, account_id, chat_id, message_id, sent_at, carries,
+                                           thread, by_webhook, text_digest, media_digest)
+         SELECT $1, $2, s.part, s.item, s.account, s.chat, s.message, $3, s.carries, s.thread, s.by_webhook,
+                s.text_digest, s.media_digest
+         FROM unnest($4::integer[], $5::integer[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
+                     $11::boolean[], $12::text[], $13::text[])
+              AS s(part, item, account, chat, message, carries, thread, by_webhook, text_digest, media_digest)
+         ON CONFLICT ON CONSTRAINT destination_messages_pkey DO NOTHING",
+        pair as PairId,
+        seq,
+        now,
+        &sent.iter().map(|part| part.part).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.item).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.account.as_uuid()).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.chat.get()).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.message_id).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.carries).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.thread).collect::<Vec<_>>() as &[Option<i64>],
+        &sent.iter().map(|part| part.by_webhook).collect::<Vec<_>>(),
+        &sent.iter().map(|part| part.text_digest.clone()).collect::<Vec<_>>() as &[Option<String>],
+        &sent.iter().map(|part| part.media_digest.clone()).collect::<Vec<_>>() as &[Option<String>]
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// True when a message at the destination is on record as a part of some delivery: it cannot be the one that is
+/// looked for.
+pub async fn is_recorded(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chat: ChatId,
+    message_id: i64,
+) -> Result<bool, StoreError> {
+    let recorded = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM destination_messages
+                          WHERE chat_id = $1 AND message_id = $2 AND account_id = $3) AS "recorded!""#,
+        chat as ChatId,
+        message_id,
+        account as AccountId
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(recorded)
+}
+
+/// A message that stands at the destination, with the delivery that wrote it.
+#[derive(Clone, Debug)]
+pub struct Standing {
+    /// That delivery.
+    pub seq: i64,
+    /// The message.
+    pub part: SentPart,
+}
+
+/// What the delivery `root_seq` and the changes of it have left at the destination and what is not deleted, in the
+/// order in which it is read there.
+pub async fn standing(connection: &mut PgConnection, pair: PairId, root_seq: i64) -> Result<Vec<Standing>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT m.seq, m.part, m.item, m.account_id, m.chat_id, m.message_id,
+                  coalesce(m.carries, s.message_id) AS "carries!", m.thread, m.by_webhook, m.text_digest, m.media_digest
+           FROM destination_messages m
+           JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
+           JOIN source_messages s ON s.id = d.source_message_id
+           WHERE m.pair_id = $1 AND (m.seq = $2 OR d.root_seq = $2) AND m.gone_at IS NULL
+           ORDER BY m.message_id"#,
+        pair as PairId,
+        root_seq
+    )
+    .fetch_all(connection)
+    .await?;
+    let standing = rows.into_iter().map(|row| Standing {
+        seq: row.seq,
+        part: SentPart {
+            part: row.part,
+            item: row.item,
+            account: row.account_id,
+            chat: row.chat_id,
+            message_id: row.message_id,
+            carries: row.carries,
+            thread: row.thread,
+            by_webhook: row.by_webhook,
+            text_digest: row.text_digest,
+            media_digest: row.media_digest,
+        },
+    });
+    Ok(standing.collect())
+}
+
+/// Records that messages do not stand at the destination any more.
+pub async fn record_gone(
+    connection: &mut PgConnection,
+    pair: PairId,
+    gone: &[Standing],
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE destination_messages m SET gone_at = $2
+         FROM unnest($3::bigint[], $4::integer[], $5::integer[]) AS g(seq, part, item)
+         WHERE m.pair_id = $1 AND m.seq = g.seq AND m.part = g.part AND m.item = g.item AND m.gone_at IS NULL",
+        pair as PairId,
+        now,
+        &gone.iter().map(|one| one.seq).collect::<Vec<_>>(),
+        &gone.iter().map(|one| one.part.part).collect::<Vec<_>>(),
+        &gone.iter().map(|one| one.part.item).collect::<Vec<_>>()
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records that a message at the destination shows another text now.
+pub async fn record_text(
+    connection: &mut PgConnection,
+    pair: PairId,
+    edited: &Standing,
+    text_digest: &str,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE destination_messages SET text_digest = $5 WHERE pair_id = $1 AND seq = $2 AND part = $3 AND item = $4",
+        pair as PairId,
+        edited.seq,
+        edited.part.part,
+        edited.part.item,
+        text_digest
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// One message of those that a delivery carries together.
+#[derive(Clone, Debug)]
+pub struct Item {
+    /// The revision.
+    pub source_message_id: SourceMessageId,
+    /// Whose rows in `media` hold its attachments.
+    pub media_message_id: SourceMessageId,
+    /// Its content.
+    pub message: Message,
+}
+
+/// The messages that the album of delivery `root_seq` consists of, as they are now: the newest revision of each that is
+/// not deleted, in the source's order.
+pub async fn items(connection: &mut PgConnection, pair: PairId, root_seq: i64) -> Result<Vec<Item>, StoreError> {
+    let rows = sqlx::query!(
+        r#"SELECT n.id, n.content, coalesce(n.media_from, n.id) AS "media!: SourceMessageId"
+           FROM deliveries i JOIN source_messages s ON s.id = i.source_message_id
+           CROSS JOIN LATERAL (
+             SELECT r.id, r.content, r.media_from, r.deleted FROM source_messages r
+             WHERE r.account_id = s.account_id AND r.chat_id = s.chat_id AND r.message_id = s.message_id
+             ORDER BY r.revision DESC LIMIT 1) n
+           WHERE i.pair_id = $1 AND i.operation = 'post' AND NOT n.deleted
+             AND (i.seq = $2 OR (i.root_seq = $2 AND i.reason_code = 'album'))
+           ORDER BY s.message_id"#,
+        pair as PairId,
+        root_seq
+    )
+    .fetch_all(connection)
+    .await?;
+    let mut items = Vec::with_capacity(rows.len());
+    for row in rows {
+        let message = serde_json::from_value(row.content)?;
+        items.push(Item { source_message_id: row.id, media_message_id: row.media, message });
+    }
+    Ok(items)
+}
+
+/// Where an answered message stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counterpart {
+    /// Where it is seen.
+    pub chat: ChatId,
+    /// The Telegram topic or Discord thread that it stands in.
+    pub thread: Option<i64>,
+    /// Its id.
+    pub message_id: i64,
+}
+
+/// The destination message that stands for a message of the pair's source, for replies: the first one that carries it,
+/// else the first of the album that it travelled with.
+pub async fn counterpart(
+    connection: &mut PgConnection,
+    pair: PairId,
+    chat: ChatId,
+    source_message_id: i64,
+) -> Result<Option<Counterpart>, StoreError> {
+    let found = sqlx::query!(
+        "SELECT m.chat_id, m.thread, m.message_id FROM pairs p
+         JOIN source_messages s ON s.account_id = p.source_account_id AND s.chat_id = $2 AND s.message_id = $3
+         JOIN deliveries d ON d.pair_id = p.id AND d.source_message_id = s.id
+         JOIN destination_messages m ON m.pair_id = d.pair_id AND m.seq IN (d.seq, d.root_seq) AND m.gone_at IS NULL
+         WHERE p.id = $1 ORDER BY m.carries = $3 DESC NULLS LAST, m.message_id LIMIT 1",
+        pair as PairId,
+        chat as ChatId,
+        source_message_id
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.map(|row| Counterpart { chat: row.chat_id, thread: row.thread, message_id: row.message_id }))
+}

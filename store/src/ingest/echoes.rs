@@ -1,0 +1,130 @@
+//! What pairs wrote themselves: whether a message is one of it, and the way it came.
+
+use std::collections::HashMap;
+
+use domain::{AccountId, ChatId, Hop, Lineage, Message, PairId, Place, Platform};
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{Reader, routes::Routes};
+use crate::StoreError;
+
+/// The ways of those messages of a batch that pairs have written.
+#[derive(Debug, Default)]
+pub(super) struct Echoes(HashMap<(ChatId, i64), Lineage>);
+
+impl Echoes {
+    /// Asks only when some pair writes to a chat of the batch.
+    pub async fn read(
+        connection: &mut PgConnection,
+        reader: Reader<'_>,
+        routes: &Routes,
+        messages: impl Iterator<Item = &Message>,
+    ) -> Result<Self, StoreError> {
+        let asked: Vec<&Message> = messages.filter(|message| routes.may_be_carried(message)).collect();
+        if asked.is_empty() {
+            return Ok(Self::default());
+        }
+        let global: Vec<bool> =
+            asked.iter().map(|message| message.chat.message_ids_are_global(reader.platform)).collect();
+        let rows = sqlx::query!(
+            r#"SELECT m.chat_id, m.message_id, m.pair_id AS pair, s.chat_id AS source_chat, s.lineage,
+                      (s.content ->> 'topic')::bigint AS topic, sa.platform
+               FROM unnest($1::bigint[], $2::bigint[], $3::boolean[]) AS asked(chat, message, global)
+               JOIN destination_messages m ON m.chat_id = asked.chat AND m.message_id = asked.message
+                                              AND (asked.global OR m.account_id = $4)
+               JOIN accounts da ON da.id = m.account_id AND da.platform = $5
+               JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
+               JOIN source_messages s ON s.id = d.source_message_id
+               JOIN accounts sa ON sa.id = s.account_id"#,
+            &asked.iter().map(|message| message.chat.get()).collect::<Vec<_>>(),
+            &asked.iter().map(|message| message.message_id).collect::<Vec<_>>(),
+            &global,
+            reader.account as AccountId,
+            reader.platform as Platform
+        )
+        .fetch_all(connection)
+        .await?;
+        let mut echoes = HashMap::with_capacity(rows.len());
+        for row in rows {
+            let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
+            let from = Place { platform: row.platform, chat: row.source_chat, topic: row.topic };
+            echoes.insert((row.chat_id, row.message_id), before.then(Hop { from, pair: row.pair }));
+        }
+        Ok(Self(echoes))
+    }
+
+    /// The way of a message; empty when no pair wrote it.
+    pub fn lineage(&self, message: &Message) -> Lineage {
+        self.0.get(&(message.chat, message.message_id)).cloned().unwrap_or_default()
+    }
+
+    fn knows(&self, message: &Message) -> bool {
+        self.0.contains_key(&(message.chat, message.message_id))
+    }
+}
+
+/// Deliveries whose send may have made a message of the batch that is not on record yet. To be asked before anything is
+/// written: when they are settled, the message is known as ours, or is somebody else's.
+///
+/// A first attempt of a drain on this worker is not among them: its message is on record before the gate of the chat
+/// opens.
+pub(super) async fn unsettled(
+    connection: &mut PgConnection,
+    reader: Reader<'_>,
+    routes: &Routes,
+    echoes: &Echoes,
+    messages: impl Iterator<Item = &Message>,
+) -> Result<Vec<(PairId, i64)>, StoreError> {
+    let unknown = messages.filter(|message| routes.may_be_carried(message) && !echoes.knows(message));
+    let (mut chats, mut authors) = (Vec::new(), Vec::new());
+    for message in unknown {
+        // What a person or a foreign bot signed is theirs. Webhooks write under any name.
+        let author = message.author.as_ref().filter(|author| !message.outgoing && !author.bot).map(|author| author.id);
+        for chat in [Some(message.chat), message.parent].into_iter().flatten() {
+            chats.push(chat.get());
+            authors.push(author);
+        }
+    }
+    if chats.is_empty() {
+        return Ok(Vec::new());
+    }
+    // A pair claims in order: when any of its deliveries is on its way, the first open one is.
+    let rows = sqlx::query!(
+        r#"SELECT p.id AS pair, head.seq AS "seq!"
+           FROM pairs p JOIN accounts a ON a.id = p.destination_account_id AND a.platform = $3
+           CROSS JOIN LATERAL (
+             SELECT d.seq, d.state, d.attempts FROM deliveries d
+             WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') ORDER BY d.seq LIMIT 1) head
+           WHERE p.deleted_at IS NULL AND head.state = 'sending'
+             AND (head.attempts > 1 OR p.drain_host IS DISTINCT FROM $4)
+             AND EXISTS (SELECT FROM unnest($1::bigint[], $2::bigint[]) AS u(chat, author)
+                         WHERE u.chat = p.destination_chat_id AND (u.author IS NULL OR u.author = a.external_id))"#,
+        &chats,
+        &authors as &[Option<i64>],
+        reader.platform as Platform,
+        reader.host
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.pair, row.seq)).collect())
+}
+
+/// Those of `deliveries` that are still on their way.
+pub async fn still_unsettled(
+    connection: &mut PgConnection,
+    deliveries: &[(PairId, i64)],
+) -> Result<Vec<(PairId, i64)>, StoreError> {
+    let pairs: Vec<Uuid> = deliveries.iter().map(|(pair, _)| pair.as_uuid()).collect();
+    let seqs: Vec<i64> = deliveries.iter().map(|(_, seq)| *seq).collect();
+    let rows = sqlx::query!(
+        "SELECT d.pair_id AS pair, d.seq FROM deliveries d
+           JOIN unnest($1::uuid[], $2::bigint[]) AS u(pair, seq) ON u.pair = d.pair_id AND u.seq = d.seq
+           WHERE d.state = 'sending'",
+        &pairs,
+        &seqs
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| (row.pair, row.seq)).collect())
+}

@@ -1,0 +1,98 @@
+//! Which pairs read the chats of a batch, and which of these chats some pair writes to.
+
+use std::collections::HashSet;
+
+use domain::{AccountId, ChatId, Message, PairId, Place, Platform};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// Telegram's first topic of every forum: its messages name no topic.
+const GENERAL_TOPIC: i64 = 1;
+
+/// One pair that reads a chat.
+#[derive(Clone, Debug)]
+pub(super) struct Route {
+    pub pair: PairId,
+    pub chat: ChatId,
+    pub topic: Option<i64>,
+    pub start_id: i64,
+    pub delay_seconds: i32,
+    pub destination_platform: Platform,
+    pub destination_chat: ChatId,
+    pub destination_topic: Option<i64>,
+    pub destination_host: Option<String>,
+}
+
+impl Route {
+    /// Where the pair writes.
+    pub fn destination(&self) -> Place {
+        Place { platform: self.destination_platform, chat: self.destination_chat, topic: self.destination_topic }
+    }
+
+    /// The pair reads this message: of its chat, or of a thread under its channel, of its topic, and new to it.
+    fn reads(&self, message: &Message) -> bool {
+        let here = self.chat == message.chat || Some(self.chat) == message.parent;
+        let topic = self.topic.is_none_or(|topic| message.topic.unwrap_or(GENERAL_TOPIC) == topic);
+        here && topic && message.message_id > self.start_id
+    }
+}
+
+/// All routes of a batch.
+#[derive(Debug, Default)]
+pub(super) struct Routes {
+    routes: Vec<Route>,
+    written: HashSet<ChatId>,
+}
+
+impl Routes {
+    /// Asks once for all of `messages`.
+    pub async fn read(
+        connection: &mut PgConnection,
+        account: AccountId,
+        messages: impl Iterator<Item = &Message>,
+    ) -> Result<Self, StoreError> {
+        let mut chats: Vec<i64> =
+            messages.flat_map(|message| [Some(message.chat), message.parent]).flatten().map(ChatId::get).collect();
+        if chats.is_empty() {
+            return Ok(Self::default());
+        }
+        chats.sort_unstable();
+        chats.dedup();
+        let rows = sqlx::query!(
+            r#"SELECT p.id, p.source_chat_id, p.source_topic_id, p.source_start_id, p.delay_seconds,
+                      p.destination_chat_id, p.destination_topic_id, d.platform, d.host,
+                      ARRAY(SELECT DISTINCT w.destination_chat_id FROM pairs w
+                            WHERE w.destination_chat_id = ANY($2)) AS "written!"
+               FROM pairs p JOIN accounts d ON d.id = p.destination_account_id
+               WHERE p.source_account_id = $1 AND p.source_chat_id = ANY($2) AND p.deleted_at IS NULL ORDER BY p.id"#,
+            account as AccountId,
+            &chats
+        )
+        .fetch_all(connection)
+        .await?;
+        let written = rows.first().map(|row| row.written.iter().copied().map(ChatId::new).collect());
+        let routes = rows.into_iter().map(|row| Route {
+            pair: row.id,
+            chat: row.source_chat_id,
+            topic: row.source_topic_id,
+            start_id: row.source_start_id,
+            delay_seconds: row.delay_seconds,
+            destination_platform: row.platform,
+            destination_chat: row.destination_chat_id,
+            destination_topic: row.destination_topic_id,
+            destination_host: row.host,
+        });
+        Ok(Self { routes: routes.collect(), written: written.unwrap_or_default() })
+    }
+
+    /// The pairs that read `message`, in a lasting order.
+    pub fn of<'a>(&'a self, message: &'a Message) -> impl Iterator<Item = &'a Route> {
+        self.routes.iter().filter(|route| route.reads(message))
+    }
+
+    /// Some pair writes where `message` stands, so it may be something that was carried.
+    pub fn may_be_carried(&self, message: &Message) -> bool {
+        self.written.contains(&message.chat) || message.parent.is_some_and(|parent| self.written.contains(&parent))
+    }
+}

@@ -1,0 +1,255 @@
+//! The ledger's rules for edits, deletions and albums: what folds, what follows, what says why.
+
+use chrono::TimeDelta;
+use domain::{ChatId, Clock as _, DeliveryState, Message, Operation, RichText, Update, message::Deletion};
+use store::deliveries::{self, Claim, Delivery, Settlement};
+
+use crate::ledger::{SOURCE, Scene, ids, message, scene};
+
+impl Scene {
+    fn reading(&self, id: i64, text: &str) -> Message {
+        let edited_at = Some(self.clock.now());
+        Message { text: RichText::plain(text), edited_at, ..message(id, self.clock.now()) }
+    }
+
+    async fn edit(&mut self, id: i64, text: &str) -> usize {
+        let update = Update::Edited(self.reading(id, text));
+        self.updates(&[update]).await.messages
+    }
+
+    async fn delete(&mut self, chat: Option<ChatId>, ids: &[i64]) -> usize {
+        let update = Update::Deleted(Deletion { chat, message_ids: ids.to_vec() });
+        self.updates(&[update]).await.messages
+    }
+
+    async fn send_all(&mut self) {
+        for row in self.claim_rows().await {
+            self.settle_sent(row.seq, 500 + row.seq).await;
+        }
+    }
+
+    /// The pair's deliveries, oldest first.
+    async fn history(&mut self) -> Vec<Delivery> {
+        let mut listed = self.list().await;
+        listed.reverse();
+        listed
+    }
+}
+
+fn kinds(delivery: &Delivery) -> Vec<&str> {
+    delivery.steps.iter().map(|step| step.kind.as_str()).collect()
+}
+
+fn item(scene: &Scene, id: i64, album: i64) -> Message {
+    Message { album: Some(album), ..message(id, scene.clock.now()) }
+}
+
+#[tokio::test]
+async fn an_edit_folds_into_a_delivery_that_waits_once() {
+    let mut scene = scene(60).await;
+    scene.ingest_ids(&[11, 12]).await;
+    assert_eq!(scene.edit(11, "better").await, 1);
+    assert_eq!(scene.edit(11, "better").await, 0, "the same edit again changes nothing");
+    let late = Message { edited_at: Some(scene.clock.now() - TimeDelta::seconds(5)), ..scene.reading(11, "older") };
+    assert_eq!(scene.updates(&[Update::Edited(late)]).await.messages, 0, "an older edit changes nothing");
+    assert_eq!(scene.edit(99, "unknown").await, 0);
+    let history = scene.history().await;
+    assert_eq!(history.len(), 2);
+    assert_eq!(kinds(&history[0]), ["received", "folded"]);
+    scene.clock.advance(TimeDelta::seconds(61));
+    let rows = scene.claim_rows().await;
+    assert_eq!((rows[0].message.text.text.as_str(), rows[0].operation), ("better", Operation::Post));
+    assert_eq!((rows[0].message.revision, ids(&rows)), (1, vec![11, 12]));
+}
+
+#[tokio::test]
+async fn a_deletion_withdraws_a_delivery_that_waits_and_rouses_its_pair() {
+    let mut scene = scene(60).await;
+    scene.ingest_ids(&[11, 12]).await;
+    deliveries::acknowledge_wake(&mut scene.database, scene.pair).await.unwrap();
+    let gone = Update::Deleted(Deletion { chat: Some(SOURCE), message_ids: vec![11] });
+    let done = scene.updates(&[gone]).await;
+    assert!(done.wakes.len() == 1 && done.wakes[0].signal, "its successors may be due");
+    assert_eq!(scene.delete(Some(SOURCE), &[11]).await, 0, "deleting twice is the same as once");
+    assert_eq!(scene.edit(11, "from the grave").await, 0);
+    let history = scene.history().await;
+    assert_eq!(
+        (history[0].state, history[0].reason_code.as_deref()),
+        (DeliveryState::Skipped, Some("deleted_at_source"))
+    );
+    assert_eq!(kinds(&history[0]), ["received", "skipped"]);
+    scene.clock.advance(TimeDelta::seconds(61));
+    assert_eq!(ids(&scene.claim_rows().await), [12]);
+}
+
+#[tokio::test]
+async fn changes_of_what_was_sent_are_deliveries_and_fold_among_themselves() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    scene.send_all().await;
+    for text in ["one", "two"] {
+        assert_eq!(scene.edit(11, text).await, 1);
+    }
+    let history = scene.history().await;
+    assert_eq!(history.len(), 2);
+    assert_eq!((history[1].operation, history[1].root_seq), (Operation::Edit, Some(1)));
+    assert_eq!(kinds(&history[1]), ["edit_received", "folded"]);
+    let row = scene.claim_rows().await.remove(0);
+    assert_eq!((row.operation, row.root_seq, row.message.text.text.as_str()), (Operation::Edit, 1, "two"));
+    // Begun: the next edit is one of its own, and a deletion overtakes that one.
+    scene.edit(11, "three").await;
+    assert_eq!(scene.delete(Some(SOURCE), &[11]).await, 1);
+    let changed = Settlement::Changed { step: "edited" };
+    let now = scene.clock.now();
+    deliveries::settle(&mut scene.database, scene.pair, row.seq, changed, now).await.unwrap();
+    let history = scene.history().await;
+    assert_eq!(kinds(&history[1]), ["edit_received", "folded", "edited"]);
+    assert_eq!((history[2].state, history[2].reason_code.as_deref()), (DeliveryState::Skipped, Some("superseded")));
+    let last = scene.claim_rows().await.remove(0);
+    assert_eq!((last.operation, last.root_seq, last.seq), (Operation::Delete, 1, 4));
+    let standing = deliveries::standing(&mut scene.database, scene.pair, 1).await.unwrap();
+    assert_eq!(standing.iter().map(|one| one.part.message_id).collect::<Vec<_>>(), [501]);
+    for _ in 0..2 {
+        deliveries::record_gone(&mut scene.database, scene.pair, &standing, now).await.unwrap();
+    }
+    assert!(deliveries::standing(&mut scene.database, scene.pair, 1).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_flood_wait_still_folds_and_a_lost_answer_does_not() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11, 12]).await;
+    let rows = scene.claim_rows().await;
+    let now = scene.clock.now();
+    for (row, untouched) in rows.iter().zip([true, false]) {
+        let why = ("why", "why");
+        deliveries::put_back(&mut scene.database, scene.pair, row.seq, untouched, why, now).await.unwrap();
+    }
+    scene.edit(11, "folded").await;
+    scene.edit(12, "follows").await;
+    let history = scene.history().await;
+    assert_eq!(
+        history.iter().map(|one| one.operation).collect::<Vec<_>>(),
+        [Operation::Post, Operation::Post, Operation::Edit]
+    );
+    assert_eq!(kinds(&history[0]), ["received", "waiting", "folded"]);
+    assert_eq!(history[2].root_seq, Some(2));
+}
+
+#[tokio::test]
+async fn a_change_of_what_was_not_carried_is_recorded_with_its_reason() {
+    let mut scene = scene(0).await;
+    let empty = Message { text: RichText::default(), ..message(11, scene.clock.now()) };
+    scene.ingest(&[empty]).await;
+    scene.edit(11, "now it says something").await;
+    scene.delete(Some(SOURCE), &[11]).await;
+    let history = scene.history().await;
+    assert_eq!(history.len(), 3);
+    for change in &history[1..] {
+        let found = (change.state, change.reason_code.as_deref(), change.root_seq);
+        assert_eq!(found, (DeliveryState::Skipped, Some("original_not_sent"), Some(1)));
+    }
+    assert!(matches!(scene.claim().await, Claim::Empty));
+}
+
+#[tokio::test]
+async fn a_deletion_that_names_no_chat_is_found_by_the_account() {
+    let mut scene = scene(60).await;
+    scene.ingest_ids(&[11, 12, 13]).await;
+    assert_eq!(scene.delete(None, &[12, 400]).await, 1);
+    let states: Vec<_> = scene.history().await.iter().map(|one| one.state).collect();
+    assert_eq!(states, [DeliveryState::Pending, DeliveryState::Skipped, DeliveryState::Pending]);
+}
+
+#[tokio::test]
+async fn one_batch_may_write_change_and_delete_the_same_message() {
+    let mut scene = scene(60).await;
+    let updates = [
+        Update::Posted(message(11, scene.clock.now())),
+        Update::Posted(message(12, scene.clock.now())),
+        Update::Edited(scene.reading(11, "better")),
+        Update::Edited(scene.reading(12, "better too")),
+        Update::Edited(Message {
+            edited_at: Some(scene.clock.now() + TimeDelta::seconds(1)),
+            ..scene.reading(11, "best")
+        }),
+        Update::Deleted(Deletion { chat: Some(SOURCE), message_ids: vec![12] }),
+        Update::Posted(message(13, scene.clock.now())),
+    ];
+    assert_eq!(scene.updates(&updates).await.messages, 7);
+    assert_eq!(scene.updates(&updates).await.messages, 0, "the same batch again changes nothing");
+    scene.clock.advance(TimeDelta::seconds(61));
+    let rows = scene.claim_rows().await;
+    let texts: Vec<_> = rows.iter().map(|row| row.message.text.text.as_str()).collect();
+    assert_eq!(texts, ["best", "message 13"]);
+}
+
+#[tokio::test]
+async fn the_items_of_an_album_travel_together_and_a_late_one_goes_alone() {
+    let mut scene = scene(0).await;
+    let items = [item(&scene, 11, 7), item(&scene, 12, 7)];
+    scene.ingest(&items).await;
+    assert!(matches!(scene.claim().await, Claim::NotDue(_)), "the album may have more items");
+    scene.clock.advance(TimeDelta::milliseconds(400));
+    let third = item(&scene, 13, 7);
+    scene.ingest(&[third]).await;
+    scene.clock.advance(TimeDelta::milliseconds(400));
+    assert!(matches!(scene.claim().await, Claim::NotDue(_)), "the hold starts anew with each item");
+    scene.clock.advance(TimeDelta::milliseconds(400));
+    let rows = scene.claim_rows().await;
+    assert_eq!((ids(&rows), rows[0].album), (vec![11], true));
+    let together = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
+    assert_eq!(together.iter().map(|item| item.message.message_id).collect::<Vec<_>>(), [11, 12, 13]);
+    let history = scene.history().await;
+    let why = (history[2].reason_code.as_deref(), history[2].reason.as_deref(), history[2].root_seq);
+    assert_eq!(why, (Some("album"), Some("it is part of an album and travels with delivery 1"), Some(1)));
+    assert_eq!(kinds(&history[2]), ["joined"]);
+    // Claimed: what comes now is late.
+    let late = item(&scene, 14, 7);
+    scene.ingest(&[late]).await;
+    let history = scene.history().await;
+    assert_eq!((history[3].state, history[3].root_seq), (DeliveryState::Pending, None));
+}
+
+#[tokio::test]
+async fn an_album_has_at_most_ten_items() {
+    let mut scene = scene(0).await;
+    let items: Vec<Message> = (11..=22).map(|id| item(&scene, id, 7)).collect();
+    scene.ingest(&items).await;
+    let roots: Vec<_> = scene.history().await.iter().map(|one| one.root_seq).collect();
+    assert_eq!(
+        roots,
+        [None, Some(1), Some(1), Some(1), Some(1), Some(1), Some(1), Some(1), Some(1), Some(1), None, Some(11)]
+    );
+}
+
+#[tokio::test]
+async fn items_of_a_waiting_album_are_edited_and_deleted_one_by_one() {
+    let mut scene = scene(60).await;
+    let items = [item(&scene, 11, 7), item(&scene, 12, 7), item(&scene, 13, 7)];
+    scene.ingest(&items).await;
+    scene.edit(12, "second").await;
+    scene.delete(Some(SOURCE), &[11, 13]).await;
+    let left = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
+    let left: Vec<_> = left.iter().map(|item| item.message.text.text.clone()).collect();
+    assert_eq!(left, ["second"]);
+    scene.delete(Some(SOURCE), &[12]).await;
+    assert!(deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap().is_empty());
+    assert_eq!(scene.history().await.len(), 3, "everything folded");
+}
+
+#[tokio::test]
+async fn a_change_of_one_item_of_a_sent_album_is_a_delivery_of_the_album() {
+    let mut scene = scene(0).await;
+    let items = [item(&scene, 11, 7), item(&scene, 12, 7)];
+    scene.ingest(&items).await;
+    scene.clock.advance(TimeDelta::seconds(1));
+    scene.send_all().await;
+    scene.delete(Some(SOURCE), &[12]).await;
+    let row = scene.claim_rows().await.remove(0);
+    assert_eq!((row.operation, row.root_seq, row.album), (Operation::Delete, 1, true));
+    let left = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
+    assert_eq!(left.iter().map(|item| item.message.message_id).collect::<Vec<_>>(), [11]);
+    let answered = deliveries::counterpart(&mut scene.database, scene.pair, SOURCE, 12).await.unwrap();
+    assert_eq!(answered.map(|found| found.message_id), Some(501), "an item is answered where its album stands");
+}

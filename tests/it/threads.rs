@@ -1,0 +1,126 @@
+//! Topics, threads and forum posts, as source and as destination.
+
+use sandbox::client::NewPair;
+use serde_json::{Value, json};
+
+use crate::{
+    harness,
+    world::{Person, World, pair, place},
+};
+
+/// A Telegram forum of `owner`.
+async fn forum(world: &World, owner: &Person) -> i64 {
+    world.controls.telegram.create_chat("forum", "Forum", owner.user, &[]).await.unwrap().dialog_id
+}
+
+async fn topic(world: &World, forum: i64, title: &str) -> i64 {
+    let path = format!("/chats/{forum}/topics");
+    let made: Value = world.controls.telegram.http().post(&path, &json!({ "title": title })).await.unwrap();
+    made["id"].as_i64().unwrap()
+}
+
+async fn say(world: &World, forum: i64, person: &Person, topic: i64, text: &str) -> i64 {
+    let message = json!({ "from": person.user, "text": text, "topic": topic });
+    world.controls.telegram.post(forum, &message).await.unwrap()
+}
+
+/// Makes a pair with topics, which the sandbox's own client does not know.
+async fn make(world: &World, new: &NewPair, source: Option<i64>, destination: Option<i64>) -> Value {
+    let mut body = serde_json::to_value(new).unwrap();
+    for (end, topic) in [("source", source), ("destination", destination)] {
+        if let Some(topic) = topic {
+            body[end]["topic_id"] = json!(topic.to_string());
+        }
+    }
+    world.api.http().post("/pairs", &body).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_topic_is_read_and_written_alone() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let (source, sink) = (forum(&world, &person).await, forum(&world, &person).await);
+    let (plans, chatter) = (topic(&world, source, "plans").await, topic(&world, source, "chatter").await);
+    let inbox = topic(&world, sink, "inbox").await;
+    let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    let new = pair(place(&telegram, source), place(&telegram, sink));
+    let made = make(&world, &new, Some(plans), Some(inbox)).await;
+    assert_eq!(
+        (&made["source"]["topic_id"], &made["destination"]["topic_id"]),
+        (&json!(plans.to_string()), &json!(inbox.to_string()))
+    );
+    let all = world.pair(place(&telegram, source), place(&discord, &bot.channel)).await;
+    assert_eq!(all.rest["source"]["topic_id"], Value::Null);
+    say(&world, source, &person, plans, "in plans").await;
+    say(&world, source, &person, chatter, "in chatter").await;
+    world.discord_holds(&bot.channel, &["in plans", "in chatter"]).await;
+    world.telegram_holds(sink, &["in plans"]).await;
+    let standing = world.controls.telegram.messages(sink).await.unwrap();
+    assert_eq!(standing[0].rest["topic"], json!(inbox));
+    let on_discord = json!({ "name": "x", "source": { "account": discord, "chat": bot.channel, "topic_id": "5" },
+                             "destination": { "account": telegram, "chat": sink.to_string() } });
+    world.refused("/pairs", on_discord, 422, "topic_not_supported").await;
+}
+
+#[tokio::test]
+async fn each_topic_gets_its_own_at_a_forum() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let person = world.person(None).await;
+    let (source, sink) = (forum(&world, &person).await, forum(&world, &person).await);
+    let (plans, chatter) = (topic(&world, source, "plans").await, topic(&world, source, "chatter").await);
+    let telegram = world.link_person(&person).await;
+    world.pair(place(&telegram, source), place(&telegram, sink)).await;
+    let first = say(&world, source, &person, plans, "one").await;
+    say(&world, source, &person, chatter, "two").await;
+    let answer = json!({ "from": person.user, "text": "three", "topic": plans, "reply_to": first });
+    world.controls.telegram.post(source, &answer).await.unwrap();
+    world.telegram_holds(sink, &["one", "two", "three"]).await;
+    let standing = world.controls.telegram.messages(sink).await.unwrap();
+    let topics: Vec<_> = standing.iter().map(|one| one.rest["topic"].as_i64()).collect();
+    assert!(topics[0].is_some() && topics[0] == topics[2] && topics[0] != topics[1], "{topics:?}");
+    assert_eq!(standing[2].reply_to, Some(standing[0].id));
+}
+
+#[tokio::test]
+async fn a_discord_forum_gets_a_post_for_each_topic_and_one_for_each_loose_message() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let source = forum(&world, &person).await;
+    let plans = topic(&world, source, "plans").await;
+    let path = format!("/guilds/{}/channels", bot.guild);
+    let made: Value =
+        world.controls.discord.http().post(&path, &json!({ "name": "posts", "kind": "forum" })).await.unwrap();
+    let sink = made["id"].as_str().unwrap().to_owned();
+    let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    let pair = world.pair(place(&telegram, source), place(&discord, &sink)).await;
+    say(&world, source, &person, plans, "one").await;
+    say(&world, source, &person, plans, "two").await;
+    world.controls.telegram.say(source, person.user, "loose\nwith a second line").await.unwrap();
+    let sent =
+        world.deliveries(&pair.id, |found| found.len() == 3 && found.iter().all(|one| one["state"] == "sent")).await;
+    // A post has the id of its first message.
+    let post = |index: usize| sent[index]["destination_message_ids"][0].as_str().unwrap().to_owned();
+    world.discord_holds(&post(2), &["one", "two"]).await;
+    world.discord_holds(&post(0), &["loose\nwith a second line"]).await;
+}
+
+#[tokio::test]
+async fn a_channel_carries_its_threads() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let sink = world.channel(&person, &[]).await;
+    let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    world.pair(place(&discord, &bot.channel), place(&telegram, sink)).await;
+    let path = format!("/guilds/{}/channels", bot.guild);
+    let thread = json!({ "name": "side", "kind": "thread", "parent": bot.channel });
+    let made: Value = world.controls.discord.http().post(&path, &thread).await.unwrap();
+    let thread = made["id"].as_str().unwrap().to_owned();
+    world.controls.discord.say(&thread, &bot.human, "in the thread").await.unwrap();
+    world.telegram_holds(sink, &["in the thread"]).await;
+    world.controls.discord.say(&bot.channel, &bot.human, "in the channel").await.unwrap();
+    world.telegram_holds(sink, &["in the thread", "in the channel"]).await;
+}
