@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::Clock;
+use domain::{Clock, rules::RuleBook};
 use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
@@ -36,6 +36,8 @@ pub struct Context {
     pub wakeups: Arc<Wakeups>,
     /// Sends under way, by destination chat.
     pub gates: Gates,
+    /// The compiled rules of the pairs that are read or written here.
+    pub rules: RuleBook,
     /// How often each pair has something to do.
     pub rhythms: Rhythms,
     /// Counters for Prometheus.

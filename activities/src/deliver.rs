@@ -1,5 +1,7 @@
 //! One delivery: what it has to show is composed, and the destination is brought to show it, once.
 
+use std::borrow::Cow;
+
 use chrono::TimeDelta;
 use domain::{IdempotencyKey, Message, Operation};
 use store::{
@@ -22,9 +24,11 @@ use crate::{
 mod change;
 mod converge;
 mod outgoing;
+mod rules;
 mod target;
 
 use outgoing::Outgoing;
+use rules::Ruled;
 use target::Target;
 
 /// For so long a platform is trusted to recognise a key that it has seen; after it, the destination is read back before
@@ -62,7 +66,7 @@ enum Content {
     /// These sends, in order, composed from this message: of an album, all items in one.
     Parts(Message, Vec<Outgoing>),
     /// Nothing, by a rule: its code and its words.
-    Nothing(&'static str, &'static str),
+    Nothing(&'static str, Cow<'static, str>),
     /// An attachment is not here yet.
     Waiting,
 }
@@ -81,7 +85,7 @@ impl Delivery<'_> {
 
     async fn post(&self) -> Result<Delivered, StoreError> {
         match self.content().await? {
-            Content::Nothing(code, text) => self.skip(code, text).await,
+            Content::Nothing(code, text) => self.skip(code, &text).await,
             Content::Waiting => self.wait_for_media().await,
             Content::Parts(message, parts) => {
                 let target = match self.target(&message).await? {
@@ -98,17 +102,24 @@ impl Delivery<'_> {
     async fn content(&self) -> Result<Content, StoreError> {
         let (message, message_ids, stored) = match self.gather().await? {
             Some(gathered) => gathered,
-            None => return Ok(Content::Nothing("deleted_at_source", "the message was deleted before it was sent")),
+            None => {
+                return Ok(Content::Nothing("deleted_at_source", "the message was deleted before it was sent".into()));
+            }
         };
         if stored.iter().any(|stored| stored.state == MediaState::Pending) {
             return Ok(Content::Waiting);
         }
+        let ruled = match self.ruled(&message).await? {
+            Ruled::Carried(ruled) => ruled,
+            Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
+        };
         let reply_known = self.counterpart(&message).await?.is_some();
-        match compose::compose(self.context, self.pair, &message, &stored, reply_known) {
-            Composed::Nothing { code, text } => Ok(Content::Nothing(code, text)),
+        match compose::compose(self.context, self.pair, &ruled.shown, &stored, reply_known) {
+            Composed::Nothing { code, text } => Ok(Content::Nothing(code, text.into())),
             Composed::Parts(bodies) => {
                 let platform = self.pair.destination_platform;
-                let outgoing = |body| Outgoing::new(body, platform, &message_ids, &message.media);
+                let made = |body| Outgoing::new(body, platform, &message_ids, &message.media);
+                let outgoing = |body| ruled.voice.clone().lent(made(body));
                 let parts = bodies.into_iter().map(outgoing).collect();
                 Ok(Content::Parts(message, parts))
             }
@@ -190,6 +201,8 @@ impl Delivery<'_> {
             thread_title: target.title.clone().filter(|_| target.thread.is_none()),
             reply_to,
             silent: self.pair.silent,
+            persona: outgoing.voice.persona.clone(),
+            mentions: outgoing.voice.mentions,
             ..SendRequest::new(self.pair.destination_chat_id, key, outgoing.body.clone())
         }
     }
@@ -204,6 +217,7 @@ impl Delivery<'_> {
             SentPart {
                 item,
                 thread: target.thread,
+                by_webhook: outgoing.voice.persona.is_some(),
                 text_digest: Some(shown.text.clone()),
                 media_digest: shown.media.clone(),
                 ..SentPart::new(part, account, chat, *message_id, shown.carries)
@@ -251,6 +265,7 @@ impl Delivery<'_> {
         let stop = match error {
             PlatformError::Message { .. } | PlatformError::Input { .. } => {
                 self.settle(Settlement::Dead { code: &code, text: &text }).await?;
+                self.release().await?;
                 return Ok(Delivered::Dead);
             }
             PlatformError::Retryable { .. } => {

@@ -6,7 +6,7 @@
 use std::collections::HashSet;
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChatId, Clock, Message, PairId, Platform, Update, UserId};
+use domain::{AccountId, ChatId, Clock, Message, PairId, Platform, Update, UserId, rules::RuleBook};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -34,6 +34,8 @@ pub struct Reader<'a> {
     pub platform: Platform,
     /// The worker that hosts it: drains on the same worker are woken in process.
     pub host: &'a str,
+    /// The compiled rules of pairs.
+    pub rules: &'a RuleBook,
 }
 
 /// A pair that has something to do.
@@ -98,7 +100,7 @@ pub async fn ingest(
     updates: &[Update],
     patience: Patience,
 ) -> Result<Ingested, StoreError> {
-    let routes = Routes::read(connection, reader.account, posted(updates)).await?;
+    let routes = Routes::read(connection, reader, posted(updates)).await?;
     let echoes = Echoes::read(connection, reader, &routes, posted(updates)).await?;
     if patience == Patience::Wait {
         let unsettled = echoes::unsettled(connection, reader, &routes, &echoes, posted(updates)).await?;

@@ -208,7 +208,8 @@ pub struct PairChange<'a> {
     pub options: Option<&'a serde_json::Value>,
 }
 
-/// Changes the tenant's pair. False when there is none.
+/// Changes the tenant's pair. False when there is none. A drain that knows other options claims
+/// nothing any more.
 pub async fn update(
     connection: &mut PgConnection,
     user: UserId,
@@ -219,7 +220,8 @@ pub async fn update(
     let done = sqlx::query!(
         "UPDATE pairs SET name = coalesce($3, name), mode = coalesce($4, mode),
                 delay_seconds = coalesce($5, delay_seconds), silent = coalesce($6, silent),
-                options = coalesce($7, options), updated_at = $8
+                options = coalesce($7, options), drain_fence = drain_fence + CASE WHEN $7::jsonb IS NULL THEN 0 ELSE 1 END,
+                updated_at = $8
          WHERE id = $2 AND user_id = $1 AND deleted_at IS NULL",
         user as UserId,
         id as PairId,

@@ -97,7 +97,8 @@ impl Scene {
     }
 
     pub async fn updates(&mut self, updates: &[Update]) -> Ingested {
-        let reader = Reader { account: self.reader, platform: Platform::Telegram, host: "w1" };
+        let rules = domain::rules::RuleBook::default();
+        let reader = Reader { account: self.reader, platform: Platform::Telegram, host: "w1", rules: &rules };
         store::ingest::ingest(&mut self.database, &self.clock, reader, updates, Patience::Wait).await.unwrap()
     }
 

@@ -20,6 +20,7 @@ mod media;
 mod operations;
 mod pairs;
 mod recovery;
+mod rules;
 mod status;
 mod store_changes;
 mod store_deliveries;

@@ -132,7 +132,8 @@ async fn what_we_wrote_is_not_carried_on() {
     pairs::insert(&mut scene.database, scene.user, &reverse, now).await.unwrap();
     let echo = Message { chat: DESTINATION, ..message(500, now) };
     let other = Message { chat: DESTINATION, ..message(501, now) };
-    let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1" };
+    let rules = domain::rules::RuleBook::default();
+    let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1", rules: &rules };
     let updates = [Update::Posted(echo), Update::Posted(other)];
     let database = &mut scene.database;
     let ingested = store::ingest::ingest(database, &scene.clock, reader, &updates, Patience::Wait).await.unwrap();

@@ -23,7 +23,8 @@ impl Scene {
 
     /// What `account` reads on Discord, on worker `host`.
     async fn read_discord(&mut self, message: Message, host: &str, patience: Patience) -> Ingested {
-        let reader = Reader { account: self.writer, platform: Platform::Discord, host };
+        let rules = domain::rules::RuleBook::default();
+        let reader = Reader { account: self.writer, platform: Platform::Discord, host, rules: &rules };
         let updates = [Update::Posted(message)];
         store::ingest::ingest(&mut self.database, &self.clock, reader, &updates, patience).await.unwrap()
     }

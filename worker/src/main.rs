@@ -15,7 +15,7 @@ use std::{sync::Arc, time::Duration};
 use activities::{context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms, wakeups::Wakeups};
 use anyhow::Context as _;
 use config::Config;
-use domain::SystemClock;
+use domain::{SystemClock, rules::RuleBook};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -57,6 +57,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         hosts: Hosts::default(),
         wakeups: Arc::new(Wakeups::default()),
         gates: Gates::default(),
+        rules: RuleBook::default(),
         rhythms: Rhythms::default(),
         metrics: Metrics::new(&registry)?,
         stopping: stopping.clone(),

@@ -7,13 +7,16 @@ use store::{
 };
 
 use super::{Content, Delivered, Delivery, converge, outgoing::Outgoing, target::Target};
-use crate::platform::{DeleteRequest, EditRequest, Mentions, PlatformError, SendBody};
+use crate::platform::{DeleteRequest, EditRequest, PlatformError, SendBody};
 
 /// Telegram deletes at most so many messages at once; Discord's adapter deletes them as it can.
 const DELETED_AT_ONCE: usize = 100;
 
 impl Delivery<'_> {
     pub(super) async fn change(&self) -> Result<Delivered, StoreError> {
+        if let Some((code, text)) = self.switched_off() {
+            return self.skip(code, text).await;
+        }
         let (standing, root) = {
             let mut database = self.context.database().await?;
             let standing = deliveries::standing(&mut database, self.pair.id, self.row.root_seq).await?;
@@ -27,7 +30,7 @@ impl Delivery<'_> {
             Content::Parts(_, parts) => parts,
             // The message is gone, and with an album its last item.
             Content::Nothing("deleted_at_source", _) => Vec::new(),
-            Content::Nothing(code, text) => return self.skip(code, text).await,
+            Content::Nothing(code, text) => return self.skip(code, &text).await,
         };
         if parts.iter().any(|part| matches!(part.body, SendBody::Forward { .. })) {
             return self.change_forward(standing, &parts).await;
@@ -117,7 +120,7 @@ impl Delivery<'_> {
             message_id: one.part.message_id,
             text: outgoing.text(item, self.pair.destination_platform),
             by_webhook: one.part.by_webhook,
-            mentions: Mentions::None,
+            mentions: outgoing.voice.mentions,
         };
         self.hosted.connection.edit(&request).await
     }

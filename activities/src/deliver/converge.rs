@@ -47,7 +47,10 @@ mod tests {
     use domain::{AccountId, ChatId, SystemClock};
     use store::deliveries::SentPart;
 
-    use super::{super::outgoing::Shown, *};
+    use super::{
+        super::{outgoing::Shown, rules::Voice},
+        *,
+    };
     use crate::platform::SendBody;
 
     fn shown(text: &str, media: Option<&str>) -> Shown {
@@ -56,7 +59,7 @@ mod tests {
 
     fn wanted(shows: &[Shown]) -> Outgoing {
         let body = SendBody::Forward { from: ChatId::new(1), message_ids: Vec::new() };
-        Outgoing { body, shows: shows.to_vec() }
+        Outgoing { body, shows: shows.to_vec(), voice: Voice::default() }
     }
 
     fn standing(message_id: i64, shows: &Shown) -> Standing {

@@ -3,6 +3,7 @@
 use domain::{Media, PartText, Platform, message::MediaSource};
 use sha2::{Digest as _, Sha256};
 
+use super::rules::Voice;
 use crate::platform::{SendBody, Upload};
 
 /// Length of a digest in hexadecimal digits: 80 bits tell apart what one message ever showed.
@@ -14,6 +15,8 @@ pub(super) struct Outgoing {
     pub body: SendBody,
     /// What each of its messages shows; never empty.
     pub shows: Vec<Shown>,
+    /// Under whose name, and whom it pings.
+    pub voice: Voice,
 }
 
 /// What one message at the destination shows.
@@ -58,7 +61,7 @@ impl Outgoing {
                 }
             },
         };
-        Self { body, shows }
+        Self { body, shows, voice: Voice::default() }
     }
 
     /// An attachment's bytes were dropped when it was first sent.

@@ -314,6 +314,7 @@ fn appended(
             Change::Delete => Operation::Delete,
         },
         skip,
+        waits: None,
         root: Root::Seq(root_seq),
         album: first.album,
         // Attachments that stand at the destination already are not needed again.

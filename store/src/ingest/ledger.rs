@@ -51,6 +51,8 @@ pub(super) struct NewDelivery {
     pub message: SourceMessageId,
     pub operation: Operation,
     pub skip: Option<Skip>,
+    /// Why it is due later than it could be, where there is a reason beside the delay.
+    pub waits: Option<Skip>,
     pub root: Root,
     pub album: Option<i64>,
     pub has_media: bool,
@@ -233,7 +235,10 @@ async fn insert_deliveries(
             Root::Batch(index) => seqs.get(index).copied(),
         };
         let (state, code, text) = match &row.skip {
-            None => (DeliveryState::Pending, None, None),
+            None => {
+                let waits = row.waits.as_ref();
+                (DeliveryState::Pending, waits.map(|waits| waits.code.clone()), waits.map(|waits| waits.text.clone()))
+            }
             Some(skip) => (DeliveryState::Skipped, Some(skip.code.clone()), Some(skip.text.clone())),
         };
         let text = text.map(|text| root.map_or(text.to_string(), |seq| text.replace("{seq}", &seq.to_string())));

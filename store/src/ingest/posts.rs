@@ -3,7 +3,10 @@
 use std::{borrow::Cow, collections::HashMap, collections::HashSet};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{Lineage, Message, Operation, PairId, Place, Platform, SourceMessageId};
+use domain::{
+    Lineage, Message, Operation, PairId, Place, Platform, SourceMessageId,
+    rules::{Decision, Moment, Unreadable},
+};
 use sqlx::PgConnection;
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
     ledger::{self, ALBUM, NewDelivery, Revision, Root, Skip},
     routes::Route,
 };
-use crate::StoreError;
+use crate::{StoreError, rules::OUTSIDE_HOURS};
 
 /// The items of an album come one by one; its delivery waits so long after the last one.
 const ALBUM_HOLD: TimeDelta = TimeDelta::milliseconds(700);
@@ -70,8 +73,32 @@ fn is_carried(row: &NewDelivery) -> bool {
     row.skip.as_ref().is_none_or(|skip| skip.code == ALBUM)
 }
 
-/// Why `route` does not carry `message`; `None` when it does. Every decision about one message on one pair is here.
-fn verdict(ingest: &Ingest<'_>, route: &Route, message: &Message, lineage: &Lineage) -> Option<Skip> {
+/// When a message is due, and why not earlier; or why it is not carried.
+type Verdict = Result<(DateTime<Utc>, Option<Skip>), Skip>;
+
+/// Every decision about one message on one pair that needs no other message: what holds for all pairs, then its rules.
+fn verdict(ingest: &Ingest<'_>, route: &Route, message: &Message, lineage: &Lineage) -> Verdict {
+    if let Some(skip) = refused(ingest, route, message, lineage) {
+        return Err(skip);
+    }
+    let due_at = ingest.now + TimeDelta::seconds(i64::from(route.delay_seconds));
+    let moment = Moment { received_at: ingest.now, due_at };
+    let rules = route.rules.as_ref().map_err(|error| Skip::new(Unreadable::CODE, error.to_string()))?;
+    // An album is judged when it is together, before it is sent.
+    let verdict =
+        if message.album.is_some() { rules.decide_item(message, moment) } else { rules.decide(message, moment) };
+    match verdict.decision {
+        Decision::Carry { due_at } => Ok((due_at, None)),
+        Decision::Hold { until } => {
+            let text = verdict.trace.into_iter().next_back().map(|held| held.detail).unwrap_or_default();
+            Ok((until, Some(Skip::new(OUTSIDE_HOURS, text))))
+        }
+        Decision::Skip { rule, code, text } => Err(Skip::new(code, format!("{rule}: {text}"))),
+    }
+}
+
+/// Why no rules are asked about `message`.
+fn refused(ingest: &Ingest<'_>, route: &Route, message: &Message, lineage: &Lineage) -> Option<Skip> {
     if let Some((code, text)) = message.skip_rule() {
         return Some(Skip::new(code, text));
     }
@@ -94,15 +121,20 @@ fn deliver(
 ) {
     let message = revision.message.as_ref();
     let (album, has_media) = (message.album, !message.media.is_empty());
+    let (due_at, waits, skip) = match verdict(ingest, route, message, &revision.lineage) {
+        Ok((due_at, waits)) => (due_at, waits, None),
+        Err(skip) => (ingest.now, None, Some(skip)),
+    };
     let mut row = NewDelivery {
         pair: route.pair,
         message: revision.id,
         operation: Operation::Post,
-        skip: verdict(ingest, route, message, &revision.lineage),
+        skip,
+        waits,
         root: Root::Own,
         album,
         has_media,
-        due_at: ingest.now + TimeDelta::seconds(i64::from(route.delay_seconds)),
+        due_at,
         elsewhere: ingest.is_elsewhere(route.destination_host.as_deref()),
     };
     let Some(album) = album.filter(|_| row.skip.is_none()) else { return new.push(row) };

@@ -1,11 +1,15 @@
 //! Which pairs read the chats of a batch, and which of these chats some pair writes to.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
-use domain::{AccountId, ChatId, Message, PairId, Place, Platform};
+use domain::{
+    AccountId, ChatId, Message, PairId, Place, Platform,
+    rules::{Rules, Unreadable},
+};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use super::Reader;
+use crate::{StoreError, rules};
 
 /// Telegram's first topic of every forum: its messages name no topic.
 const GENERAL_TOPIC: i64 = 1;
@@ -22,6 +26,8 @@ pub(super) struct Route {
     pub destination_chat: ChatId,
     pub destination_topic: Option<i64>,
     pub destination_host: Option<String>,
+    /// Which of the messages it carries, and when.
+    pub rules: Result<Arc<Rules>, Unreadable>,
 }
 
 impl Route {
@@ -49,7 +55,7 @@ impl Routes {
     /// Asks once for all of `messages`.
     pub async fn read(
         connection: &mut PgConnection,
-        account: AccountId,
+        reader: Reader<'_>,
         messages: impl Iterator<Item = &Message>,
     ) -> Result<Self, StoreError> {
         let mut chats: Vec<i64> =
@@ -61,12 +67,12 @@ impl Routes {
         chats.dedup();
         let rows = sqlx::query!(
             r#"SELECT p.id, p.source_chat_id, p.source_topic_id, p.source_start_id, p.delay_seconds,
-                      p.destination_chat_id, p.destination_topic_id, d.platform, d.host,
+                      p.destination_chat_id, p.destination_topic_id, d.platform, d.host, p.options, p.updated_at,
                       ARRAY(SELECT DISTINCT w.destination_chat_id FROM pairs w
                             WHERE w.destination_chat_id = ANY($2)) AS "written!"
                FROM pairs p JOIN accounts d ON d.id = p.destination_account_id
                WHERE p.source_account_id = $1 AND p.source_chat_id = ANY($2) AND p.deleted_at IS NULL ORDER BY p.id"#,
-            account as AccountId,
+            reader.account as AccountId,
             &chats
         )
         .fetch_all(connection)
@@ -82,6 +88,7 @@ impl Routes {
             destination_chat: row.destination_chat_id,
             destination_topic: row.destination_topic_id,
             destination_host: row.host,
+            rules: rules::compiled(reader.rules, row.id, row.updated_at, &row.options),
         });
         Ok(Self { routes: routes.collect(), written: written.unwrap_or_default() })
     }
