@@ -64,7 +64,7 @@ pub(crate) struct Delivery<'a> {
 /// What a delivery has to show.
 enum Content {
     /// These sends, in order, composed from this message: of an album, all items in one.
-    Parts(Message, Vec<Outgoing>),
+    Parts(Box<Message>, Vec<Outgoing>),
     /// Nothing, by a rule: its code and its words.
     Nothing(&'static str, Cow<'static, str>),
     /// An attachment is not here yet.
@@ -121,7 +121,7 @@ impl Delivery<'_> {
                 let made = |body| Outgoing::new(body, platform, &message_ids, &message.media);
                 let outgoing = |body| ruled.voice.clone().lent(made(body));
                 let parts = bodies.into_iter().map(outgoing).collect();
-                Ok(Content::Parts(message, parts))
+                Ok(Content::Parts(Box::new(message), parts))
             }
         }
     }

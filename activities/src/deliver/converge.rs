@@ -79,7 +79,10 @@ mod tests {
     #[test]
     fn what_reads_as_it_should_is_left_alone() {
         let (a, photo) = (shown("a", None), shown("caption", Some("photo")));
-        let plan = plan(vec![standing(1, &photo), standing(2, &a)], &[wanted(&[photo.clone()]), wanted(&[a.clone()])]);
+        let plan = plan(
+            vec![standing(1, &photo), standing(2, &a)],
+            &[wanted(std::slice::from_ref(&photo)), wanted(std::slice::from_ref(&a))],
+        );
         assert!(plan.edits.is_empty() && plan.sends.is_empty() && plan.deletes.is_empty());
     }
 

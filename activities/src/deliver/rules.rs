@@ -16,7 +16,7 @@ use crate::platform::{Mentions, Persona};
 /// What the rules say.
 pub(super) enum Ruled<'m> {
     /// It is carried, and looks like this.
-    Carried(Carried<'m>),
+    Carried(Box<Carried<'m>>),
     /// It is not carried: code and words.
     Refused(&'static str, String),
 }
@@ -81,7 +81,7 @@ impl Delivery<'_> {
         }
         let voice = Voice::of(&rules, message, self.pair.destination_platform);
         let shown = rules.transform(message, self.pair.source_platform, &self.pair.source_chat());
-        Ok(Ruled::Carried(Carried { shown, voice }))
+        Ok(Ruled::Carried(Box::new(Carried { shown, voice })))
     }
 
     /// Why an edit or a deletion is not carried at all.

@@ -112,7 +112,8 @@ impl RawEventHandler for Handler {
             }
             // The old session with everything replayed before this event: only a reported break needs an end.
             Event::Resumed(_) => {
-                if !self.link.set_up(true) {
+                let was_up = self.link.set_up(true);
+                if !was_up {
                     events.connected();
                 }
             }

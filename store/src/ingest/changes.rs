@@ -249,11 +249,11 @@ async fn apply(
                         roused.extend(group.first().map(|row| (row.pair, row.elsewhere)));
                     }
                     Reaction::Append { root_seq } => {
-                        new.extend(appended(ingest, group, root_seq, revision, *change, *new_media, None));
+                        new.extend(appended(ingest, group, root_seq, (revision, *change, *new_media), None));
                     }
                     Reaction::Ignore { root_seq } => {
                         let skip = Skip::new("original_not_sent", "the message itself was not carried");
-                        new.extend(appended(ingest, group, root_seq, revision, *change, false, Some(skip)));
+                        new.extend(appended(ingest, group, root_seq, (revision, *change, false), Some(skip)));
                     }
                 }
             }
@@ -300,9 +300,7 @@ fn appended(
     ingest: &Ingest<'_>,
     group: &[&Row],
     root_seq: i64,
-    revision: &Revision<'_>,
-    change: Change,
-    new_media: bool,
+    (revision, change, new_media): (&Revision<'_>, Change, bool),
     skip: Option<Skip>,
 ) -> Option<NewDelivery> {
     let first = group.first()?;

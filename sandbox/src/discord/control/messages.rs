@@ -259,7 +259,7 @@ fn plain(message: &Message) -> Value {
         "edited_timestamp": message.edited_ms.map(iso), "reply_to": message.reply_to, "flags": message.flags,
         "type": message.kind, "embeds": message.embeds, "attachments": files.collect::<Value>(),
         "stickers": message.stickers.iter().map(|it| it.name.as_str()).collect::<Vec<_>>(), "poll": message.poll,
-        "forward_of": message.forward.as_ref().map(|it: &Box<Forward>| it.message),
+        "forward_of": message.forward.as_deref().map(|it: &Forward| it.message),
         "pings": { "everyone": message.pings.everyone, "users": message.pings.users, "roles": message.pings.roles },
     })
 }
