@@ -47,7 +47,14 @@ impl Accounts {
         let mut database = self.0.database().await.retry("database")?;
         let host = store::leases::host_of(&mut database, input.account).await.retry("database")?;
         let health_check_seconds = self.0.health_check_period.as_secs();
-        Ok(Located { queue: host.as_deref().map(host_queue), health_check_seconds })
+        let owner = store::pace::owner_of(&mut database, input.account).await.retry("database")?;
+        let plan = owner.map(|(_, plan)| plan).unwrap_or_default();
+        Ok(Located {
+            queue: host.as_deref().map(host_queue),
+            health_check_seconds,
+            priority_key: plan.priority_key(),
+            fairness_weight: plan.fairness_weight(),
+        })
     }
 
     /// Does the hosted account still work?

@@ -7,8 +7,8 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attachments::MediaSettings, discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms,
-    telegram::TelegramConfig, wakeups::Wakeups,
+    attachments::MediaSettings, discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces,
+    rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -38,6 +38,8 @@ pub struct Context {
     pub gates: Gates,
     /// The compiled rules of the pairs that are read or written here.
     pub rules: RuleBook,
+    /// How fast what is hosted here may send.
+    pub paces: Arc<Paces>,
     /// How often each pair has something to do.
     pub rhythms: Rhythms,
     /// Counters for Prometheus.

@@ -167,13 +167,18 @@ impl Delivery<'_> {
             if self.row.sent_parts.iter().any(|(sent, _)| *sent == part) {
                 continue;
             }
-            let sending = gate.lock().await;
             // Only the first part answers: the others follow it.
-            let reply_to = reply_to.filter(|_| index == 0);
-            let sent = match self.send_once(&self.request(&outgoing, part, &target, reply_to)).await {
+            let request = self.request(&outgoing, part, &target, reply_to.filter(|_| index == 0));
+            let permit = match self.turn(&request.body, index == 0).await? {
+                Ok(permit) => permit,
+                Err(next) => return Ok(Delivered::Stop(next)),
+            };
+            let sending = gate.lock().await;
+            let sent = match self.send_once(&request).await {
                 Ok(sent) => sent,
                 Err(error) => return self.failed(error).await,
             };
+            permit.sent();
             self.opened(&mut target, &sent).await?;
             let sent = self.sent_parts(&outgoing, part, &target, &sent);
             if index == last {
@@ -262,7 +267,7 @@ impl Delivery<'_> {
         let (code, text) = reason(&error);
         let now = self.context.clock.now();
         self.log_error(&error, &code, &text).await?;
-        let stop = match error {
+        let stop = match &error {
             PlatformError::Message { .. } | PlatformError::Input { .. } => {
                 self.settle(Settlement::Dead { code: &code, text: &text }).await?;
                 self.release().await?;
@@ -274,11 +279,7 @@ impl Delivery<'_> {
             }
             PlatformError::Wait { wait, .. } => {
                 self.put_back(true, &code, &text).await?;
-                let mut database = self.context.database().await?;
-                let until = now + TimeDelta::from_std(wait).unwrap_or(TimeDelta::hours(1));
-                store::accounts::cool_down(&mut database, self.pair.destination_account_id, until).await?;
-                let ms = u64::try_from(wait.as_millis()).unwrap_or(u64::MAX);
-                Next::In { ms, reason: text }
+                self.silenced(&code, *wait, text).await?
             }
             PlatformError::Chat { .. } => {
                 self.put_back(true, &code, &text).await?;
@@ -286,10 +287,10 @@ impl Delivery<'_> {
                 store::pairs::set_blocked(&mut database, self.pair.id, Some((&code, &text)), now).await?;
                 Next::Blocked { reason: text }
             }
-            // The account's own host sees it too and says so; the pair waits for the account.
+            // The account stops at once, on its host; the pair waits for it.
             PlatformError::Flooded { .. } | PlatformError::Revoked { .. } | PlatformError::Banned { .. } => {
                 self.put_back(true, &code, &text).await?;
-                Next::Retry { reason: text }
+                self.account_stopped(error, text)
             }
         };
         Ok(Delivered::Stop(stop))

@@ -61,6 +61,7 @@ fn unavailable(status: AccountStatus) -> Option<&'static str> {
             Some("the destination account is not signed in")
         }
         AccountStatus::Paused => Some("the destination account is paused"),
+        AccountStatus::Limited => Some("the platform has limited the destination account; it rests, or resume it"),
         AccountStatus::Revoked => Some("the destination account's session was ended; sign in again"),
         AccountStatus::Banned => Some("the platform has banned the destination account"),
         AccountStatus::LoggedOut => Some("the destination account was logged out"),

@@ -21,6 +21,7 @@ use crate::{
     context::Context,
     hosts::Hosted,
     ingest::{Source, ingest},
+    pace::Pacer,
     platform::{Connection, EventStream, PlatformError, PlatformEvent},
     wake,
 };
@@ -47,6 +48,7 @@ struct Hosting {
     client: Client,
     source: Source,
     lease: Lease,
+    pacer: Arc<Pacer>,
     media: Arc<Notify>,
 }
 
@@ -63,7 +65,9 @@ pub async fn host(
     let Some((platform, lease)) = take_lease(&context, activity, account).await? else {
         return Ok(HostOutcome::Gone { status: AccountStatus::LoggedOut });
     };
+    let pacer = context.paces.open(account, platform).await?;
     let hosting = Hosting {
+        pacer,
         source: Source { account, platform },
         client: activity.client(),
         media: Arc::new(Notify::new()),
@@ -73,6 +77,7 @@ pub async fn host(
     let end = tokio::select! {
         end = hosting.keep_lease(activity) => end,
         end = hosting.run() => end,
+        error = hosting.pacer.stopped() => End::Gone(error),
     };
     hosting.context.hosts.remove(lease);
     hosting.context.metrics.hosted_accounts.set(i64::try_from(hosting.context.hosts.len()).unwrap_or(0));
@@ -151,6 +156,7 @@ impl Hosting {
         self.context.hosts.insert(Hosted {
             connection: Arc::clone(&connection),
             lease: self.lease,
+            pacer: Arc::clone(&self.pacer),
             media: Arc::clone(&self.media),
         });
         self.context.metrics.hosted_accounts.set(i64::try_from(self.context.hosts.len()).unwrap_or(0));
@@ -303,14 +309,14 @@ impl Hosting {
             End::LeaseLost => return Ok(HostOutcome::Lost),
             End::Gone(error) => match &error {
                 PlatformError::Banned { .. } => self.gone(AccountStatus::Banned, &error).await,
+                PlatformError::Flooded { .. } => self.gone(AccountStatus::Limited, &error).await,
                 PlatformError::Revoked { .. } | PlatformError::Input { .. } => {
                     self.gone(AccountStatus::Revoked, &error).await
                 }
                 PlatformError::Retryable { .. }
                 | PlatformError::Wait { .. }
                 | PlatformError::Message { .. }
-                | PlatformError::Chat { .. }
-                | PlatformError::Flooded { .. } => {
+                | PlatformError::Chat { .. } => {
                     self.set_status(AccountStatus::Reconnecting, Some(&error)).await;
                     HostOutcome::Lost
                 }

@@ -9,7 +9,7 @@ use domain::AccountId;
 use store::leases::Lease;
 use tokio::sync::Notify;
 
-use crate::platform::Connection;
+use crate::{pace::Pacer, platform::Connection};
 
 /// One hosted account.
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub struct Hosted {
     pub connection: Arc<dyn Connection>,
     /// The lease under which it is hosted; work under an older one is refused by the database.
     pub lease: Lease,
+    /// Whose turn it is to send.
+    pub pacer: Arc<Pacer>,
     /// Asks the attachment fetcher to look again.
     pub media: Arc<Notify>,
 }

@@ -19,6 +19,7 @@ pub mod hosts;
 mod ingest;
 mod login;
 pub mod metrics;
+pub mod pace;
 pub mod platform;
 pub mod rhythm;
 pub mod sweep;

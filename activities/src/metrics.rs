@@ -4,6 +4,10 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+mod pace;
+
+pub use pace::PaceMetrics;
+
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
 const LATENCY_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
 
@@ -36,6 +40,8 @@ pub struct Metrics {
     pub queue_lag: Gauge,
     /// `causeway_dead_letters`: messages given up that nobody has decided about, in the whole installation.
     pub dead_letters: IntGauge,
+    /// `causeway_pace_*`.
+    pub pace: PaceMetrics,
 }
 
 impl Metrics {
@@ -82,6 +88,7 @@ impl Metrics {
                 "For how long the oldest delivery of the accounts hosted here could have been sent",
             )?,
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
+            pace: PaceMetrics::new(registry)?,
         };
         registry.register(Box::new(metrics.hosted_accounts.clone()))?;
         registry.register(Box::new(metrics.ingested.clone()))?;

@@ -55,6 +55,8 @@ pub enum ApiError {
     TokenInvalid,
     #[error("the account's state is `{}`", status_name(*.0))]
     WrongState(AccountStatus),
+    #[error("the interval is longer than an hour")]
+    IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
     AccountInUse,
     #[error("this message is not a dead letter")]
@@ -134,6 +136,7 @@ fn status_name(status: AccountStatus) -> &'static str {
         AccountStatus::Online => "online",
         AccountStatus::Reconnecting => "reconnecting",
         AccountStatus::Paused => "paused",
+        AccountStatus::Limited => "limited",
         AccountStatus::Revoked => "revoked",
         AccountStatus::Banned => "banned",
         AccountStatus::LoggedOut => "logged_out",
@@ -226,6 +229,7 @@ impl ApiError {
             Self::PhoneAlreadyLinked => Shape::new(S::CONFLICT, "phone_already_linked").field("phone"),
             Self::TokenInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "token_invalid").field("token"),
             Self::WrongState(_) => Shape::new(S::CONFLICT, "wrong_state"),
+            Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
             Self::NotDead => Shape::new(S::CONFLICT, "not_dead"),
             Self::Refused { refusal, field } => refused(refusal, *field),

@@ -53,7 +53,9 @@ fn account_routes() -> Router {
         .push(
             Router::with_path("{id}")
                 .get(accounts::read)
+                .patch(accounts::update)
                 .delete(accounts::log_out)
+                .push(Router::with_path("pace").get(accounts::read_pace))
                 .push(Router::with_path("code").post(accounts::submit_code))
                 .push(Router::with_path("password").post(accounts::submit_password))
                 .push(Router::with_path("resend").post(accounts::resend))

@@ -43,6 +43,9 @@ pub enum AccountStatus {
     Reconnecting,
     /// The user paused it.
     Paused,
+    /// The platform says that the account writes too much (PEER_FLOOD): it rests until its user resumes it, or a day is
+    /// over.
+    Limited,
     /// The platform ended the session, the token is bad, or a required intent is missing: the user must act.
     Revoked,
     /// The platform has banned the number or account.
@@ -61,6 +64,7 @@ impl AccountStatus {
             | Self::AwaitingCode
             | Self::AwaitingPassword
             | Self::Paused
+            | Self::Limited
             | Self::Revoked
             | Self::Banned
             | Self::LoggedOut => false,

@@ -36,6 +36,8 @@ pub struct Account {
     pub hosted_at: Option<DateTime<Utc>>,
     /// The platform wants silence until then.
     pub cooldown_until: Option<DateTime<Utc>>,
+    /// The user wants at least so many milliseconds between two messages that the account writes.
+    pub send_interval_ms: i32,
     /// When the last health check passed.
     pub health_checked_at: Option<DateTime<Utc>>,
     /// When it was added.
@@ -94,7 +96,7 @@ pub async fn load(connection: &mut PgConnection, id: AccountId) -> Result<Option
     let account = sqlx::query_as!(
         Account,
         "SELECT id, user_id, platform, status, reason_code, reason, display_name, external_id, phone, host,
-                lease_epoch, hosted_at, cooldown_until, health_checked_at, created_at, updated_at
+                lease_epoch, hosted_at, cooldown_until, send_interval_ms, health_checked_at, created_at, updated_at
          FROM accounts WHERE id = $1",
         id as AccountId
     )
@@ -108,7 +110,7 @@ pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Acc
     let accounts = sqlx::query_as!(
         Account,
         "SELECT id, user_id, platform, status, reason_code, reason, display_name, external_id, phone, host,
-                lease_epoch, hosted_at, cooldown_until, health_checked_at, created_at, updated_at
+                lease_epoch, hosted_at, cooldown_until, send_interval_ms, health_checked_at, created_at, updated_at
          FROM accounts WHERE user_id = $1 AND status <> 'logged_out' ORDER BY created_at, id",
         user as UserId
     )

@@ -11,6 +11,7 @@ pub mod error_logs;
 pub mod ingest;
 pub mod leases;
 pub mod media;
+pub mod pace;
 pub mod pairs;
 pub mod rules;
 pub mod seal;

@@ -18,6 +18,7 @@ mod kinds;
 mod ledger;
 mod media;
 mod operations;
+mod pace;
 mod pairs;
 mod recovery;
 mod rules;

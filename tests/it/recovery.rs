@@ -195,10 +195,10 @@ async fn a_sandbox_that_is_down_is_a_visible_waiting_state() {
 }
 
 /// A second worker beside the stack's own, killed when dropped or when this thread dies.
-struct SecondWorker(tokio::process::Child);
+pub(crate) struct SecondWorker(tokio::process::Child);
 
 impl SecondWorker {
-    fn start(stack: &sandbox::stack::Stack) -> Self {
+    pub(crate) fn start(stack: &sandbox::stack::Stack, more: &[(&str, &str)]) -> Self {
         let first = stack.pid(Part::Worker).expect("the first worker runs");
         let environment = std::fs::read(format!("/proc/{first}/environ")).expect("its settings can be read");
         let settings = environment.split(|byte| *byte == 0).filter_map(|entry| {
@@ -208,12 +208,13 @@ impl SecondWorker {
         let program = stack.options().program("causeway-worker").expect("the worker is built");
         let mut command = tokio::process::Command::new(program);
         command.env_clear().envs(settings).env("WORKER_NAME", "second").env("METRICS_LISTEN", "127.0.0.1:0");
+        command.envs(more.iter().copied());
         command.stderr(std::process::Stdio::null()).kill_on_drop(true);
         sandbox::stack::die_with_parent(&mut command, nix::sys::signal::Signal::SIGKILL);
         Self(command.spawn().expect("a second worker starts"))
     }
 
-    async fn kill(mut self) {
+    pub(crate) async fn kill(mut self) {
         self.0.kill().await.expect("the second worker can be killed");
     }
 }
@@ -225,7 +226,7 @@ async fn accounts_move_to_another_worker_and_back() {
     scene.say("one").await;
     scene.both_hold(&["one"]).await;
     let running = stack.stack();
-    let second = SecondWorker::start(running);
+    let second = SecondWorker::start(running, &[]);
     on_stack_runtime(running.kill_part(Part::Worker)).await;
     scene.say("two").await;
     scene.both_hold(&["one", "two"]).await;

@@ -5,10 +5,14 @@ use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
 use activities::{
     attachments::MediaSettings,
     discord::{DiscordConfig, DiscordEndpoint},
+    pace::PaceConfig,
     telegram::{TelegramConfig, TelegramEndpoint},
 };
 use chrono::TimeDelta;
-use domain::media_link::{KEY_CHARS_MIN, LinkKey, Links};
+use domain::{
+    media_link::{KEY_CHARS_MIN, LinkKey, Links},
+    pace::Mode,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
@@ -39,6 +43,10 @@ pub struct Config {
     pub discord: DiscordConfig,
     /// `MEDIA_*` and `PUBLIC_URL`.
     pub media: MediaSettings,
+    /// `PACE`, `EGRESS_ID`.
+    pub pace: PaceConfig,
+    /// `DRAIN_SLOTS`.
+    pub drain_slots: usize,
     /// `LOG_FORMAT`.
     pub json_logs: bool,
     /// `LOG_LEVEL`.
@@ -55,6 +63,8 @@ const MEDIA_TENANT_BYTES_MAX_DEFAULT: u64 = 2 * 1024 * 1024 * 1024;
 /// A week is what a reader needs who was on a journey; bytes stand in the database for as long.
 const MEDIA_LINK_DAYS_DEFAULT: u64 = 7;
 const MEDIA_LINK_DAYS_MAX: u64 = 365;
+/// Drains and questions at once unless set otherwise: each hot pair holds one while it lingers.
+const DRAIN_SLOTS_DEFAULT: u64 = 500;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -104,6 +114,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let telegram = self.telegram();
         let discord = self.discord();
         let media = self.media();
+        let pace = self.pace(worker_name.as_deref());
+        let drain_slots =
+            self.positive("DRAIN_SLOTS", DRAIN_SLOTS_DEFAULT).and_then(|slots| usize::try_from(slots).ok());
         let json_logs = self.log_format();
         Some(Config {
             database_url: database_url?.into(),
@@ -118,6 +131,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             telegram: telegram?,
             discord: discord?,
             media: media?,
+            pace: pace?,
+            drain_slots: drain_slots?,
             json_logs: json_logs?,
             log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
         })
@@ -238,6 +253,22 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         self.checked("PUBLIC_URL", checked)
     }
 
+    /// Without limits only where both platforms are sandboxes: a real platform would ban the account.
+    fn pace(&mut self, worker_name: Option<&str>) -> Option<PaceConfig> {
+        let sandboxed = self.optional("TELEGRAM_ENDPOINT").is_some() && self.optional("DISCORD_ENDPOINT").is_some();
+        let mode = match self.optional("PACE").as_deref() {
+            None | Some("standard") => Ok(Mode::Standard),
+            Some("open") if sandboxed => Ok(Mode::Open),
+            Some("open") => Err("`open` needs TELEGRAM_ENDPOINT and DISCORD_ENDPOINT"),
+            Some(_) => Err("expected `standard` or `open`"),
+        };
+        let mode = self.checked("PACE", mode);
+        let egress = self.optional("EGRESS_ID").or_else(|| worker_name.map(str::to_owned))?;
+        let checked = if egress.len() <= 100 { Ok(egress) } else { Err("expected at most 100 characters") };
+        let egress = self.checked("EGRESS_ID", checked);
+        Some(PaceConfig { mode: mode?, egress: egress? })
+    }
+
     fn file(&mut self, name: &str) -> Option<String> {
         let path = self.required(name)?;
         self.checked(name, std::fs::read_to_string(path))
@@ -305,6 +336,8 @@ mod tests {
             ("HEALTH_CHECK_SECONDS", "0"),
             ("LOG_FORMAT", "xml"),
             ("WORKER_NAME", "a b"),
+            ("PACE", "open"),
+            ("DRAIN_SLOTS", "0"),
             ("DISCORD_ENDPOINT", "93.184.216.34:443"),
             ("MEDIA_BYTES_MAX", "0"),
             ("MEDIA_LINK_DAYS", "366"),
@@ -322,6 +355,8 @@ mod tests {
             "HEALTH_CHECK_SECONDS is wrong",
             "LOG_FORMAT is wrong",
             "WORKER_NAME is wrong",
+            "PACE is wrong",
+            "DRAIN_SLOTS is wrong",
             "DISCORD_ENDPOINT is wrong",
             "MEDIA_BYTES_MAX is wrong",
             "MEDIA_LINK_DAYS is wrong",

@@ -12,7 +12,9 @@ mod workers;
 
 use std::{sync::Arc, time::Duration};
 
-use activities::{context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, rhythm::Rhythms, wakeups::Wakeups};
+use activities::{
+    context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces, rhythm::Rhythms, wakeups::Wakeups,
+};
 use anyhow::Context as _;
 use config::Config;
 use domain::{SystemClock, rules::RuleBook};
@@ -45,9 +47,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
     let stopping = CancellationToken::new();
     tokio::spawn(stop_on_signal(stopping.clone()));
     let registry = prometheus::Registry::new();
+    let (pool, clock) = (store::connect(&config.database_url)?, Arc::new(SystemClock));
+    let metrics = Metrics::new(&registry)?;
     let context = Arc::new(Context {
-        pool: store::connect(&config.database_url)?,
-        clock: Arc::new(SystemClock),
+        paces: Arc::new(Paces::new(&config.pace, pool.clone(), clock.clone(), metrics.clone())),
+        pool,
+        clock,
         sealer: config.sealer.clone(),
         telegram: config.telegram.clone(),
         discord: config.discord.clone(),
@@ -59,7 +64,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         gates: Gates::default(),
         rules: RuleBook::default(),
         rhythms: Rhythms::default(),
-        metrics: Metrics::new(&registry)?,
+        metrics,
         stopping: stopping.clone(),
     });
     let ready = CancellationToken::new();
@@ -76,7 +81,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
         connected = bootstrap::temporal(&config) => connected,
     };
     stale::report(&context, &connected.client).await;
+    let paces = tokio::spawn(Arc::clone(&context.paces).keep(stopping));
     workers::run(&config, context, connected, ready).await?;
+    // The last budgets are written after the last send.
+    paces.await.context("the budgets were not written")?;
     tracing::info!("The worker has stopped.");
     Ok(())
 }

@@ -28,8 +28,6 @@ const STICKY_PATIENCE: Duration = Duration::from_secs(1);
 const WORKFLOW_SLOTS: usize = 100;
 /// Light activities at once.
 const CONTROL_SLOTS: usize = 50;
-/// Drains and questions at once: each hot pair holds one while it lingers.
-const DRAIN_SLOTS: usize = 500;
 /// A stopping worker waits so long for its activities, which end by themselves at their next safe point.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -69,7 +67,7 @@ pub async fn run(
     let hosted = WorkerOptions::new(host_queue(&config.worker_name))
         .register_activities(accounts())
         .register_activities(forwarding())
-        .tuner(slots(WORKFLOW_SLOTS, DRAIN_SLOTS))
+        .tuner(slots(WORKFLOW_SLOTS, config.drain_slots))
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();

@@ -13,7 +13,8 @@ use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
     ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, TimerResult,
-    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, join, workflow, workflow_methods,
+    WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, join, select, workflow,
+    workflow_methods,
 };
 
 use crate::{contract::STATE, options};
@@ -27,6 +28,9 @@ pub use payload::{
 
 /// Health is checked this often unless the worker's setting says otherwise.
 pub const HEALTH_CHECK_PERIOD: Duration = Duration::from_secs(300);
+/// An account that its platform has limited is tried again after this long, unless its user resumes it sooner: such limits
+/// last days, and one message a day is not hammering.
+pub const LIMITED_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 /// First wait after a hosting ended in a way that may pass.
 const REHOST_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait between hostings.
@@ -105,7 +109,7 @@ impl AccountSession {
     #[run(name = "account_session")]
     pub async fn run(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
         loop {
-            ctx.wait_condition(|s| s.log_out || s.view.status.wants_host()).await?;
+            Self::rest(ctx).await?;
             if ctx.state(|s| s.log_out) {
                 return Self::end(ctx).await;
             }
@@ -124,6 +128,30 @@ impl AccountSession {
         }
     }
 
+    /// Waits until the account can be hosted. One that its platform has limited is tried again after a day.
+    async fn rest(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<()> {
+        let wanted = |s: &Self| s.log_out || s.view.status.wants_host();
+        while !ctx.state(wanted) {
+            if ctx.state(|s| s.view.status != AccountStatus::Limited) {
+                ctx.wait_condition(move |s| wanted(s) || s.view.status == AccountStatus::Limited).await?;
+                continue;
+            }
+            let token = ctx.cancellation_token().child_token();
+            let timer = TimerOptions::builder(LIMITED_RETRY).cancellation_token(token.clone()).build();
+            select! {
+                fired = ctx.timer(timer) => match fired {
+                    TimerResult::Fired => Self::change_status(ctx, AccountStatus::Connecting).await,
+                    TimerResult::Cancelled => ctx.wait_condition(wanted).await?,
+                },
+                left = ctx.wait_condition(|s| s.log_out || s.view.status != AccountStatus::Limited) => {
+                    left?;
+                    token.cancel();
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Hosts until the hosting ends or somebody wants it to. `None` when it failed in a way that may pass.
     async fn host(ctx: &mut WorkflowContext<Self>) -> WorkflowResult<Option<HostOutcome>> {
         let account = ctx.state_mut(|s| {
@@ -131,9 +159,13 @@ impl AccountSession {
             s.interrupt = false;
             AccountRef { account: s.input.account }
         });
+        // A hosting may wait for a slot: then the plan says who comes first.
+        let found = ctx.execute_activity(AccountActivities::locate, account, options::light("find the plan")).await?;
+        let priority = options::priority(found.priority_key, found.fairness_weight, ctx.state(|s| s.input.user));
         let host_token = ctx.cancellation_token().child_token();
         let health_token = ctx.cancellation_token().child_token();
-        let hosting = ctx.execute_activity(AccountActivities::host_account, account, options::host(host_token.clone()));
+        let hosting =
+            ctx.execute_activity(AccountActivities::host_account, account, options::host(priority, host_token.clone()));
         let (outcome, (), ()) = join!(
             async {
                 let outcome = hosting.await;
@@ -351,6 +383,7 @@ impl AccountSession {
             | AccountStatus::Online
             | AccountStatus::Reconnecting
             | AccountStatus::Paused
+            | AccountStatus::Limited
             | AccountStatus::Revoked
             | AccountStatus::Banned => Some(StatusChange { account: s.input.account, status }),
         });

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use domain::{PairId, PairStatus, UserId};
 use serde::{Deserialize, Serialize};
-use temporalio_common::{ActivityError, Priority};
+use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
     ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext,
@@ -278,11 +278,8 @@ impl PairForwarding {
             }
             (Some(PairStatus::Active | PairStatus::Blocked), None, Some(queue)) => queue,
         };
-        let priority = Priority::builder()
-            .priority_key(route.priority_key)
-            .fairness_key(ctx.state(|s| s.input.user.to_string()))
-            .fairness_weight(route.fairness_weight)
-            .build();
+        let user = ctx.state(|s| s.input.user);
+        let priority = options::priority(route.priority_key, route.fairness_weight, user);
         ctx.state_mut(|s| s.route = Some(route));
         let options = options::drain(queue, priority, ctx.cancellation_token());
         match ctx.execute_activity(ForwardingActivities::drain_pair, pair, options).await {

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use domain::UserId;
 use temporalio_common::{Priority, RetryPolicy};
 use temporalio_workflow::{ActivityCancellationType, ActivityOptions, WorkflowCancellationToken};
 
@@ -18,12 +19,14 @@ const PLATFORM_CALL_MAX: Duration = Duration::from_secs(45);
 const LIGHT_CALL_MAX: Duration = Duration::from_secs(10);
 /// A task for a worker that is gone is given up after this long, and the route is asked again.
 const ROUTE_STALE_AFTER: Duration = Duration::from_secs(20);
+/// Temporal's own default, between Pro and Free.
+const PRIORITY_DEFAULT: u32 = 3;
 /// One drain: it returns by itself well before.
 const DRAIN_MAX: Duration = Duration::from_secs(180);
 
 /// Hosting an account: retried for ever, because a host that died must be replaced.
 #[must_use]
-pub fn host(token: WorkflowCancellationToken) -> ActivityOptions {
+pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
         .task_queue(crate::contract::HOSTS_QUEUE)
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
@@ -37,8 +40,18 @@ pub fn host(token: WorkflowCancellationToken) -> ActivityOptions {
                 .build(),
         )
         .do_not_eagerly_execute(true)
+        .priority(priority)
         .summary("host the account")
         .build()
+}
+
+/// Who comes first on a contended queue: by plan, and by turns among users of equal plans. An older activity's answer
+/// has neither key nor weight, and means the middle.
+#[must_use]
+pub fn priority(priority_key: u32, fairness_weight: f32, user: UserId) -> Priority {
+    let weight = if fairness_weight > 0.0 { fairness_weight } else { 1.0 };
+    let key = if priority_key > 0 { priority_key } else { PRIORITY_DEFAULT };
+    Priority::builder().priority_key(key).fairness_key(user.to_string()).fairness_weight(weight).build()
 }
 
 /// A step of a login: a person waits for the answer, so few tries, close together.

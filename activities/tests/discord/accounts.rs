@@ -87,7 +87,7 @@ async fn channels_and_threads_are_listed_with_what_the_bot_may_do() {
     assert_eq!(shown.len(), 4, "{shown:?}");
     assert!(shown.contains(&(general, ChatKind::Text, "general", true, true)), "{shown:?}");
     assert!(shown.contains(&(news.clone(), ChatKind::Channel, "news", true, false)), "{shown:?}");
-    assert!(shown.contains(&(forum.clone(), ChatKind::Text, "forum", true, true)), "{shown:?}");
+    assert!(shown.contains(&(forum.clone(), ChatKind::Forum, "forum", true, true)), "{shown:?}");
     assert!(shown.contains(&(thread.clone(), ChatKind::Thread, "side", true, true)), "{shown:?}");
     assert!(chats.iter().all(|chat| chat.guild_id.as_deref() == Some(world.guild.as_str())));
     assert!(chats.iter().all(|chat| chat.guild_name.as_deref() == Some("Sandbox")));

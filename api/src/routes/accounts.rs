@@ -3,6 +3,7 @@
 mod chats;
 mod discord;
 mod manage;
+mod pace;
 mod phone;
 mod telegram;
 mod why;
@@ -10,6 +11,7 @@ mod why;
 pub(crate) use chats::{list as list_chats, list_guilds};
 pub(crate) use discord::add as add_discord;
 pub(crate) use manage::{list, log_out, pause, read, reconnect, resume};
+pub(crate) use pace::{read_pace, update};
 pub(crate) use telegram::{add as add_telegram, resend, submit_code, submit_password};
 pub(crate) use why::trace as trace_message;
 
@@ -36,8 +38,8 @@ pub(crate) struct AccountOut {
     /// `telegram` or `discord`.
     #[salvo(schema(value_type = String))]
     platform: Platform,
-    /// `new`, `awaiting_code`, `awaiting_password`, `connecting`, `online`, `reconnecting`, `paused`, `revoked`,
-    /// `banned` or `logged_out`.
+    /// `new`, `awaiting_code`, `awaiting_password`, `connecting`, `online`, `reconnecting`, `paused`, `limited`,
+    /// `revoked`, `banned` or `logged_out`.
     #[salvo(schema(value_type = String))]
     status: AccountStatus,
     /// Stable code of why.
@@ -58,6 +60,8 @@ pub(crate) struct AccountOut {
     /// The platform wants silence until then.
     #[salvo(schema(value_type = Option<String>, format = DateTime))]
     cooldown_until: Option<DateTime<Utc>>,
+    /// At least so many milliseconds between two messages that the account writes.
+    send_interval_ms: i32,
     /// When the last health check passed.
     #[salvo(schema(value_type = Option<String>, format = DateTime))]
     health_checked_at: Option<DateTime<Utc>>,
@@ -83,6 +87,7 @@ impl From<Account> for AccountOut {
             host: account.host,
             hosted_at: account.hosted_at,
             cooldown_until: account.cooldown_until,
+            send_interval_ms: account.send_interval_ms,
             health_checked_at: account.health_checked_at,
             created_at: account.created_at,
             updated_at: account.updated_at,

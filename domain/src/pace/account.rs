@@ -224,6 +224,21 @@ impl AccountPace {
         changes
     }
 
+    /// What [`Self::changes`] gave could not be stored: it is given again.
+    pub fn unsaved(&mut self, changes: &[Snapshot]) {
+        for change in changes {
+            match (change.scope, change.chat) {
+                (Scope::Account, _) => self.account.changed = true,
+                (Scope::Global, _) => self.global.changed = true,
+                (Scope::Chat, chat) => {
+                    if let Some(entry) = chat.and_then(|chat| self.chats.get_mut(&chat)) {
+                        entry.changed = true;
+                    }
+                }
+            }
+        }
+    }
+
     /// Messages that may be written at once, and messages per second, of a budget over all chats.
     #[must_use]
     pub fn left(&self, scope: Scope, now: DateTime<Utc>) -> (f64, f64) {

@@ -160,6 +160,7 @@ impl Plan {
             .product("causeway-worker", database)?
             .env("WORKER_NAME", "stack")
             .env("METRICS_LISTEN", self.ports.address("worker-metrics"))
+            .env("PACE", "open")
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
             .env("TELEGRAM_ENDPOINT", self.ports.address("telegram"))

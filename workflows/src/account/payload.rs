@@ -117,6 +117,12 @@ pub struct Located {
     /// The worker's setting, in seconds; 0 for the default.
     #[serde(default)]
     pub health_check_seconds: u64,
+    /// Temporal priority by the plan of the account's user; 0 for the default.
+    #[serde(default)]
+    pub priority_key: u32,
+    /// Share by plan; 0 for the default.
+    #[serde(default)]
+    pub fairness_weight: f32,
 }
 
 /// How a hosting ended.
@@ -127,7 +133,7 @@ pub enum HostOutcome {
     Stopped,
     /// The account is out until its user acts; the database has the reason.
     Gone {
-        /// Revoked or banned.
+        /// Limited, revoked or banned.
         status: AccountStatus,
     },
     /// The account was taken by another host.

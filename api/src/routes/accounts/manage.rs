@@ -93,6 +93,7 @@ where
         | AccountStatus::Online
         | AccountStatus::Reconnecting
         | AccountStatus::Paused
+        | AccountStatus::Limited
         | AccountStatus::Revoked
         | AccountStatus::Banned => (),
     }

@@ -145,6 +145,7 @@ const fn may_log_in_again(status: AccountStatus) -> bool {
         | AccountStatus::Online
         | AccountStatus::Reconnecting
         | AccountStatus::Paused
+        | AccountStatus::Limited
         | AccountStatus::LoggedOut => false,
     }
 }

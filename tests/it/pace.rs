@@ -1,0 +1,334 @@
+//! Pace and fairness: limits hold back what they concern and nothing else, are remembered, and are shown.
+
+use reqwest::Method;
+use sandbox::{scene::until, stack::Part};
+use serde_json::{Value, json};
+
+use crate::{
+    harness::{self, on_stack_runtime},
+    recovery::SecondWorker,
+    world::{Bot, PATIENCE, Person, World, assert_refused, place},
+};
+
+/// A person with a linked account who writes into several chats, each the destination of a Discord channel of its own.
+struct Writer {
+    person: Person,
+    account: String,
+    reader: String,
+    bot: Bot,
+    /// Discord channel, Telegram destination, pair.
+    ways: Vec<(String, i64, String)>,
+}
+
+impl Writer {
+    async fn new(world: &World, ways: usize) -> Self {
+        let (person, bot) = (world.person(None).await, world.bot().await);
+        let (account, reader) = (world.link_person(&person).await, world.link_bot(&bot).await);
+        let mut writer = Self { person, account, reader, bot, ways: Vec::new() };
+        for _ in 0..ways {
+            writer.add(world).await;
+        }
+        writer
+    }
+
+    async fn add(&mut self, world: &World) {
+        let number = self.ways.len();
+        let channel = world.controls.discord.create_channel(&self.bot.guild, &format!("way-{number}")).await.unwrap();
+        let chat = world.channel(&self.person, &[]).await;
+        let pair = world.pair(place(&self.reader, &channel), place(&self.account, chat)).await.id;
+        self.ways.push((channel, chat, pair));
+    }
+
+    async fn say(&self, world: &World, way: usize, text: &str) {
+        world.controls.discord.say(&self.ways[way].0, &self.bot.human, text).await.unwrap();
+    }
+
+    async fn flood(&self, world: &World, seconds: u32) {
+        let fault = json!({ "kind": "flood_wait", "method": "messages.sendMessage", "user": self.person.user,
+                            "seconds": seconds, "times": 1 });
+        world.controls.telegram.fault(&fault).await.unwrap();
+    }
+
+    async fn pace(&self, world: &World) -> Value {
+        world.api.http().get(&format!("/accounts/{}/pace", self.account)).await.unwrap()
+    }
+}
+
+fn budget<'a>(pace: &'a Value, scope: &str) -> &'a Value {
+    let budgets = pace["budgets"].as_array().unwrap();
+    budgets.iter().find(|budget| budget["scope"] == scope).unwrap_or(&Value::Null)
+}
+
+#[tokio::test]
+async fn a_flood_waited_account_delays_no_other_account_and_is_shown() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (slow, other) = (Writer::new(&world, 2).await, Writer::new(&world, 1).await);
+    slow.flood(&world, 8).await;
+    slow.say(&world, 0, "one").await;
+    world.deliveries(&slow.ways[0].2, |found| found.iter().any(|one| one["reason_code"] == "flood_wait")).await;
+    slow.say(&world, 1, "two").await;
+    other.say(&world, 0, "three").await;
+    world.telegram_holds(other.ways[0].1, &["three"]).await;
+    let none = Vec::<String>::new();
+    assert_eq!(world.telegram_texts(slow.ways[0].1).await, none, "the account was asked to wait");
+    assert_eq!(world.telegram_texts(slow.ways[1].1).await, none, "the account was asked to wait, in all its chats");
+    let pace = slow.pace(&world).await;
+    let account = budget(&pace, "account");
+    assert_eq!((account["waits"].as_i64(), account["last_wait_ms"].as_i64()), (Some(1), Some(8_000)), "{pace:#}");
+    assert!(account["closed_until"].is_string(), "{pace:#}");
+    assert!(account["rate"].as_f64() < account["ceiling"].as_f64(), "a refusal slows down: {pace:#}");
+    world.telegram_holds(slow.ways[0].1, &["one"]).await;
+    world.telegram_holds(slow.ways[1].1, &["two"]).await;
+}
+
+#[tokio::test]
+async fn a_slow_chat_delays_only_itself() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let writer = Writer::new(&world, 2).await;
+    let slow = json!({ "kind": "rpc_error", "method": "messages.sendMessage", "user": writer.person.user,
+                       "code": 420, "message": "SLOWMODE_WAIT_6", "times": 1 });
+    world.controls.telegram.fault(&slow).await.unwrap();
+    writer.say(&world, 0, "one").await;
+    world.deliveries(&writer.ways[0].2, |found| found.iter().any(|one| one["reason_code"] == "slowmode_wait")).await;
+    writer.say(&world, 1, "two").await;
+    world.telegram_holds(writer.ways[1].1, &["two"]).await;
+    assert_eq!(world.telegram_texts(writer.ways[0].1).await, Vec::<String>::new());
+    let pace = writer.pace(&world).await;
+    assert_eq!(budget(&pace, "chat")["waits"], 1, "{pace:#}");
+    world.telegram_holds(writer.ways[0].1, &["one"]).await;
+}
+
+#[tokio::test]
+async fn what_was_learned_survives_a_killed_worker() {
+    let stack = harness::exclusive().await;
+    let world = World::new(&stack).await;
+    let writer = Writer::new(&world, 1).await;
+    writer.flood(&world, 1).await;
+    writer.say(&world, 0, "one").await;
+    world.telegram_holds(writer.ways[0].1, &["one"]).await;
+    let learned = budget(&writer.pace(&world).await, "account")["rate"].as_f64().unwrap();
+    let running = stack.stack();
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    writer.flood(&world, 1).await;
+    writer.say(&world, 0, "two").await;
+    world.telegram_holds(writer.ways[0].1, &["one", "two"]).await;
+    let pace = writer.pace(&world).await;
+    let account = budget(&pace, "account");
+    assert_eq!(account["waits"], 2, "{pace:#}");
+    let rate = account["rate"].as_f64().unwrap();
+    assert!((rate - learned / 2.0).abs() < 1e-6, "the second refusal begins where the first ended: {pace:#}");
+}
+
+#[tokio::test]
+async fn peer_flood_stops_the_account_until_it_is_resumed() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let writer = Writer::new(&world, 2).await;
+    let flood = json!({ "kind": "rpc_error", "method": "messages.sendMessage", "user": writer.person.user,
+                        "code": 400, "message": "PEER_FLOOD", "times": 1 });
+    world.controls.telegram.fault(&flood).await.unwrap();
+    writer.say(&world, 0, "one").await;
+    let account = world.status(&writer.account, "limited").await;
+    assert_eq!(account["reason_code"], "peer_flood", "{account:#}");
+    // The fault struck once; a second try would pass, and must not happen.
+    writer.say(&world, 1, "two").await;
+    for way in &writer.ways {
+        until("the pair says why it waits", PATIENCE, async || {
+            let pair = world.read_pair(&way.2).await;
+            let reason = pair["live"]["reason"].as_str().unwrap_or_default().to_owned();
+            Ok(reason.contains("limited").then_some(()))
+        })
+        .await
+        .unwrap();
+        assert_eq!(world.telegram_texts(way.1).await, Vec::<String>::new());
+    }
+    let _: Value = world.api.http().post(&format!("/accounts/{}/resume", writer.account), &json!({})).await.unwrap();
+    world.telegram_holds(writer.ways[0].1, &["one"]).await;
+    world.telegram_holds(writer.ways[1].1, &["two"]).await;
+    world.status(&writer.account, "online").await;
+}
+
+#[tokio::test]
+async fn a_dead_destination_delays_nobody() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let writer = Writer::new(&world, 2).await;
+    let path = format!("/chats/{}/members", writer.ways[0].1);
+    let kicked = json!({ "user_id": writer.person.user, "role": "kicked" });
+    let _: Value = world.controls.telegram.http().post(&path, &kicked).await.unwrap();
+    for number in 0..5 {
+        writer.say(&world, 0, &format!("dead {number}")).await;
+        writer.say(&world, 1, &format!("alive {number}")).await;
+    }
+    world.telegram_holds(writer.ways[1].1, &["alive 0", "alive 1", "alive 2", "alive 3", "alive 4"]).await;
+    until("the dead pair is blocked", PATIENCE, async || {
+        Ok((world.read_pair(&writer.ways[0].2).await["status"] == "blocked").then_some(()))
+    })
+    .await
+    .unwrap();
+}
+
+#[tokio::test]
+async fn the_plan_holds_messages_until_its_window_opens() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let writer = Writer::new(&world, 1).await;
+    let database = sqlx::PgPool::connect(&stack.urls().database).await.unwrap();
+    let account: domain::AccountId = writer.account.parse().unwrap();
+    // An exception of the operator holds also where no plan does; three messages a minute.
+    let limited =
+        sqlx::query("UPDATE users SET messages_per_minute = 3 WHERE id = (SELECT user_id FROM accounts WHERE id = $1)");
+    limited.bind(account.as_uuid()).execute(&database).await.unwrap();
+    // All of it has to fall into one minute.
+    until("a young minute", PATIENCE, async || {
+        let young = sqlx::query_scalar::<_, bool>("SELECT extract(second FROM now()) < 35");
+        Ok(young.fetch_one(&database).await?.then_some(()))
+    })
+    .await
+    .unwrap();
+    let texts = ["one", "two", "three", "four", "five"];
+    for text in texts {
+        writer.say(&world, 0, text).await;
+    }
+    let held =
+        world.deliveries(&writer.ways[0].2, |found| found.iter().any(|one| one["reason_code"] == "plan_limit")).await;
+    let waiting = held.iter().rev().find(|one| one["reason_code"] == "plan_limit").unwrap();
+    assert!(waiting["steps"].as_array().unwrap().iter().any(|step| step["kind"] == "waiting"), "{waiting:#}");
+    let pace = writer.pace(&world).await;
+    assert_eq!(
+        (pace["plan"]["minute_used"].as_i64(), pace["plan"]["minute_limit"].as_i64()),
+        (Some(3), Some(3)),
+        "{pace:#}"
+    );
+    let pair = world.read_pair(&writer.ways[0].2).await;
+    assert!(pair["live"]["reason"].as_str().is_some_and(|reason| reason.contains("plan")), "{pair:#}");
+    // Nothing is lost: the next minute takes the rest, in order.
+    let mut last = Vec::new();
+    let all = until("the next window takes the rest", PATIENCE * 3, async || {
+        last = world.telegram_texts(writer.ways[0].1).await;
+        Ok((last == texts).then_some(()))
+    });
+    let all = all.await;
+    assert!(all.is_ok(), "the chat holds {last:?}");
+}
+
+#[tokio::test]
+async fn an_accounts_own_interval_holds_over_all_its_pairs() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let mut writer = Writer::new(&world, 1).await;
+    let path = format!("/accounts/{}", writer.account);
+    let set = async |ms: u32| {
+        let body = json!({ "send_interval_ms": ms });
+        world.api.http().call::<Value>(Method::PATCH, &path, Some(&body)).await
+    };
+    assert_refused(&set(3_600_001).await.unwrap_err(), 422, "interval_too_long");
+    assert_eq!(set(1_500).await.unwrap()["send_interval_ms"], 1_500);
+    writer.add(&world).await;
+    // The account's host reads the wish within a few seconds; then two messages are never closer than that.
+    let gap = until("the interval is kept", PATIENCE, async || {
+        let texts = async |way: usize| world.telegram_texts(writer.ways[way].1).await.len();
+        let (first, second) = (texts(0).await, texts(1).await);
+        writer.say(&world, 0, &format!("first {first}")).await;
+        writer.say(&world, 1, &format!("second {second}")).await;
+        let mut came = Vec::new();
+        until("both have come", PATIENCE, async || {
+            for (way, before) in [(0, first), (1, second)] {
+                if came.iter().all(|(found, _)| *found != way) && texts(way).await > before {
+                    came.push((way, std::time::Instant::now()));
+                }
+            }
+            Ok((came.len() == 2).then_some(()))
+        })
+        .await?;
+        let gap = came[1].1 - came[0].1;
+        Ok((gap.as_millis() >= 1_400).then_some(gap))
+    });
+    assert!(gap.await.is_ok());
+}
+
+/// Makes the tenant whose account this is pay for `plan`.
+async fn pays_for(database: &sqlx::PgPool, account: &str, plan: &str) {
+    let account: domain::AccountId = account.parse().unwrap();
+    let paid = sqlx::query("UPDATE users SET plan = $2::plan WHERE id = (SELECT user_id FROM accounts WHERE id = $1)");
+    let paid = paid.bind(account.as_uuid()).bind(plan).execute(database).await.unwrap();
+    assert_eq!(paid.rows_affected(), 1);
+}
+
+#[tokio::test]
+async fn in_a_backlog_elite_goes_first_and_a_flood_starves_no_neighbour() {
+    const FLOODED: usize = 6;
+    const FLOOD: usize = 20;
+    let stack = harness::exclusive().await;
+    let worlds = (World::new(&stack).await, World::new(&stack).await, World::new(&stack).await);
+    let flooder = Writer::new(&worlds.0, FLOODED).await;
+    let (neighbour, elite) = (Writer::new(&worlds.1, 1).await, Writer::new(&worlds.2, 1).await);
+    let database = sqlx::PgPool::connect(&stack.urls().database).await.unwrap();
+    pays_for(&database, &elite.account, "elite").await;
+    let all = [(&worlds.0, &flooder), (&worlds.1, &neighbour), (&worlds.2, &elite)];
+    for (world, writer) in all {
+        for way in &writer.ways {
+            world.api.pause(&way.2).await.unwrap();
+        }
+    }
+    for way in 0..FLOODED {
+        for number in 0..FLOOD {
+            flooder.say(&worlds.0, way, &format!("flood {number}")).await;
+        }
+    }
+    neighbour.say(&worlds.1, 0, "now and then").await;
+    elite.say(&worlds.2, 0, "first").await;
+    for (world, writer) in all {
+        for way in &writer.ways {
+            world.deliveries(&way.2, |found| !found.is_empty()).await;
+        }
+    }
+    // One slot for all drains of the only worker, so that whatever is to be sent makes a backlog.
+    let running = stack.stack();
+    let second = SecondWorker::start(running, &[("DRAIN_SLOTS", "1")]);
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    for (world, writer) in all {
+        until("the account has moved", PATIENCE, async || {
+            let account = world.api.account(&writer.account).await?;
+            Ok((account.rest["host"] == "second" && account.status == "online").then_some(()))
+        })
+        .await
+        .unwrap();
+    }
+    for (world, writer) in all {
+        for way in &writer.ways {
+            world.api.resume(&way.2).await.unwrap();
+        }
+    }
+    let mut finished = Vec::new();
+    until("everything has come", PATIENCE * 3, async || {
+        for (name, world, writer, wanted) in [
+            ("flood", &worlds.0, &flooder, FLOOD),
+            ("neighbour", &worlds.1, &neighbour, 1),
+            ("elite", &worlds.2, &elite, 1),
+        ] {
+            for way in &writer.ways {
+                let label = (name, way.1);
+                if !finished.contains(&label) && world.telegram_texts(way.1).await.len() == wanted {
+                    finished.push(label);
+                }
+            }
+        }
+        Ok((finished.len() == FLOODED + 2).then_some(()))
+    })
+    .await
+    .unwrap();
+    let place_of = |name: &str| finished.iter().position(|(found, _)| *found == name).unwrap();
+    // What runs already and what the server has handed out already is not taken back.
+    assert!(place_of("elite") <= 3, "{finished:?}");
+    assert!(place_of("elite") < place_of("neighbour"), "{finished:?}");
+    assert!(
+        place_of("neighbour") < finished.len() - 1,
+        "the flood's last drain did not go before a neighbour: {finished:?}"
+    );
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    second.kill().await;
+}
