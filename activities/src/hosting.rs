@@ -184,7 +184,10 @@ impl Hosting {
                 let link = crate::telegram::connect(&self.context.telegram, &secret, clock).await?;
                 Ok((link.connection, link.events))
             }
-            Platform::Discord => crate::discord::connect(&self.context.discord, &secret, clock).await,
+            Platform::Discord => {
+                let rates = Arc::clone(&self.pacer);
+                crate::discord::connect_observed(&self.context.discord, &secret, clock, rates).await
+            }
         }
     }
 
