@@ -118,6 +118,9 @@ impl Plan {
             .option("--http-port", port("temporal-http"))
             .option("--metrics-port", port("temporal-metrics"))
             .option("--dynamic-config-value", "matching.enableFairness=true")
+            // Priority and fairness order each partition by itself: with one, they order the whole queue.
+            .option("--dynamic-config-value", "matching.numTaskqueueReadPartitions=1")
+            .option("--dynamic-config-value", "matching.numTaskqueueWritePartitions=1")
             .arg("--ui-disable-news-fetch")
             .option("--log-level", "warn");
         for attribute in SEARCH_ATTRIBUTES {
