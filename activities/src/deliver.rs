@@ -169,10 +169,13 @@ impl Delivery<'_> {
             }
             // Only the first part answers: the others follow it.
             let request = self.request(&outgoing, part, &target, reply_to.filter(|_| index == 0));
-            let permit = match self.turn(&request.body, index == 0).await? {
+            let permit = match self.permit(index == 0).await? {
                 Ok(permit) => permit,
                 Err(next) => return Ok(Delivered::Stop(next)),
             };
+            if let Err(next) = self.turn(self.cost(&request.body)).await? {
+                return Ok(Delivered::Stop(next));
+            }
             let sending = gate.lock().await;
             let sent = match self.send_once(&request).await {
                 Ok(sent) => sent,

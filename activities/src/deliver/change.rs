@@ -6,11 +6,21 @@ use store::{
     deliveries::{self, Settlement, Standing},
 };
 
+use workflows::forwarding::Next;
+
 use super::{Content, Delivered, Delivery, converge, outgoing::Outgoing, target::Target};
 use crate::platform::{DeleteRequest, EditRequest, PlatformError, SendBody};
 
 /// Telegram deletes at most so many messages at once; Discord's adapter deletes them as it can.
 const DELETED_AT_ONCE: usize = 100;
+
+/// Why a change is not done yet.
+enum Halt {
+    /// The platform refused.
+    Refused(PlatformError),
+    /// Its turn comes later; the delivery is back in the queue.
+    Later(Next),
+}
 
 impl Delivery<'_> {
     pub(super) async fn change(&self) -> Result<Delivered, StoreError> {
@@ -38,7 +48,14 @@ impl Delivery<'_> {
         match self.converge(standing, &parts, target).await? {
             Ok(true) => self.changed().await,
             Ok(false) => self.skip("message_gone", "the message is not at the destination any more").await,
-            Err(error) => self.failed(error).await,
+            Err(halt) => self.halted(halt).await,
+        }
+    }
+
+    async fn halted(&self, halt: Halt) -> Result<Delivered, StoreError> {
+        match halt {
+            Halt::Refused(error) => self.failed(error).await,
+            Halt::Later(next) => Ok(Delivered::Stop(next)),
         }
     }
 
@@ -70,7 +87,7 @@ impl Delivery<'_> {
         let gone: Vec<Standing> = standing.into_iter().filter(|one| !kept(one)).collect();
         match self.delete(gone).await? {
             Ok(()) => self.changed().await,
-            Err(error) => self.failed(error).await,
+            Err(halt) => self.halted(halt).await,
         }
     }
 
@@ -80,11 +97,14 @@ impl Delivery<'_> {
         standing: Vec<Standing>,
         wanted: &[Outgoing],
         target: Target,
-    ) -> Result<Result<bool, PlatformError>, StoreError> {
+    ) -> Result<Result<bool, Halt>, StoreError> {
         let plan = converge::plan(standing, wanted);
         let mut complete = true;
         for (one, index, item) in plan.edits {
             let Some(outgoing) = wanted.get(index) else { continue };
+            if let Err(next) = self.turn(1.0).await? {
+                return Ok(Err(Halt::Later(next)));
+            }
             match self.edit(&one, outgoing, item).await {
                 Ok(()) => {
                     let mut database = self.context.database().await?;
@@ -97,17 +117,18 @@ impl Delivery<'_> {
                     let now = self.context.clock.now();
                     deliveries::record_gone(&mut database, self.pair.id, &[one], now).await?;
                 }
-                Err(error) => return Ok(Err(error)),
+                Err(error) => return Ok(Err(Halt::Refused(error))),
             }
         }
         for index in plan.sends {
             let Some(outgoing) = wanted.get(index).filter(|_| complete) else { continue };
             if outgoing.lacks_bytes() {
                 let detail = "an attachment that has to be sent again is not kept any more".into();
-                return Ok(Err(PlatformError::Message { code: "media_expired".into(), detail }));
+                let error = PlatformError::Message { code: "media_expired".into(), detail };
+                return Ok(Err(Halt::Refused(error)));
             }
-            if let Err(error) = self.send_anew(outgoing, index, &target).await? {
-                return Ok(Err(error));
+            if let Err(halt) = self.send_anew(outgoing, index, &target).await? {
+                return Ok(Err(halt));
             }
         }
         Ok(self.delete(plan.deletes).await?.map(|()| complete))
@@ -130,20 +151,24 @@ impl Delivery<'_> {
         outgoing: &Outgoing,
         index: usize,
         target: &Target,
-    ) -> Result<Result<(), PlatformError>, StoreError> {
+    ) -> Result<Result<(), Halt>, StoreError> {
         let part = i32::try_from(index).unwrap_or(i32::MAX);
+        let request = self.request(outgoing, part, target, None);
+        if let Err(next) = self.turn(self.cost(&request.body)).await? {
+            return Ok(Err(Halt::Later(next)));
+        }
         let gate = self.context.gates.open(self.pair.destination_chat_id);
         let _sending = gate.lock().await;
-        let sent = match self.send_once(&self.request(outgoing, part, target, None)).await {
+        let sent = match self.send_once(&request).await {
             Ok(sent) => self.sent_parts(outgoing, part, target, &sent),
-            Err(error) => return Ok(Err(error)),
+            Err(error) => return Ok(Err(Halt::Refused(error))),
         };
         let mut database = self.context.database().await?;
         deliveries::record_parts(&mut database, self.pair.id, self.row.seq, &sent, self.context.clock.now()).await?;
         Ok(Ok(()))
     }
 
-    async fn delete(&self, gone: Vec<Standing>) -> Result<Result<(), PlatformError>, StoreError> {
+    async fn delete(&self, gone: Vec<Standing>) -> Result<Result<(), Halt>, StoreError> {
         let alike = |one: &Standing, two: &Standing| {
             (one.part.thread, one.part.by_webhook) == (two.part.thread, two.part.by_webhook)
         };
@@ -155,8 +180,11 @@ impl Delivery<'_> {
                 message_ids: group.iter().map(|one| one.part.message_id).collect(),
                 by_webhook: first.part.by_webhook,
             };
+            if let Err(next) = self.turn(1.0).await? {
+                return Ok(Err(Halt::Later(next)));
+            }
             if let Err(error) = self.hosted.connection.delete(&request).await {
-                return Ok(Err(error));
+                return Ok(Err(Halt::Refused(error)));
             }
             let mut database = self.context.database().await?;
             deliveries::record_gone(&mut database, self.pair.id, group, self.context.clock.now()).await?;

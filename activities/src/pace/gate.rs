@@ -17,29 +17,28 @@ use crate::{
 const PLAN_RECHECK: Duration = Duration::from_secs(300);
 
 impl Delivery<'_> {
-    /// Waits for the delivery's turn, in place when it is near. `first` says that nothing of the
-    /// delivery was sent yet, so that the plan counts it. `Err` ends the drain: the delivery is back in
-    /// the queue, with the reason in its history.
-    pub(crate) async fn turn(&self, body: &SendBody, first: bool) -> Result<Result<Permit, Next>, StoreError> {
+    /// Leave of the plan to send a part; the first one is counted. `Err` ends the drain: the delivery is back in the
+    /// queue, with the reason in its history.
+    pub(crate) async fn permit(&self, first: bool) -> Result<Result<Permit, Next>, StoreError> {
         let quotas = &self.context.paces.quotas;
-        let permit = if first {
-            match quotas.take(self.pair.user_id).await? {
-                Ok(permit) => permit,
-                Err(left) => {
-                    let text = "the plan's messages are used up; the rest goes when the window opens";
-                    return self.held("plan_limit", text, left.min(PLAN_RECHECK)).await.map(Err);
-                }
+        if !first {
+            return Ok(Ok(quotas.free(self.pair.user_id)));
+        }
+        match quotas.take(self.pair.user_id).await? {
+            Ok(permit) => Ok(Ok(permit)),
+            Err(left) => {
+                let text = "the plan's messages are used up; the rest goes when the window opens";
+                self.held("plan_limit", text, left.min(PLAN_RECHECK)).await.map(Err)
             }
-        } else {
-            quotas.free(self.pair.user_id)
-        };
-        let claim = Claim {
-            pair: self.pair.id,
-            chat: self.pair.destination_chat_id,
-            cost: cost(self.pair.destination_platform, body),
-        };
+        }
+    }
+
+    /// Waits for the turn of a request of this cost, in place when it is near. `Err` ends the drain: the delivery is
+    /// back in the queue, with the reason in its history.
+    pub(crate) async fn turn(&self, cost: f64) -> Result<Result<(), Next>, StoreError> {
+        let claim = Claim { pair: self.pair.id, chat: self.pair.destination_chat_id, cost };
         match self.hosted.pacer.acquire(claim).await {
-            Ok(()) => Ok(Ok(permit)),
+            Ok(()) => Ok(Ok(())),
             Err(Wait::For { left, code }) => self.held(code, words(code), left).await.map(Err),
             Err(Wait::Stopped(error)) => {
                 let (code, text) = reason(&error);
@@ -47,6 +46,16 @@ impl Delivery<'_> {
                 Ok(Err(Next::Retry { reason: text }))
             }
         }
+    }
+
+    /// How many messages the platform counts: Telegram counts each item of an album.
+    pub(crate) fn cost(&self, body: &SendBody) -> f64 {
+        let count = match (self.pair.destination_platform, body) {
+            (Platform::Discord, _) | (_, SendBody::Text(_)) => 1,
+            (Platform::Telegram, SendBody::Media { uploads, .. }) => uploads.len(),
+            (Platform::Telegram, SendBody::Forward { message_ids, .. }) => message_ids.len(),
+        };
+        f64::from(u16::try_from(count.max(1)).unwrap_or(u16::MAX))
     }
 
     async fn held(&self, code: &str, text: &str, left: Duration) -> Result<Next, StoreError> {
@@ -68,16 +77,6 @@ impl Delivery<'_> {
         self.hosted.pacer.stop(error);
         Next::Retry { reason: text }
     }
-}
-
-/// How many messages the platform counts: Telegram counts each item of an album.
-fn cost(platform: Platform, body: &SendBody) -> f64 {
-    let count = match (platform, body) {
-        (Platform::Discord, _) | (_, SendBody::Text(_)) => 1,
-        (Platform::Telegram, SendBody::Media { uploads, .. }) => uploads.len(),
-        (Platform::Telegram, SendBody::Forward { message_ids, .. }) => message_ids.len(),
-    };
-    f64::from(u16::try_from(count.max(1)).unwrap_or(u16::MAX))
 }
 
 fn words(code: &str) -> &'static str {
