@@ -1,0 +1,157 @@
+//! The only place that knows status codes.
+
+use std::borrow::Cow;
+
+use domain::pair::PairError;
+use salvo::http::StatusCode;
+use workflows::account::Refusal;
+
+use super::{ApiError, Thing};
+use crate::body::BodyError;
+
+/// Seconds after which a caller may try again when a part of ours is away.
+const AWAY_RETRY_SECONDS: u64 = 5;
+
+/// Status, code and the part of the request that is to blame.
+pub(super) struct Shape {
+    pub status: StatusCode,
+    pub code: Cow<'static, str>,
+    pub field: Option<Cow<'static, str>>,
+    pub retry_after_seconds: Option<u64>,
+}
+
+impl Shape {
+    fn new(status: StatusCode, code: &'static str) -> Self {
+        Self { status, code: code.into(), field: None, retry_after_seconds: None }
+    }
+
+    fn field(self, field: impl Into<Cow<'static, str>>) -> Self {
+        Self { field: Some(field.into()), ..self }
+    }
+
+    fn away(code: &'static str) -> Self {
+        Self { retry_after_seconds: Some(AWAY_RETRY_SECONDS), ..Self::new(StatusCode::SERVICE_UNAVAILABLE, code) }
+    }
+}
+
+impl ApiError {
+    /// How the wire says it.
+    pub(super) fn shape(&self) -> Shape {
+        use StatusCode as S;
+        match self {
+            Self::AccountInBody { field } => Shape::new(S::NOT_FOUND, "account_not_found").field(*field),
+            Self::NotFound(Thing::Account) => Shape::new(S::NOT_FOUND, "account_not_found"),
+            Self::NotFound(Thing::Pair) => Shape::new(S::NOT_FOUND, "pair_not_found"),
+            Self::NotFound(Thing::Message) => Shape::new(S::NOT_FOUND, "message_not_found"),
+            Self::Unauthorized => Shape::new(S::UNAUTHORIZED, "unauthorized"),
+            Self::BadCredentials => Shape::new(S::UNAUTHORIZED, "bad_credentials"),
+            Self::EmailInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "email_invalid").field("email"),
+            Self::PasswordLength => Shape::new(S::UNPROCESSABLE_ENTITY, "password_length").field("password"),
+            Self::EmailTaken => Shape::new(S::CONFLICT, "email_taken").field("email"),
+            Self::PhoneInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "phone_invalid").field("phone"),
+            Self::PhoneAlreadyLinked => Shape::new(S::CONFLICT, "phone_already_linked").field("phone"),
+            Self::TokenInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "token_invalid").field("token"),
+            Self::WrongState(_) => Shape::new(S::CONFLICT, "wrong_state"),
+            Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
+            Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
+            Self::NotDead => Shape::new(S::CONFLICT, "not_dead"),
+            Self::Refused { refusal, field } => refused(refusal, *field),
+            Self::Pair(PairError::SourceIsDestination) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "source_is_destination").field("destination")
+            }
+            Self::Pair(PairError::DelayTooLong) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "delay_too_long").field("delay_seconds")
+            }
+            Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
+            Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
+            Self::NotFound(Thing::Media) => Shape::new(S::NOT_FOUND, "media_not_found"),
+            Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
+            Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
+            Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),
+            Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
+            Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
+            Self::Body(error) => body(error),
+            Self::Payload(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "payload_refused"),
+            Self::TemporalUnavailable => Shape::away("temporal_unavailable"),
+            Self::WorkerUnavailable => Shape::away("worker_unavailable"),
+            Self::TimedOut => Shape::away("timed_out"),
+            Self::DatabaseUnavailable => Shape::away("database_unavailable"),
+            Self::Internal(_) => Shape::new(S::INTERNAL_SERVER_ERROR, "internal"),
+        }
+    }
+}
+
+fn body(error: &BodyError) -> Shape {
+    match error {
+        BodyError::ContentType => Shape::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
+        BodyError::Shape { field, .. } => {
+            let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");
+            if field.is_empty() { shape } else { shape.field(field.clone()) }
+        }
+    }
+}
+
+/// A worker's refusal. A code that is not known here is the user's to mend, as far as anybody can tell.
+fn refused(refusal: &Refusal, field: Option<&'static str>) -> Shape {
+    let code = match refusal.code.as_str() {
+        // A token that is refused is refused, whether Discord was asked or it cannot be one at all.
+        "token_malformed" => "token_invalid",
+        other => other,
+    };
+    let status = match code {
+        "flood_wait" => StatusCode::TOO_MANY_REQUESTS,
+        "platform_unavailable" => StatusCode::SERVICE_UNAVAILABLE,
+        "account_already_linked" | "account_not_online" | "wrong_state" => StatusCode::CONFLICT,
+        "account_not_found" => StatusCode::NOT_FOUND,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Shape {
+        status,
+        code: code.to_owned().into(),
+        field: field.map(Cow::Borrowed),
+        retry_after_seconds: refusal.retry_after_seconds,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use store::StoreError;
+
+    use super::*;
+
+    fn refusal(code: &str, retry_after_seconds: Option<u64>) -> ApiError {
+        let refusal = Refusal { code: code.into(), detail: "said".into(), retry_after_seconds };
+        ApiError::Refused { refusal, field: None }
+    }
+
+    #[test]
+    fn refusals_have_the_status_that_their_cause_asks_for() {
+        for (code, status) in [
+            ("code_invalid", 422),
+            ("password_invalid", 422),
+            ("phone_banned", 422),
+            ("flood_wait", 429),
+            ("platform_unavailable", 503),
+            ("account_already_linked", 409),
+            ("account_not_online", 409),
+            ("something_new", 422),
+        ] {
+            let shape = refusal(code, None).shape();
+            assert_eq!((shape.status.as_u16(), shape.code.as_ref()), (status, code));
+        }
+        assert_eq!(refusal("flood_wait", Some(7)).shape().retry_after_seconds, Some(7));
+    }
+
+    #[test]
+    fn a_database_that_is_away_is_told_from_one_that_refuses() {
+        let refused = StoreError::Conflict { constraint: "pairs_route_key".into() };
+        assert!(matches!(
+            ApiError::on_conflict(refused, "pairs_route_key", ApiError::PairExists),
+            ApiError::PairExists
+        ));
+        let other = StoreError::Conflict { constraint: "other".into() };
+        assert_eq!(ApiError::on_conflict(other, "pairs_route_key", ApiError::PairExists).shape().status.as_u16(), 500);
+    }
+}
