@@ -41,6 +41,11 @@ impl PaceMetrics {
                 &["account", "scope"],
             )?,
         };
+        for scope in [Scope::Account, Scope::Chat, Scope::Global] {
+            // Shown as zero from the start, so that a first increase is seen.
+            metrics.waits.with_label_values(&[scope.as_str()]);
+            metrics.throttled.with_label_values(&[scope.as_str()]);
+        }
         registry.register(Box::new(metrics.waits.clone()))?;
         registry.register(Box::new(metrics.throttled.clone()))?;
         registry.register(Box::new(metrics.plan_limited.clone()))?;
