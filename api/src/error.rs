@@ -12,7 +12,7 @@ use crate::{
 mod problem;
 mod shape;
 
-pub use problem::{FieldProblem, Problem};
+pub use problem::Problem;
 
 /// What a request named and we do not have, or have for somebody else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
