@@ -30,6 +30,8 @@ pub struct Context {
     pub worker: String,
     /// How often the session workflow asks for the health of an account hosted here.
     pub health_check_period: Duration,
+    /// How often every pair is reconciled.
+    pub reconcile_every: Duration,
     /// Accounts hosted here.
     pub hosts: Hosts,
     /// Drains that run here and can be woken without Temporal.

@@ -21,6 +21,7 @@ mod login;
 pub mod metrics;
 pub mod pace;
 pub mod platform;
+pub mod reconcile;
 pub mod rhythm;
 pub mod sweep;
 pub mod telegram;

@@ -22,6 +22,8 @@ pub struct Metrics {
     pub deliveries: IntCounterVec,
     /// `causeway_delivery_seconds`: from receipt to the destination's answer, delay not included.
     pub latency: Histogram,
+    /// `causeway_reconciled_messages_total{outcome}`: checked, missing, repaired.
+    pub reconciled: IntCounterVec,
     /// `causeway_wakes_total{way}`: signal, local.
     pub wakes: IntCounterVec,
     /// `causeway_platform_waits_total{account}`: times that a platform asked an account to wait.
@@ -61,6 +63,10 @@ impl Metrics {
                 HistogramOpts::new("causeway_delivery_seconds", "From receipt or due time to the destination's answer")
                     .buckets(LATENCY_BUCKETS.to_vec()),
             )?,
+            reconciled: IntCounterVec::new(
+                Opts::new("causeway_reconciled_messages_total", "Source messages compared with the ledger"),
+                &["outcome"],
+            )?,
             wakes: IntCounterVec::new(Opts::new("causeway_wakes_total", "Wakes of pairs"), &["way"])?,
             platform_waits: IntCounterVec::new(
                 Opts::new("causeway_platform_waits_total", "Times that a platform asked an account to wait"),
@@ -94,6 +100,7 @@ impl Metrics {
         registry.register(Box::new(metrics.ingested.clone()))?;
         registry.register(Box::new(metrics.deliveries.clone()))?;
         registry.register(Box::new(metrics.latency.clone()))?;
+        registry.register(Box::new(metrics.reconciled.clone()))?;
         registry.register(Box::new(metrics.wakes.clone()))?;
         metrics.register_watched(registry)?;
         Ok(metrics)

@@ -16,7 +16,7 @@ use workflows::{
     sweep::{SweepInput, SweepReport},
 };
 
-use crate::{context::Context, failure::Fail, wake};
+use crate::{context::Context, failure::Fail, reconcile, wake};
 
 /// Younger rows are still on their ordinary way.
 const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -66,6 +66,11 @@ impl Sweep {
             if wake::end_pair(&client, pair).await {
                 store::pairs::set_workflow_started(&mut database, pair, false).await.retry("database")?;
                 report.workflows_ended += 1;
+            }
+        }
+        for begun in store::reconcile::left_running(&mut database, before, BATCH).await.retry("database")? {
+            if reconcile::start(&client, begun).await {
+                report.workflows_started += 1;
             }
         }
         let now = self.0.clock.now();

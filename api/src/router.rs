@@ -87,7 +87,8 @@ fn pair_routes() -> Router {
                 Router::with_path("dead-letters")
                     .push(Router::with_path("retry").post(pairs::dead_letters::retry_all))
                     .push(Router::with_path("discard").post(pairs::dead_letters::discard_all)),
-            ),
+            )
+            .push(Router::with_path("reconcile").get(pairs::reconcile::list).post(pairs::reconcile::begin)),
     )
 }
 

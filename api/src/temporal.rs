@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use domain::{AccountId, PairId, Plan, UserId};
-use store::accounts::Account;
+use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
     WorkflowIdConflictPolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
@@ -20,8 +20,12 @@ use temporalio_common::{
 use tokio::sync::OnceCell;
 use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
-    contract::{CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, pair_workflow_id},
+    contract::{
+        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, pair_workflow_id,
+        reconcile_workflow_id,
+    },
     forwarding::{PairForwarding, PairInput, PairView, Totals},
+    reconcile::{ReconcileInput, ReconcileWorkflow},
 };
 
 use crate::error::ApiError;
@@ -243,6 +247,17 @@ impl Temporal {
     {
         let handle = self.client().await?.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
         bounded(CALL_MAX, handle.signal(signal, (), WorkflowSignalOptions::default())).await
+    }
+
+    /// Makes sure that the workflow of a reconciliation runs.
+    pub(crate) async fn start_reconciliation(&self, begun: Begun) -> Result<(), TemporalError> {
+        let input = ReconcileInput { reconciliation: begun.id, pair: begun.pair, account: begun.account };
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, reconcile_workflow_id(begun.id))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .build();
+        let client = self.client().await?;
+        bounded(CALL_MAX, client.start_workflow(ReconcileWorkflow::run, input, options)).await?;
+        Ok(())
     }
 
     /// What the pair's workflow is doing.

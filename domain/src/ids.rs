@@ -105,6 +105,11 @@ id!(
     "msg"
 );
 id!(
+    /// One comparison of a source's history with the ledger.
+    ReconciliationId,
+    "rec"
+);
+id!(
     /// One stored attachment of a source message.
     MediaId,
     "media"

@@ -27,7 +27,7 @@ pub use chat::{ChatFacts, ChatId, ChatKind};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
-pub use ids::{AccountId, MediaId, PairId, SourceMessageId, UserId};
+pub use ids::{AccountId, MediaId, PairId, ReconciliationId, SourceMessageId, UserId};
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
 pub use pair::{CopyMode, PairStatus};

@@ -13,6 +13,7 @@ pub mod leases;
 pub mod media;
 pub mod pace;
 pub mod pairs;
+pub mod reconcile;
 pub mod rules;
 pub mod seal;
 pub mod status;

@@ -14,6 +14,7 @@ use workflows::{
     codec::Codec,
     contract::CONTROL_QUEUE,
     forwarding::PairForwarding,
+    reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
 
@@ -60,6 +61,10 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
+        .register_workflow::<ReconcileWorkflow>()
+        .unwrap()
+        .register_workflow::<ReconcileAllWorkflow>()
+        .unwrap()
         .data_converter(codec().data_converter())
         .build();
     let history = WorkflowHistory::from_json(&json).unwrap();
@@ -97,6 +102,16 @@ async fn what_ran_replays_and_shows_nothing() {
     let secrets = ["secret message", "another one", "open sesame", &person.phone, &bot.token];
     let session = client.get_workflow_handle::<AccountSession>(format!("account-{}", account.id));
     check("account_session", session.fetch_history(Default::default()), &secrets).await;
+    let path = format!("/pairs/{}/reconcile", pair.id);
+    let begun: Value = world.api.http().post(&path, &json!({})).await.unwrap();
+    let id = format!("reconcile-{}", begun["id"].as_str().unwrap());
+    let reconcile = client.get_workflow_handle::<ReconcileWorkflow>(id);
+    reconcile.get_result(Default::default()).await.unwrap();
+    check("reconcile", reconcile.fetch_history(Default::default()), &secrets).await;
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, "reconcile-all-now").build();
+    let all = client.start_workflow(ReconcileAllWorkflow::run, ReconcileAllInput {}, options).await.unwrap();
+    all.get_result(Default::default()).await.unwrap();
+    check("reconcile_all", all.fetch_history(Default::default()), &[]).await;
     world.api.delete_pair(&pair.id).await.unwrap();
     let forwarding = client.get_workflow_handle::<PairForwarding>(format!("pair-{}", pair.id));
     forwarding.get_result(Default::default()).await.unwrap();

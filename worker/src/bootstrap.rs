@@ -5,15 +5,18 @@ use std::time::Duration;
 use anyhow::Context as _;
 use store::PgPool;
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _,
-    schedules::{CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleOverlapPolicy, ScheduleSpec},
+    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, RpcOptions,
+    schedules::{
+        CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleOverlapPolicy, ScheduleSpec, ScheduleUpdate,
+    },
     tonic::{Code, IntoRequest as _},
 };
 use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest,
 };
 use workflows::{
-    contract::{CONTROL_QUEUE, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
+    contract::{CONTROL_QUEUE, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
+    reconcile::{ReconcileAllInput, ReconcileAllWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
 
@@ -43,6 +46,7 @@ pub async fn temporal(config: &Config) -> Connected {
         let client = connect(config).await?;
         register_search_attributes(&client).await?;
         schedule_sweep(&client).await?;
+        schedule_reconciliation(&client, config.reconcile_every).await?;
         Ok(client)
     })
     .await;
@@ -86,6 +90,29 @@ async fn schedule_sweep(client: &Client) -> anyhow::Result<()> {
         Ok(_) => Ok(()),
         Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
         Err(error) => Err(error).context("the sweep could not be scheduled"),
+    }
+}
+
+async fn schedule_reconciliation(client: &Client, every: Duration) -> anyhow::Result<()> {
+    let id = RECONCILE_SCHEDULE_ID;
+    let action = ScheduleAction::start_workflow(ReconcileAllWorkflow::run, ReconcileAllInput {}, CONTROL_QUEUE, id);
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(every))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("compares the sources with the ledger")
+        .build();
+    match client.create_schedule(id, options).await {
+        Ok(_) => Ok(()),
+        // The setting may be another one than when it was made.
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => {
+            let updater = move |schedule: &mut ScheduleUpdate| {
+                schedule.set_spec(ScheduleSpec::from_interval(every));
+            };
+            let updated = client.get_schedule_handle(id).update(updater, RpcOptions::default()).await;
+            updated.context("the reconciliation's schedule could not be changed")
+        }
+        Err(error) => Err(error).context("the reconciliation could not be scheduled"),
     }
 }
 

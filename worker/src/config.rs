@@ -37,6 +37,8 @@ pub struct Config {
     pub hosting_slots: usize,
     /// `HEALTH_CHECK_SECONDS`.
     pub health_check_period: Duration,
+    /// `RECONCILE_EVERY_SECONDS`.
+    pub reconcile_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
     /// `DISCORD_*`.
@@ -65,6 +67,7 @@ const MEDIA_LINK_DAYS_DEFAULT: u64 = 7;
 const MEDIA_LINK_DAYS_MAX: u64 = 365;
 /// Drains and questions at once unless set otherwise: each hot pair holds one while it lingers.
 const DRAIN_SLOTS_DEFAULT: u64 = 500;
+const RECONCILE_EVERY_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -111,6 +114,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let hosting_slots =
             self.positive("HOSTING_SLOTS", HOSTING_SLOTS_DEFAULT as u64).and_then(|slots| usize::try_from(slots).ok());
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
+        let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
         let telegram = self.telegram();
         let discord = self.discord();
         let media = self.media();
@@ -128,6 +132,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             metrics_listen: metrics_listen?,
             hosting_slots: hosting_slots?,
             health_check_period: Duration::from_secs(health_check?),
+            reconcile_every: Duration::from_secs(reconcile?),
             telegram: telegram?,
             discord: discord?,
             media: media?,

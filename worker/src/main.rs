@@ -59,6 +59,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         media: config.media.clone(),
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
+        reconcile_every: config.reconcile_every,
         hosts: Hosts::default(),
         wakeups: Arc::new(Wakeups::default()),
         gates: Gates::default(),

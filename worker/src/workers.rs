@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use activities::{account::Accounts, context::Context, forwarding::Forwarding, sweep::Sweep};
+use activities::{account::Accounts, context::Context, forwarding::Forwarding, reconcile::Reconcile, sweep::Sweep};
 use anyhow::Context as _;
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
@@ -14,6 +14,7 @@ use workflows::{
     account::AccountSession,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     forwarding::PairForwarding,
+    reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
 };
 
@@ -44,14 +45,18 @@ pub async fn run(
     let runtime = Runtime::from_current_tokio(Default::default()).context("the Temporal runtime could not be made")?;
     let client = connected.client;
     let accounts = || Accounts(Arc::clone(&context));
+    let reconcile = || Reconcile(Arc::clone(&context));
     let forwarding = || Forwarding(Arc::clone(&context));
     let control = WorkerOptions::new(CONTROL_QUEUE)
         .register_workflow::<AccountSession>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<SweepWorkflow>()?
+        .register_workflow::<ReconcileWorkflow>()?
+        .register_workflow::<ReconcileAllWorkflow>()?
         .register_activities(accounts())
         .register_activities(forwarding())
         .register_activities(Sweep(Arc::clone(&context)))
+        .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
@@ -67,6 +72,7 @@ pub async fn run(
     let hosted = WorkerOptions::new(host_queue(&config.worker_name))
         .register_activities(accounts())
         .register_activities(forwarding())
+        .register_activities(reconcile())
         .tuner(slots(WORKFLOW_SLOTS, config.drain_slots))
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)

@@ -1,6 +1,6 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, PairId};
+use domain::{AccountId, PairId, ReconciliationId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
@@ -25,6 +25,15 @@ pub fn account_workflow_id(account: AccountId) -> String {
 pub fn pair_workflow_id(pair: PairId) -> String {
     format!("pair-{pair}")
 }
+
+/// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
+#[must_use]
+pub fn reconcile_workflow_id(reconciliation: ReconciliationId) -> String {
+    format!("reconcile-{reconciliation}")
+}
+
+/// The id of the schedule that reconciles every pair, and the stem of its workflow ids.
+pub const RECONCILE_SCHEDULE_ID: &str = "reconcile-all";
 
 /// The id of the sweep's schedule, and the stem of its workflow ids.
 pub const SWEEP_SCHEDULE_ID: &str = "sweep";

@@ -12,4 +12,5 @@ pub mod codec;
 pub mod contract;
 pub mod forwarding;
 pub mod options;
+pub mod reconcile;
 pub mod sweep;

@@ -23,6 +23,10 @@ const ROUTE_STALE_AFTER: Duration = Duration::from_secs(20);
 const PRIORITY_DEFAULT: u32 = 3;
 /// One drain: it returns by itself well before.
 const DRAIN_MAX: Duration = Duration::from_secs(180);
+/// Some pages of history: it returns by itself well before.
+const RECONCILE_MAX: Duration = Duration::from_secs(120);
+/// Behind everything that carries messages.
+const RECONCILE_PRIORITY: u32 = 5;
 
 /// Hosting an account: retried for ever, because a host that died must be replaced.
 #[must_use]
@@ -100,6 +104,20 @@ pub fn drain(queue: String, priority: Priority, token: WorkflowCancellationToken
         .retry_policy(RetryPolicy::builder().maximum_attempts(1).build())
         .priority(priority)
         .summary("drain the pair")
+        .build()
+}
+
+/// Some pages of a source's history, on the host of the account that reads it. What it has compared is on record, so a
+/// try that failed is begun again where it was.
+#[must_use]
+pub fn reconcile(queue: String) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(RECONCILE_MAX)
+        .task_queue(queue)
+        .schedule_to_start_timeout(ROUTE_STALE_AFTER)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("compare the source's history with the ledger")
         .build()
 }
 

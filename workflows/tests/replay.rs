@@ -7,7 +7,13 @@ use std::path::Path;
 
 use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
-use workflows::{account::AccountSession, codec::Codec, forwarding::PairForwarding, sweep::SweepWorkflow};
+use workflows::{
+    account::AccountSession,
+    codec::Codec,
+    forwarding::PairForwarding,
+    reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
+    sweep::SweepWorkflow,
+};
 
 /// The key of the recorded histories; the end-to-end stack uses the same.
 const KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -20,6 +26,10 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
+        .unwrap()
+        .register_workflow::<ReconcileWorkflow>()
+        .unwrap()
+        .register_workflow::<ReconcileAllWorkflow>()
         .unwrap()
         .data_converter(converter)
         .build();
@@ -45,6 +55,16 @@ async fn pair_forwarding_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn sweep_replays() {
     replay("sweep").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_replays() {
+    replay("reconcile").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_all_replays() {
+    replay("reconcile_all").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,6 +6,7 @@ pub(crate) mod dead_letters;
 mod dry_run;
 mod messages;
 mod options;
+pub(crate) mod reconcile;
 
 pub(crate) use change::{delete, pause, resume, update};
 pub(crate) use dry_run::try_message;

@@ -1,0 +1,318 @@
+//! Reconciliations: what the history of a pair's source holds, compared with the ledger.
+
+use chrono::{DateTime, TimeDelta, Utc};
+use domain::{AccountId, ChatId, Clock, PairId, Platform, ReconciliationId, UserId};
+use serde::{Deserialize, Serialize};
+use sqlx::PgConnection;
+
+use crate::StoreError;
+
+/// Messages that are older are not compared: both ends have long been looked at by people.
+pub const WINDOW: TimeDelta = TimeDelta::days(7);
+/// So many missing messages are listed in a report; all are counted.
+pub const LISTED_MAX: usize = 100;
+
+/// A message of the source that the ledger did not have.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// The source platform's id.
+    pub message_id: i64,
+    /// When it was written.
+    pub sent_at: DateTime<Utc>,
+}
+
+/// What a reconciliation found so far.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Which one.
+    pub id: ReconciliationId,
+    /// `running`, `done` or `failed`.
+    pub state: String,
+    /// What is missing is ingested.
+    pub repair: bool,
+    /// Messages compared.
+    pub checked: i64,
+    /// Of these, not in the ledger.
+    pub missing: i64,
+    /// Of these, ingested by it.
+    pub repaired: i64,
+    /// The first of the missing ones, at most [`LISTED_MAX`].
+    pub listed: Vec<Missing>,
+    /// Why it ended early, as a stable code.
+    pub reason_code: Option<String>,
+    /// Why, for people.
+    pub reason: Option<String>,
+    /// When it was asked for.
+    pub started_at: DateTime<Utc>,
+    /// When it ended.
+    pub finished_at: Option<DateTime<Utc>>,
+}
+
+/// A reconciliation that runs: what its activity has to know.
+#[derive(Clone, Debug)]
+pub struct Work {
+    /// The pair.
+    pub pair: PairId,
+    /// The account that reads the source.
+    pub account: AccountId,
+    /// Where it lives.
+    pub platform: Platform,
+    /// The source.
+    pub chat: ChatId,
+    /// The only Telegram topic of it that the pair reads.
+    pub topic: Option<i64>,
+    /// Compared up to this message.
+    pub cursor: i64,
+    /// What is missing is ingested.
+    pub repair: bool,
+    /// Messages compared so far.
+    pub checked: i64,
+    /// Missing messages that are listed so far.
+    pub listed: i64,
+}
+
+/// A reconciliation whose workflow has to run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Begun {
+    /// Which one.
+    pub id: ReconciliationId,
+    /// Its pair.
+    pub pair: PairId,
+    /// The account that reads the source.
+    pub account: AccountId,
+}
+
+/// Asks for a reconciliation of the tenant's pair, of messages of the last [`WINDOW`]. While one runs, it is that
+/// one.
+/// `None` when the pair is not the tenant's.
+pub async fn begin(
+    connection: &mut PgConnection,
+    user: UserId,
+    (pair, repair): (PairId, bool),
+    clock: &dyn Clock,
+) -> Result<Option<Begun>, StoreError> {
+    // Ids are numbers, not times: the newest message that the ledger has from before stands for the time.
+    sqlx::query!(
+        "INSERT INTO reconciliations (id, pair_id, state, repair, cursor, started_at)
+         SELECT $1, p.id, 'running', $4, greatest(p.source_start_id, (
+                  SELECT max(s.message_id) FROM source_messages s
+                  WHERE s.account_id = p.source_account_id AND s.chat_id = p.source_chat_id AND s.sent_at < $5)), $6
+         FROM pairs p WHERE p.id = $2 AND p.user_id = $3 AND p.deleted_at IS NULL
+         ON CONFLICT (pair_id) WHERE state = 'running' DO NOTHING",
+        ReconciliationId::new(clock) as ReconciliationId,
+        pair as PairId,
+        user as UserId,
+        repair,
+        clock.now() - WINDOW,
+        clock.now()
+    )
+    .execute(&mut *connection)
+    .await?;
+    let begun = sqlx::query_as!(
+        Begun,
+        "SELECT r.id, r.pair_id AS pair, p.source_account_id AS account
+         FROM reconciliations r JOIN pairs p ON p.id = r.pair_id
+         WHERE r.pair_id = $1 AND r.state = 'running' AND p.user_id = $2 AND p.deleted_at IS NULL",
+        pair as PairId,
+        user as UserId
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(begun)
+}
+
+/// Asks for a reconciliation of each of at most `limit` pairs that have had none since `before`.
+pub async fn begin_due(
+    connection: &mut PgConnection,
+    clock: &dyn Clock,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Begun>, StoreError> {
+    let due = sqlx::query!(
+        "SELECT p.id, p.user_id FROM pairs p WHERE p.deleted_at IS NULL AND p.created_at < $1
+           AND NOT EXISTS (SELECT FROM reconciliations r WHERE r.pair_id = p.id AND r.started_at >= $1)
+         ORDER BY p.id LIMIT $2",
+        before,
+        limit
+    )
+    .fetch_all(&mut *connection)
+    .await?;
+    let mut begun = Vec::with_capacity(due.len());
+    for pair in due {
+        begun.extend(begin(connection, pair.user_id, (pair.id, false), clock).await?);
+    }
+    Ok(begun)
+}
+
+/// Reconciliations that were asked for before `before` and have not ended: their workflow may not have been started.
+pub async fn left_running(
+    connection: &mut PgConnection,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<Vec<Begun>, StoreError> {
+    let left = sqlx::query_as!(
+        Begun,
+        "SELECT r.id, r.pair_id AS pair, p.source_account_id AS account
+         FROM reconciliations r JOIN pairs p ON p.id = r.pair_id
+         WHERE r.state = 'running' AND r.started_at < $1 ORDER BY r.started_at LIMIT $2",
+        before,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(left)
+}
+
+/// What is to be done; `None` when it has ended or its pair is deleted.
+pub async fn work(connection: &mut PgConnection, id: ReconciliationId) -> Result<Option<Work>, StoreError> {
+    let work = sqlx::query_as!(
+        Work,
+        r#"SELECT r.pair_id AS pair, p.source_account_id AS account, a.platform, p.source_chat_id AS chat,
+                  p.source_topic_id AS topic, r.cursor, r.repair, r.checked, jsonb_array_length(r.listed)::bigint AS "listed!"
+           FROM reconciliations r JOIN pairs p ON p.id = r.pair_id JOIN accounts a ON a.id = p.source_account_id
+           WHERE r.id = $1 AND r.state = 'running' AND p.deleted_at IS NULL"#,
+        id as ReconciliationId
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(work)
+}
+
+/// The newest message of a source up to which everything is in the ledger; beyond it the stream may still be on its
+/// way.
+pub async fn durable_up_to(connection: &mut PgConnection, work: &Work) -> Result<i64, StoreError> {
+    let cursor = sqlx::query_scalar!(
+        "SELECT cursor FROM chats WHERE account_id = $1 AND chat_id = $2",
+        work.account as AccountId,
+        work.chat as ChatId
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(cursor.unwrap_or(0))
+}
+
+/// Which of these messages have a delivery in the pair, in whatever state.
+pub async fn present(connection: &mut PgConnection, work: &Work, message_ids: &[i64]) -> Result<Vec<i64>, StoreError> {
+    let present = sqlx::query_scalar!(
+        "SELECT DISTINCT s.message_id FROM source_messages s JOIN deliveries d ON d.source_message_id = s.id
+         WHERE s.account_id = $1 AND s.chat_id = $2 AND s.message_id = ANY($3) AND d.pair_id = $4",
+        work.account as AccountId,
+        work.chat as ChatId,
+        message_ids,
+        work.pair as PairId
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(present)
+}
+
+/// Removes these messages from the ledger where they have no delivery at all, so that an ingest takes them for new.
+pub async fn forget_undelivered(
+    connection: &mut PgConnection,
+    work: &Work,
+    message_ids: &[i64],
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "DELETE FROM source_messages s
+         WHERE s.account_id = $1 AND s.chat_id = $2 AND s.message_id = ANY($3) AND NOT EXISTS (
+           SELECT FROM source_messages o JOIN deliveries d ON d.source_message_id = o.id
+           WHERE o.account_id = s.account_id AND o.chat_id = s.chat_id AND o.message_id = s.message_id)",
+        work.account as AccountId,
+        work.chat as ChatId,
+        message_ids
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Records that the history was compared up to `cursor`, and what was missing. False, and nothing is changed, when it
+/// has moved on or ended meanwhile.
+pub async fn advance(
+    connection: &mut PgConnection,
+    (id, work): (ReconciliationId, &Work),
+    (cursor, checked): (i64, i64),
+    missing: &[Missing],
+) -> Result<bool, StoreError> {
+    let room = LISTED_MAX.saturating_sub(usize::try_from(work.listed).unwrap_or(LISTED_MAX));
+    let listed = serde_json::to_value(missing.get(..room.min(missing.len())).unwrap_or_default())?;
+    let done = sqlx::query!(
+        "UPDATE reconciliations SET cursor = $3, checked = checked + $4, missing = missing + $5, listed = listed || $6
+         WHERE id = $1 AND cursor = $2 AND state = 'running'",
+        id as ReconciliationId,
+        work.cursor,
+        cursor,
+        checked,
+        i64::try_from(missing.len()).unwrap_or(i64::MAX),
+        listed
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Records that missing messages are in the ledger now.
+pub async fn repaired(connection: &mut PgConnection, id: ReconciliationId, messages: i64) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE reconciliations SET repaired = repaired + $2 WHERE id = $1", id as ReconciliationId, messages)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Ends a reconciliation that runs: in order, or with a code and a reason for people.
+pub async fn finish(
+    connection: &mut PgConnection,
+    id: ReconciliationId,
+    failed: Option<(&str, &str)>,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE reconciliations SET state = CASE WHEN $2::text IS NULL THEN 'done' ELSE 'failed' END,
+                reason_code = $2, reason = $3, finished_at = $4
+         WHERE id = $1 AND state = 'running'",
+        id as ReconciliationId,
+        failed.map(|(code, _)| code),
+        failed.map(|(_, reason)| reason),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The newest reconciliations of the tenant's pair, newest first.
+pub async fn list(
+    connection: &mut PgConnection,
+    user: UserId,
+    pair: PairId,
+    limit: i64,
+) -> Result<Vec<Report>, StoreError> {
+    let rows = sqlx::query!(
+        "SELECT r.id, r.state, r.repair, r.checked, r.missing, r.repaired, r.listed, r.reason_code, r.reason,
+                r.started_at, r.finished_at
+         FROM reconciliations r JOIN pairs p ON p.id = r.pair_id
+         WHERE p.id = $1 AND p.user_id = $2 AND p.deleted_at IS NULL ORDER BY r.started_at DESC, r.id DESC LIMIT $3",
+        pair as PairId,
+        user as UserId,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter()
+        .map(|row| {
+            Ok(Report {
+                id: row.id,
+                state: row.state,
+                repair: row.repair,
+                checked: row.checked,
+                missing: row.missing,
+                repaired: row.repaired,
+                listed: serde_json::from_value(row.listed)?,
+                reason_code: row.reason_code,
+                reason: row.reason,
+                started_at: row.started_at,
+                finished_at: row.finished_at,
+            })
+        })
+        .collect()
+}

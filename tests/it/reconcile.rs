@@ -1,0 +1,182 @@
+//! Reconciling: what the history of the source holds and the ledger does not is told, and ingested when asked for.
+
+use domain::PairId;
+use sandbox::{scene::until, stack::Stack};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+
+use crate::{
+    harness,
+    world::{Bot, PATIENCE, Person, World, place},
+};
+
+/// A pair from Telegram to Discord and one back.
+struct Scene {
+    world: World,
+    person: Person,
+    bot: Bot,
+    source: i64,
+    back_source: Bot,
+    back: i64,
+    forth: String,
+    backward: String,
+    database: PgPool,
+}
+
+impl Scene {
+    async fn new(stack: &Stack) -> Self {
+        let world = World::new(stack).await;
+        let (person, bot, back_source) = (world.person(None).await, world.bot().await, world.bot().await);
+        let (source, back) = (world.channel(&person, &[]).await, world.channel(&person, &[]).await);
+        let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
+        let reader = world.link_bot(&back_source).await;
+        let forth = world.pair(place(&telegram, source), place(&discord, &bot.channel)).await.id;
+        let backward = world.pair(place(&reader, &back_source.channel), place(&telegram, back)).await.id;
+        let database = PgPool::connect(&stack.urls().database).await.unwrap();
+        Self { world, person, bot, source, back_source, back, forth, backward, database }
+    }
+
+    /// Writes in both sources and returns the ids.
+    async fn say(&self, text: &str) -> (String, String) {
+        let telegram = self.world.controls.telegram.say(self.source, self.person.user, text).await.unwrap();
+        let (channel, human) = (&self.back_source.channel, &self.back_source.human);
+        (telegram.to_string(), self.world.controls.discord.say(channel, human, text).await.unwrap())
+    }
+
+    async fn both_hold(&self, texts: &[&str]) {
+        self.world.discord_holds(&self.bot.channel, texts).await;
+        self.world.telegram_holds(self.back, texts).await;
+    }
+
+    /// Reconciles a pair and returns the finished report.
+    async fn reconcile(&self, pair: &str, repair: bool) -> Value {
+        let path = format!("/pairs/{pair}/reconcile");
+        let begun: Value = self.world.api.http().post(&path, &json!({ "repair": repair })).await.unwrap();
+        self.finished(pair, &begun["id"]).await
+    }
+
+    async fn finished(&self, pair: &str, id: &Value) -> Value {
+        let path = format!("/pairs/{pair}/reconcile");
+        until("the reconciliation ends", PATIENCE, async || {
+            let reports: Value = self.world.api.http().get(&path).await?;
+            let reports = reports["reconciliations"].as_array().cloned().unwrap_or_default();
+            Ok(reports.into_iter().find(|report| report["id"] == *id && report["state"] != "running"))
+        })
+        .await
+        .unwrap()
+    }
+
+    /// Takes a message out of the ledger as if it had never been ingested; or, with `delivery_only`, its delivery.
+    async fn forget(&self, pair: &str, message: &str, delivery_only: bool) {
+        let pair: PairId = pair.parse().unwrap();
+        let message: i64 = message.parse().unwrap();
+        let delivery = "SELECT d.pair_id, d.seq FROM deliveries d JOIN source_messages s ON s.id = d.source_message_id
+                        WHERE d.pair_id = $1 AND s.message_id = $2";
+        let source: sqlx::types::Uuid = sqlx::query_scalar(
+            "SELECT d.source_message_id FROM deliveries d JOIN source_messages s ON s.id = d.source_message_id
+             WHERE d.pair_id = $1 AND s.message_id = $2",
+        )
+        .bind(pair.as_uuid())
+        .bind(message)
+        .fetch_one(&self.database)
+        .await
+        .unwrap();
+        for table in ["delivery_events", "destination_messages", "deliveries"] {
+            let sql = format!("DELETE FROM {table} WHERE (pair_id, seq) IN ({delivery})");
+            let done = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(pair.as_uuid()).bind(message);
+            done.execute(&self.database).await.unwrap();
+        }
+        if !delivery_only {
+            let sql = "DELETE FROM source_messages WHERE id = $1";
+            sqlx::query(sql).bind(source).execute(&self.database).await.unwrap();
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_missing_and_what_was_deleted_is_not() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    let (telegram, _) = scene.say("one").await;
+    scene.say("two").await;
+    scene.both_hold(&["one", "two"]).await;
+    for pair in [&scene.forth, &scene.backward] {
+        let report = scene.reconcile(pair, false).await;
+        assert_eq!((&report["state"], &report["checked"], &report["missing"]), (&json!("done"), &json!(2), &json!(0)));
+        assert!(report["finished_at"].is_string() && report["missing_messages"] == json!([]), "{report:#}");
+    }
+    scene.world.controls.telegram.delete(scene.source, telegram.parse().unwrap()).await.unwrap();
+    let report = scene.reconcile(&scene.forth, true).await;
+    assert_eq!((&report["checked"], &report["missing"], &report["repaired"]), (&json!(1), &json!(0), &json!(0)));
+}
+
+#[tokio::test]
+async fn what_is_missing_is_told_and_repaired_once() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    scene.say("one").await;
+    scene.both_hold(&["one"]).await;
+    // While the pairs are paused the messages are recorded and not sent.
+    for pair in [&scene.forth, &scene.backward] {
+        scene.world.api.pause(pair).await.unwrap();
+    }
+    let (telegram, discord) = scene.say("two").await;
+    scene.say("three").await;
+    for (pair, message, delivery_only) in [(&scene.forth, &telegram, false), (&scene.backward, &discord, true)] {
+        scene.world.deliveries(pair, |found| found.len() == 3).await;
+        scene.forget(pair, message, delivery_only).await;
+        let told = scene.reconcile(pair, false).await;
+        assert_eq!(
+            (&told["checked"], &told["missing"], &told["repaired"]),
+            (&json!(3), &json!(1), &json!(0)),
+            "{told:#}"
+        );
+        assert_eq!(told["missing_messages"][0]["source_message_id"], json!(message));
+        assert!(told["missing_messages"][0]["sent_at"].is_string());
+        let repaired = scene.reconcile(pair, true).await;
+        assert_eq!((&repaired["missing"], &repaired["repaired"]), (&json!(1), &json!(1)), "{repaired:#}");
+        let again = scene.reconcile(pair, true).await;
+        assert_eq!((&again["missing"], &again["repaired"]), (&json!(0), &json!(0)), "{again:#}");
+        scene.world.api.resume(pair).await.unwrap();
+    }
+    scene.both_hold(&["one", "three", "two"]).await;
+}
+
+#[tokio::test]
+async fn asking_twice_is_one_reconciliation() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    scene.say("one").await;
+    scene.both_hold(&["one"]).await;
+    let path = format!("/pairs/{}/reconcile", scene.forth);
+    // As if the API had died between its commit and the start: a row that runs, and no workflow.
+    let pair: PairId = scene.forth.parse().unwrap();
+    let id = domain::ReconciliationId::new(&domain::SystemClock);
+    let made = sqlx::query(
+        "INSERT INTO reconciliations (id, pair_id, state, repair, cursor, started_at)
+         VALUES ($1, $2, 'running', false, 0, now() - interval '1 minute')",
+    );
+    made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&scene.database).await.unwrap();
+    let begun: Value = scene.world.api.http().post(&path, &json!({ "repair": true })).await.unwrap();
+    assert_eq!((&begun["id"], &begun["repair"]), (&json!(id.to_string()), &json!(false)));
+    assert_eq!(scene.finished(&scene.forth, &begun["id"]).await["state"], "done");
+    let stranger = World::new(&stack).await;
+    stranger.refused(&path, json!({}), 404, "pair_not_found").await;
+    scene.world.refused(&path, json!({ "repare": true }), 422, "invalid_body").await;
+}
+
+#[tokio::test]
+async fn the_sweep_starts_what_was_left_without_a_workflow() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    let pair: PairId = scene.backward.parse().unwrap();
+    let id = domain::ReconciliationId::new(&domain::SystemClock);
+    let made = sqlx::query(
+        "INSERT INTO reconciliations (id, pair_id, state, repair, cursor, started_at)
+         VALUES ($1, $2, 'running', false, 0, now() - interval '1 minute')",
+    );
+    made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&scene.database).await.unwrap();
+    crate::histories::sweep(&crate::histories::temporal(&stack).await).await;
+    let report = scene.finished(&scene.backward, &json!(id.to_string())).await;
+    assert_eq!(report["state"], "done", "{report:#}");
+}
