@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use domain::{ChatId, Message, Update, message::Deletion};
+use domain::{ChatId, Message, Platform, Update, message::Deletion};
 use store::{StoreError, chats::Source as Chat};
 use temporalio_client::Client;
 
@@ -18,6 +18,8 @@ use crate::{
 const PAGE: usize = 100;
 /// Older messages are not looked at again: edits after two days are rare, and Telegram forbids most of them.
 const REVIEW_AGE_MAX: TimeDelta = TimeDelta::hours(48);
+/// The platform's clock may be behind ours by so much: what was written in threads is looked for from so much earlier.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(10);
 /// First wait after a failed page; doubled up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait. The live stream is not read meanwhile, so that no message overtakes the gap.
@@ -33,9 +35,10 @@ pub(crate) async fn catch_up(
 ) -> Result<usize, PlatformError> {
     let chats = sources(context, source).await;
     let mut found = 0;
-    for chat in chats {
-        found += catch_up_chat(context, client, source, connection, chat).await?;
+    for chat in &chats {
+        found += catch_up_chat(context, client, source, connection, *chat).await?;
     }
+    found += catch_up_threads(context, client, source, connection, &chats).await?;
     if found > 0 {
         tracing::info!(account.id = %source.account, messages = found, "Fetched what came while the account was away.");
     }
@@ -48,6 +51,42 @@ async fn sources(context: &Context, source: Source) -> Vec<Chat> {
         store::chats::sources(&mut database, source.account).await
     })
     .await
+}
+
+/// Threads that were opened while nobody listened are unknown: the platform is asked for them. Only then is it on
+/// record that nothing is missing below a channel.
+async fn catch_up_threads(
+    context: &Context,
+    client: &Client,
+    source: Source,
+    connection: &dyn Connection,
+    known: &[Chat],
+) -> Result<usize, PlatformError> {
+    if source.platform == Platform::Telegram {
+        // Its topics are part of the forum's own history.
+        return Ok(0);
+    }
+    let above = persist("read the channels that may have threads", || async {
+        let mut database = context.database().await?;
+        store::chats::above_threads(&mut database, source.account).await
+    })
+    .await;
+    let mut found = 0;
+    for above in above {
+        let asked_at = context.clock.now() - CLOCK_SKEW;
+        let listed = patiently(source, above.chat, || connection.threads(above.chat, above.since)).await?;
+        let unknown = listed.unwrap_or_default().into_iter();
+        for thread in unknown.filter(|thread| known.iter().all(|known| known.chat != thread.chat)) {
+            let thread = Chat { chat: thread.chat, cursor: thread.after };
+            found += catch_up_chat(context, client, source, connection, thread).await?;
+        }
+        persist("record that threads were read", || async {
+            let mut database = context.database().await?;
+            store::chats::set_threads_read(&mut database, source.account, above.chat, asked_at).await
+        })
+        .await;
+    }
+    Ok(found)
 }
 
 async fn catch_up_chat(
@@ -111,13 +150,22 @@ async fn history(
     chat: ChatId,
     after: i64,
 ) -> Result<Option<Vec<Message>>, PlatformError> {
+    patiently(source, chat, || connection.history_after(chat, after, PAGE)).await
+}
+
+/// Asks the platform about a chat, however often it takes; `None` when the chat is closed to the account.
+async fn patiently<T, F, Fut>(source: Source, chat: ChatId, mut ask: F) -> Result<Option<T>, PlatformError>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, PlatformError>>,
+{
     let mut wait = RETRY_FIRST;
     loop {
-        match connection.history_after(chat, after, PAGE).await {
-            Ok(page) => return Ok(Some(page)),
+        match ask().await {
+            Ok(answer) => return Ok(Some(answer)),
             Err(PlatformError::Wait { wait, .. }) => tokio::time::sleep(wait).await,
             Err(PlatformError::Retryable { code, .. }) => {
-                tracing::warn!(account.id = %source.account, chat.id = %chat, code, "A history page failed; trying again.");
+                tracing::warn!(account.id = %source.account, chat.id = %chat, code, "A chat could not be read; trying again.");
                 tokio::time::sleep(wait).await;
                 wait = (wait * 2).min(RETRY_MAX);
             }

@@ -22,7 +22,7 @@ pub struct Metrics {
     pub deliveries: IntCounterVec,
     /// `causeway_delivery_seconds`: from receipt to the destination's answer, delay not included.
     pub latency: Histogram,
-    /// `causeway_reconciled_messages_total{outcome}`: checked, missing, repaired.
+    /// `causeway_reconciled_messages_total{outcome}`: checked, missing, missing_edits, missing_deletions, repaired.
     pub reconciled: IntCounterVec,
     /// `causeway_wakes_total{way}`: signal, local.
     pub wakes: IntCounterVec,

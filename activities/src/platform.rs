@@ -290,6 +290,15 @@ impl PlatformError {
     }
 }
 
+/// A thread that is a chat of its own, below a channel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Below {
+    /// The thread.
+    pub chat: ChatId,
+    /// What was written in it since the moment asked about has an id above this.
+    pub after: i64,
+}
+
 /// What the headers of an answer to a *send* (creating a message, not editing, deleting or reading) said of the limit of
 /// its chat.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -387,6 +396,16 @@ pub trait Connection: Send + Sync {
 
     /// Makes a topic (Telegram forum) or a thread (Discord text channel) and returns its id. Doing it twice makes two.
     async fn open_thread(&self, chat: ChatId, title: &str) -> Result<i64, PlatformError>;
+
+    /// Threads of exactly this title (as [`Self::open_thread`] shortens it) in `chat` that this account opened since
+    /// `since`, oldest first: one that was opened without our hearing of it is found so.
+    async fn opened_threads(&self, chat: ChatId, title: &str, since: DateTime<Utc>) -> Result<Vec<i64>, PlatformError>;
+
+    /// Threads below `chat`, also archived ones, in which something was written since `since`. None where what stands in
+    /// threads is part of the chat's own history.
+    async fn threads(&self, _chat: ChatId, _since: DateTime<Utc>) -> Result<Vec<Below>, PlatformError> {
+        Ok(Vec::new())
+    }
 
     /// All chats that the account can see.
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError>;

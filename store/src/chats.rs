@@ -107,6 +107,47 @@ pub async fn sources(connection: &mut PgConnection, account: AccountId) -> Resul
     Ok(sources)
 }
 
+/// A source chat, and since when its threads have to be looked for.
+#[derive(Clone, Copy, Debug)]
+pub struct Above {
+    /// The chat.
+    pub chat: ChatId,
+    /// Threads were looked for last, or the first of its pairs was made.
+    pub since: DateTime<Utc>,
+}
+
+/// The chats of an account that are the source of a pair themselves: threads below them may be unknown.
+pub async fn above_threads(connection: &mut PgConnection, account: AccountId) -> Result<Vec<Above>, StoreError> {
+    let above = sqlx::query_as!(
+        Above,
+        r#"SELECT c.chat_id AS chat, greatest(c.threads_read_at, min(p.created_at)) AS "since!"
+           FROM chats c JOIN pairs p ON p.source_account_id = c.account_id AND p.source_chat_id = c.chat_id
+           WHERE c.account_id = $1 AND p.deleted_at IS NULL GROUP BY c.chat_id, c.threads_read_at ORDER BY c.chat_id"#,
+        account as AccountId
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(above)
+}
+
+/// Everything that was written in threads below a chat before `at` is durable.
+pub async fn set_threads_read(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chat: ChatId,
+    at: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE chats SET threads_read_at = $3 WHERE account_id = $1 AND chat_id = $2",
+        account as AccountId,
+        chat as ChatId,
+        at
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// The ids of the newest messages of a chat that are on record, written after `since` and not deleted, ascending: those
 /// of the newest `limit` revisions.
 pub async fn newest_messages(

@@ -1,21 +1,43 @@
 //! Reconciliations: what the history of a pair's source holds, compared with the ledger.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, ChatId, Clock, PairId, Platform, ReconciliationId, UserId};
+use domain::{AccountId, Clock, PairId, ReconciliationId, UserId};
 use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use crate::StoreError;
+
+mod compare;
+
+pub use compare::{
+    Known, Tally, Thread, Work, advance, durable_up_to, enter, forget_undelivered, known, repaired, work,
+};
 
 /// Messages that are older are not compared: both ends have long been looked at by people.
 pub const WINDOW: TimeDelta = TimeDelta::days(7);
 /// So many missing messages are listed in a report; all are counted.
 pub const LISTED_MAX: usize = 100;
 
-/// A message of the source that the ledger did not have.
+/// What the ledger may lack of a message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Lack {
+    /// The message itself.
+    #[default]
+    Message,
+    /// Its last edit.
+    Edit,
+    /// That it was deleted.
+    Deletion,
+}
+
+/// Something of the source that the ledger did not have.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Missing {
-    /// The source platform's id.
+    /// What.
+    #[serde(default)]
+    pub kind: Lack,
+    /// Of which message: the source platform's id.
     pub message_id: i64,
     /// When it was written.
     pub sent_at: DateTime<Utc>,
@@ -34,9 +56,13 @@ pub struct Report {
     pub checked: i64,
     /// Of these, not in the ledger.
     pub missing: i64,
-    /// Of these, ingested by it.
+    /// Of these, in the ledger without their last edit.
+    pub missing_edits: i64,
+    /// Messages that were deleted at the source, which the ledger does not know.
+    pub missing_deletions: i64,
+    /// Of all that was missing, ingested by it.
     pub repaired: i64,
-    /// The first of the missing ones, at most [`LISTED_MAX`].
+    /// The first of what was missing, at most [`LISTED_MAX`].
     pub listed: Vec<Missing>,
     /// Why it ended early, as a stable code.
     pub reason_code: Option<String>,
@@ -46,29 +72,6 @@ pub struct Report {
     pub started_at: DateTime<Utc>,
     /// When it ended.
     pub finished_at: Option<DateTime<Utc>>,
-}
-
-/// A reconciliation that runs: what its activity has to know.
-#[derive(Clone, Debug)]
-pub struct Work {
-    /// The pair.
-    pub pair: PairId,
-    /// The account that reads the source.
-    pub account: AccountId,
-    /// Where it lives.
-    pub platform: Platform,
-    /// The source.
-    pub chat: ChatId,
-    /// The only Telegram topic of it that the pair reads.
-    pub topic: Option<i64>,
-    /// Compared up to this message.
-    pub cursor: i64,
-    /// What is missing is ingested.
-    pub repair: bool,
-    /// Messages compared so far.
-    pub checked: i64,
-    /// Missing messages that are listed so far.
-    pub listed: i64,
 }
 
 /// A reconciliation whose workflow has to run.
@@ -93,8 +96,8 @@ pub async fn begin(
 ) -> Result<Option<Begun>, StoreError> {
     // Ids are numbers, not times: the newest message that the ledger has from before stands for the time.
     sqlx::query!(
-        "INSERT INTO reconciliations (id, pair_id, state, repair, cursor, started_at)
-         SELECT $1, p.id, 'running', $4, greatest(p.source_start_id, (
+        "INSERT INTO reconciliations (id, pair_id, state, repair, chat_id, cursor, started_at)
+         SELECT $1, p.id, 'running', $4, p.source_chat_id, greatest(p.source_start_id, (
                   SELECT max(s.message_id) FROM source_messages s
                   WHERE s.account_id = p.source_account_id AND s.chat_id = p.source_chat_id AND s.sent_at < $5)), $6
          FROM pairs p WHERE p.id = $2 AND p.user_id = $3 AND p.deleted_at IS NULL
@@ -163,102 +166,6 @@ pub async fn left_running(
     Ok(left)
 }
 
-/// What is to be done; `None` when it has ended or its pair is deleted.
-pub async fn work(connection: &mut PgConnection, id: ReconciliationId) -> Result<Option<Work>, StoreError> {
-    let work = sqlx::query_as!(
-        Work,
-        r#"SELECT r.pair_id AS pair, p.source_account_id AS account, a.platform, p.source_chat_id AS chat,
-                  p.source_topic_id AS topic, r.cursor, r.repair, r.checked, jsonb_array_length(r.listed)::bigint AS "listed!"
-           FROM reconciliations r JOIN pairs p ON p.id = r.pair_id JOIN accounts a ON a.id = p.source_account_id
-           WHERE r.id = $1 AND r.state = 'running' AND p.deleted_at IS NULL"#,
-        id as ReconciliationId
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(work)
-}
-
-/// The newest message of a source up to which everything is in the ledger; beyond it the stream may still be on its
-/// way.
-pub async fn durable_up_to(connection: &mut PgConnection, work: &Work) -> Result<i64, StoreError> {
-    let cursor = sqlx::query_scalar!(
-        "SELECT cursor FROM chats WHERE account_id = $1 AND chat_id = $2",
-        work.account as AccountId,
-        work.chat as ChatId
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(cursor.unwrap_or(0))
-}
-
-/// Which of these messages have a delivery in the pair, in whatever state.
-pub async fn present(connection: &mut PgConnection, work: &Work, message_ids: &[i64]) -> Result<Vec<i64>, StoreError> {
-    let present = sqlx::query_scalar!(
-        "SELECT DISTINCT s.message_id FROM source_messages s JOIN deliveries d ON d.source_message_id = s.id
-         WHERE s.account_id = $1 AND s.chat_id = $2 AND s.message_id = ANY($3) AND d.pair_id = $4",
-        work.account as AccountId,
-        work.chat as ChatId,
-        message_ids,
-        work.pair as PairId
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(present)
-}
-
-/// Removes these messages from the ledger where they have no delivery at all, so that an ingest takes them for new.
-pub async fn forget_undelivered(
-    connection: &mut PgConnection,
-    work: &Work,
-    message_ids: &[i64],
-) -> Result<(), StoreError> {
-    sqlx::query!(
-        "DELETE FROM source_messages s
-         WHERE s.account_id = $1 AND s.chat_id = $2 AND s.message_id = ANY($3) AND NOT EXISTS (
-           SELECT FROM source_messages o JOIN deliveries d ON d.source_message_id = o.id
-           WHERE o.account_id = s.account_id AND o.chat_id = s.chat_id AND o.message_id = s.message_id)",
-        work.account as AccountId,
-        work.chat as ChatId,
-        message_ids
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Records that the history was compared up to `cursor`, and what was missing. False, and nothing is changed, when it
-/// has moved on or ended meanwhile.
-pub async fn advance(
-    connection: &mut PgConnection,
-    (id, work): (ReconciliationId, &Work),
-    (cursor, checked): (i64, i64),
-    missing: &[Missing],
-) -> Result<bool, StoreError> {
-    let room = LISTED_MAX.saturating_sub(usize::try_from(work.listed).unwrap_or(LISTED_MAX));
-    let listed = serde_json::to_value(missing.get(..room.min(missing.len())).unwrap_or_default())?;
-    let done = sqlx::query!(
-        "UPDATE reconciliations SET cursor = $3, checked = checked + $4, missing = missing + $5, listed = listed || $6
-         WHERE id = $1 AND cursor = $2 AND state = 'running'",
-        id as ReconciliationId,
-        work.cursor,
-        cursor,
-        checked,
-        i64::try_from(missing.len()).unwrap_or(i64::MAX),
-        listed
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Records that missing messages are in the ledger now.
-pub async fn repaired(connection: &mut PgConnection, id: ReconciliationId, messages: i64) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE reconciliations SET repaired = repaired + $2 WHERE id = $1", id as ReconciliationId, messages)
-        .execute(connection)
-        .await?;
-    Ok(())
-}
-
 /// Ends a reconciliation that runs: in order, or with a code and a reason for people.
 pub async fn finish(
     connection: &mut PgConnection,
@@ -288,7 +195,7 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Report>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT r.id, r.state, r.repair, r.checked, r.missing, r.repaired, r.listed, r.reason_code, r.reason,
+        "SELECT r.id, r.state, r.repair, r.checked, r.missing, r.missing_edits, r.missing_deletions, r.repaired, r.listed, r.reason_code, r.reason,
                 r.started_at, r.finished_at
          FROM reconciliations r JOIN pairs p ON p.id = r.pair_id
          WHERE p.id = $1 AND p.user_id = $2 AND p.deleted_at IS NULL ORDER BY r.started_at DESC, r.id DESC LIMIT $3",
@@ -306,6 +213,8 @@ pub async fn list(
                 repair: row.repair,
                 checked: row.checked,
                 missing: row.missing,
+                missing_edits: row.missing_edits,
+                missing_deletions: row.missing_deletions,
                 repaired: row.repaired,
                 listed: serde_json::from_value(row.listed)?,
                 reason_code: row.reason_code,

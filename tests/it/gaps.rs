@@ -1,12 +1,15 @@
 //! Gaps: what happens at a source while nobody listens is carried afterwards, whatever the platform says of the gap.
 
 use reqwest::Method;
-use sandbox::stack::{Part, Stack};
+use sandbox::{
+    scene::until,
+    stack::{Part, Stack},
+};
 use serde_json::{Value, json};
 
 use crate::{
     harness::{self, on_stack_runtime},
-    world::{Bot, Person, World, place},
+    world::{Bot, PATIENCE, Person, World, place},
 };
 
 /// A pair from Telegram to Discord, whose source somebody else owns, and one back.
@@ -18,6 +21,12 @@ struct Scene {
     source: i64,
     back_source: Bot,
     back: i64,
+}
+
+/// A message in both sources.
+struct Said {
+    telegram: i64,
+    discord: String,
 }
 
 impl Scene {
@@ -33,10 +42,22 @@ impl Scene {
         Self { world, owner, person, bot, source, back_source, back }
     }
 
-    async fn say(&self, text: &str) {
-        self.world.controls.telegram.say(self.source, self.owner.user, text).await.unwrap();
+    async fn say(&self, text: &str) -> Said {
+        let telegram = self.world.controls.telegram.say(self.source, self.owner.user, text).await.unwrap();
         let (channel, human) = (&self.back_source.channel, &self.back_source.human);
-        self.world.controls.discord.say(channel, human, text).await.unwrap();
+        Said { telegram, discord: self.world.controls.discord.say(channel, human, text).await.unwrap() }
+    }
+
+    async fn edit(&self, said: &Said, text: &str) {
+        let (telegram, discord) = (&self.world.controls.telegram, &self.world.controls.discord);
+        telegram.edit(self.source, said.telegram, text).await.unwrap();
+        discord.edit(&self.back_source.channel, &said.discord, text).await.unwrap();
+    }
+
+    async fn delete(&self, said: &Said) {
+        let (telegram, discord) = (&self.world.controls.telegram, &self.world.controls.discord);
+        telegram.delete(self.source, said.telegram).await.unwrap();
+        discord.delete(&self.back_source.channel, &said.discord).await.unwrap();
     }
 
     async fn both_hold(&self, texts: &[&str]) {
@@ -59,12 +80,18 @@ impl Scene {
 async fn what_happened_while_the_worker_was_away_is_carried_although_the_difference_is_too_long() {
     let stack = harness::exclusive().await;
     let scene = Scene::new(&stack).await;
-    scene.say("one").await;
-    scene.both_hold(&["one"]).await;
+    let (one, two) = (scene.say("one").await, scene.say("two").await);
+    scene.both_hold(&["one", "two"]).await;
     let running = stack.stack();
     on_stack_runtime(running.kill_part(Part::Worker)).await;
     scene.say("three").await;
-    scene.say("four").await;
+    let four = scene.say("four").await;
+    scene.edit(&one, "ONE").await;
+    scene.delete(&two).await;
+    // What comes and changes within the gap was never anything else.
+    scene.edit(&four, "FOUR").await;
+    let gone = scene.say("gone").await;
+    scene.delete(&gone).await;
     for fault in [
         json!({ "kind": "too_long", "times": 20 }),
         json!({ "kind": "too_long", "method": "updates.getDifference", "times": 20 }),
@@ -72,18 +99,18 @@ async fn what_happened_while_the_worker_was_away_is_carried_although_the_differe
         scene.world.controls.telegram.fault(&fault).await.unwrap();
     }
     on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
-    scene.both_hold(&["one", "three", "four"]).await;
+    scene.both_hold(&["ONE", "three", "FOUR"]).await;
     scene.world.controls.telegram.clear_faults().await.unwrap();
     scene.say("five").await;
-    scene.both_hold(&["one", "three", "four", "five"]).await;
+    scene.both_hold(&["ONE", "three", "FOUR", "five"]).await;
 }
 
 #[tokio::test]
 async fn what_happened_before_a_new_session_is_carried() {
     let stack = harness::exclusive().await;
     let scene = Scene::new(&stack).await;
-    scene.say("one").await;
-    scene.both_hold(&["one"]).await;
+    let (one, two) = (scene.say("one").await, scene.say("two").await);
+    scene.both_hold(&["one", "two"]).await;
     // No connection gets through until all has happened, and the old sessions are worth nothing then.
     let (telegram, discord) = (&scene.world.controls.telegram, &scene.world.controls.discord);
     discord.fault(&json!({ "kind": "invalid_session" })).await.unwrap();
@@ -91,9 +118,67 @@ async fn what_happened_before_a_new_session_is_carried() {
     telegram.fault(&json!({ "kind": "refuse_connections" })).await.unwrap();
     telegram.fault(&json!({ "kind": "drop_connections" })).await.unwrap();
     scene.say("three").await;
+    scene.edit(&one, "ONE").await;
+    scene.delete(&two).await;
     discord.clear_faults().await.unwrap();
     telegram.clear_faults().await.unwrap();
-    scene.both_hold(&["one", "three"]).await;
+    scene.both_hold(&["ONE", "three"]).await;
+}
+
+#[tokio::test]
+async fn threads_that_were_opened_while_the_worker_was_away_are_read() {
+    let stack = harness::exclusive().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let (telegram, reader) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    let back = world.channel(&person, &[]).await;
+    // As old as the pair, and known to nobody when the worker goes.
+    let path = format!("/guilds/{}/channels", bot.guild);
+    let discord = world.controls.discord.clone();
+    let open = async |name: &str| {
+        let thread = json!({ "name": name, "kind": "thread", "parent": bot.channel });
+        let made: Value = discord.http().post(&path, &thread).await.unwrap();
+        made["id"].as_str().unwrap().to_owned()
+    };
+    let say = async |thread: &str, text: &str| drop(discord.say(thread, &bot.human, text).await.unwrap());
+    let archive = async |thread: &str| {
+        let path = format!("/channels/{thread}");
+        let body = json!({ "archived": true });
+        let _: Value = discord.http().call(Method::PATCH, &path, Some(&body)).await.unwrap();
+    };
+    let (quiet, early) = (open("quiet").await, open("early").await);
+    say(&quiet, "before the pair").await;
+    world.pair(place(&reader, &bot.channel), place(&telegram, back)).await;
+    say(&early, "one").await;
+    world.telegram_holds(back, &["one"]).await;
+    let running = stack.stack();
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    say(&bot.channel, "two").await;
+    say(&early, "three").await;
+    let (shown, hidden) = (open("shown").await, open("hidden").await);
+    say(&shown, "four").await;
+    say(&hidden, "five").await;
+    say(&quiet, "six").await;
+    archive(&hidden).await;
+    archive(&quiet).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    // Chats do not wait for each other, so only the order within each is known.
+    let mut last = Vec::new();
+    let all = until("all texts", PATIENCE, async || {
+        last = world.telegram_texts(back).await;
+        last.sort();
+        Ok((last.len() >= 6).then_some(()))
+    });
+    let all = all.await;
+    assert!(all.is_ok() && last == ["five", "four", "one", "six", "three", "two"], "the chat holds {last:?}");
+    say(&hidden, "seven").await;
+    say(&shown, "eight").await;
+    until("the live ones", PATIENCE, async || {
+        let texts = world.telegram_texts(back).await;
+        Ok((texts.len() == 8 && texts.ends_with(&["seven".to_owned(), "eight".to_owned()])).then_some(()))
+    })
+    .await
+    .unwrap();
 }
 
 #[tokio::test]

@@ -143,6 +143,75 @@ async fn what_is_missing_is_told_and_repaired_once() {
 }
 
 #[tokio::test]
+async fn missed_edits_and_deletions_are_told_and_repaired() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    let (kept, _) = scene.say("one").await;
+    let (gone, _) = scene.say("two").await;
+    scene.both_hold(&["one", "two"]).await;
+    scene.world.controls.telegram.delete(scene.source, gone.parse().unwrap()).await.unwrap();
+    scene.world.discord_holds(&scene.bot.channel, &["one"]).await;
+    // As if the ledger had heard neither of an edit nor of the deletion.
+    for (sql, message) in [
+        (
+            "UPDATE source_messages SET content = replace(content::text, 'one', 'won')::jsonb WHERE message_id = $1",
+            &kept,
+        ),
+        ("UPDATE source_messages SET deleted = false WHERE message_id = $1", &gone),
+    ] {
+        let sql = format!("{sql} AND chat_id = $2");
+        let done = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(message.parse::<i64>().unwrap()).bind(scene.source);
+        assert!(done.execute(&scene.database).await.unwrap().rows_affected() > 0);
+    }
+    let found = |report: &Value| {
+        ["checked", "missing", "missing_edits", "missing_deletions", "repaired"]
+            .map(|name| report[name].as_i64().unwrap())
+    };
+    let told = scene.reconcile(&scene.forth, false).await;
+    assert_eq!(found(&told), [1, 0, 1, 1, 0], "{told:#}");
+    let listed: Vec<_> = told["missing_messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (&one["kind"], &one["source_message_id"]))
+        .collect();
+    assert_eq!(listed, [(&json!("edit"), &json!(kept)), (&json!("deletion"), &json!(gone))]);
+    let repaired = scene.reconcile(&scene.forth, true).await;
+    assert_eq!(found(&repaired), [1, 0, 1, 1, 2], "{repaired:#}");
+    let again = scene.reconcile(&scene.forth, true).await;
+    assert_eq!(found(&again), [1, 0, 0, 0, 0], "{again:#}");
+    scene.world.discord_holds(&scene.bot.channel, &["one"]).await;
+}
+
+#[tokio::test]
+async fn threads_are_compared_too() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    let path = format!("/guilds/{}/channels", scene.back_source.guild);
+    let discord = &scene.world.controls.discord;
+    let mut threads = Vec::new();
+    for name in ["first", "second"] {
+        let thread = json!({ "name": name, "kind": "thread", "parent": scene.back_source.channel });
+        let made: Value = discord.http().post(&path, &thread).await.unwrap();
+        threads.push(made["id"].as_str().unwrap().to_owned());
+    }
+    scene.world.api.pause(&scene.backward).await.unwrap();
+    let human = &scene.back_source.human;
+    discord.say(&scene.back_source.channel, human, "one").await.unwrap();
+    discord.say(&threads[0], human, "two").await.unwrap();
+    let lost = discord.say(&threads[1], human, "three").await.unwrap();
+    scene.world.deliveries(&scene.backward, |found| found.len() == 3).await;
+    scene.forget(&scene.backward, &lost, false).await;
+    let told = scene.reconcile(&scene.backward, true).await;
+    assert_eq!((&told["checked"], &told["missing"], &told["repaired"]), (&json!(3), &json!(1), &json!(1)), "{told:#}");
+    assert_eq!(told["missing_messages"][0]["source_message_id"], json!(lost));
+    let again = scene.reconcile(&scene.backward, false).await;
+    assert_eq!((&again["checked"], &again["missing"]), (&json!(3), &json!(0)), "{again:#}");
+    scene.world.api.resume(&scene.backward).await.unwrap();
+    scene.world.telegram_holds(scene.back, &["one", "two", "three"]).await;
+}
+
+#[tokio::test]
 async fn asking_twice_is_one_reconciliation() {
     let stack = harness::shared().await;
     let scene = Scene::new(&stack).await;
@@ -153,8 +222,8 @@ async fn asking_twice_is_one_reconciliation() {
     let pair: PairId = scene.forth.parse().unwrap();
     let id = domain::ReconciliationId::new(&domain::SystemClock);
     let made = sqlx::query(
-        "INSERT INTO reconciliations (id, pair_id, state, repair, cursor, started_at)
-         VALUES ($1, $2, 'running', false, 0, now() - interval '1 minute')",
+        "INSERT INTO reconciliations (id, pair_id, state, repair, chat_id, cursor, started_at)
+         SELECT $1, $2, 'running', false, source_chat_id, 0, now() - interval '1 minute' FROM pairs WHERE id = $2",
     );
     made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&scene.database).await.unwrap();
     let begun: Value = scene.world.api.http().post(&path, &json!({ "repair": true })).await.unwrap();
@@ -172,8 +241,8 @@ async fn the_sweep_starts_what_was_left_without_a_workflow() {
     let pair: PairId = scene.backward.parse().unwrap();
     let id = domain::ReconciliationId::new(&domain::SystemClock);
     let made = sqlx::query(
-        "INSERT INTO reconciliations (id, pair_id, state, repair, cursor, started_at)
-         VALUES ($1, $2, 'running', false, 0, now() - interval '1 minute')",
+        "INSERT INTO reconciliations (id, pair_id, state, repair, chat_id, cursor, started_at)
+         SELECT $1, $2, 'running', false, source_chat_id, 0, now() - interval '1 minute' FROM pairs WHERE id = $2",
     );
     made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&scene.database).await.unwrap();
     crate::histories::sweep(&crate::histories::temporal(&stack).await).await;

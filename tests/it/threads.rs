@@ -1,11 +1,11 @@
 //! Topics, threads and forum posts, as source and as destination.
 
-use sandbox::client::NewPair;
+use sandbox::{client::NewPair, stack::Part};
 use serde_json::{Value, json};
 
 use crate::{
-    harness,
-    world::{Person, World, pair, place},
+    harness::{self, on_stack_runtime},
+    world::{PATIENCE, Person, World, pair, place},
 };
 
 /// A Telegram forum of `owner`.
@@ -123,4 +123,43 @@ async fn a_channel_carries_its_threads() {
     world.telegram_holds(sink, &["in the thread"]).await;
     world.controls.discord.say(&bot.channel, &bot.human, "in the channel").await.unwrap();
     world.telegram_holds(sink, &["in the thread", "in the channel"]).await;
+}
+
+/// The topics of a Telegram forum.
+async fn topics(world: &World, forum: i64) -> Vec<i64> {
+    let chats: Value = world.controls.telegram.http().get("/chats").await.unwrap();
+    let chat = chats.as_array().unwrap().iter().find(|chat| chat["dialog_id"] == forum).unwrap();
+    chat["topics"].as_array().unwrap().iter().map(|topic| topic["id"].as_i64().unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_topic_whose_making_was_not_heard_of_is_found_and_not_made_again() {
+    let stack = harness::exclusive().await;
+    let world = World::new(&stack).await;
+    let person = world.person(None).await;
+    let (source, sink) = (forum(&world, &person).await, forum(&world, &person).await);
+    let (plans, chatter) = (topic(&world, source, "plans").await, topic(&world, source, "chatter").await);
+    let telegram = world.link_person(&person).await;
+    world.pair(place(&telegram, source), place(&telegram, sink)).await;
+    // The worker dies between the making of the topic and its record.
+    let controls = &world.controls.telegram;
+    controls.fault(&json!({ "kind": "delay", "method": "messages.createForumTopic", "ms": 60_000 })).await.unwrap();
+    say(&world, source, &person, plans, "one").await;
+    let made = async || Ok(Some(topics(&world, sink).await).filter(|topics| topics.len() == 1));
+    let made = sandbox::scene::until("the topic", PATIENCE, made).await.unwrap();
+    let running = stack.stack();
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    controls.clear_faults().await.unwrap();
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    world.telegram_holds(sink, &["one"]).await;
+    assert_eq!(topics(&world, sink).await, made);
+    // The answer is lost, and the worker lives on.
+    controls.fault(&json!({ "kind": "lose_answer", "method": "messages.createForumTopic" })).await.unwrap();
+    say(&world, source, &person, chatter, "two").await;
+    say(&world, source, &person, plans, "three").await;
+    world.telegram_holds(sink, &["one", "two", "three"]).await;
+    let made = topics(&world, sink).await;
+    let standing = world.controls.telegram.messages(sink).await.unwrap();
+    let stand_in: Vec<_> = standing.iter().map(|one| one.rest["topic"].as_i64().unwrap()).collect();
+    assert_eq!((made.len(), stand_in), (2, vec![made[0], made[1], made[0]]));
 }

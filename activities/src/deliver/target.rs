@@ -63,16 +63,41 @@ impl Delivery<'_> {
             (Platform::Discord, source) => Ok(Ok(Target { thread: None, title: Some(title), source })),
             // What stands in no topic goes to the forum's general one.
             (Platform::Telegram, None) => Ok(Ok(Target::default())),
-            (Platform::Telegram, Some(source)) => {
-                match self.hosted.connection.open_thread(self.pair.destination_chat_id, &title).await {
-                    Ok(thread) => {
-                        self.map_thread(source, thread, &title).await?;
-                        Ok(Ok(Target::thread(Some(thread))))
-                    }
-                    Err(error) => Ok(Err(error)),
-                }
-            }
+            (Platform::Telegram, Some(source)) => self.open_thread(source, &title).await,
         }
+    }
+
+    /// Makes the topic that stands for `source`, or finds the one that an attempt of unknown outcome has made.
+    async fn open_thread(&self, source: i64, title: &str) -> Result<Result<Target, PlatformError>, StoreError> {
+        let chat = self.pair.destination_chat_id;
+        // One at a time in a chat: what is found under this name and stands for nothing is ours.
+        let gate = self.context.gates.open(chat);
+        let opening = gate.lock().await;
+        let mut database = self.context.database().await?;
+        let intent = store::threads::intend(&mut database, self.pair.id, source, title, self.context.clock.now());
+        let intent = intent.await?;
+        drop(database);
+        let connection = &self.hosted.connection;
+        let mut made = None;
+        if intent.again {
+            let opened = match connection.opened_threads(chat, &intent.title, intent.since).await {
+                Ok(opened) => opened,
+                Err(error) => return Ok(Err(error)),
+            };
+            let mut database = self.context.database().await?;
+            let taken = store::threads::taken(&mut database, chat, &opened).await?;
+            made = opened.into_iter().find(|thread| !taken.contains(thread));
+        }
+        let thread = match made {
+            Some(thread) => thread,
+            None => match connection.open_thread(chat, &intent.title).await {
+                Ok(thread) => thread,
+                Err(error) => return Ok(Err(error)),
+            },
+        };
+        self.map_thread(source, thread, &intent.title).await?;
+        drop(opening);
+        Ok(Ok(Target::thread(Some(thread))))
     }
 
     async fn map_thread(&self, source: i64, thread: i64, title: &str) -> Result<(), StoreError> {

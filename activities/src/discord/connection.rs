@@ -10,8 +10,8 @@ use serde::Deserialize;
 use serenity::http::Route;
 
 use crate::platform::{
-    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, RateObserver, SendRequest,
-    Sent, Unobserved,
+    Below, ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, RateObserver,
+    SendRequest, Sent, Unobserved,
 };
 
 use super::change;
@@ -125,6 +125,14 @@ impl Connection for DiscordConnection {
 
     async fn open_thread(&self, chat: ChatId, title: &str) -> Result<i64, PlatformError> {
         threads::open(&self.asker(), chat, title).await
+    }
+
+    async fn opened_threads(&self, chat: ChatId, title: &str, since: DateTime<Utc>) -> Result<Vec<i64>, PlatformError> {
+        threads::opened(&self.asker(), chat, title, since).await
+    }
+
+    async fn threads(&self, chat: ChatId, since: DateTime<Utc>) -> Result<Vec<Below>, PlatformError> {
+        threads::written_since(&self.asker(), chat, since).await
     }
 
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {

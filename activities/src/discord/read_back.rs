@@ -73,7 +73,7 @@ impl Search<'_> {
     /// Posts of this name that were opened since, whose first message is the one looked for.
     async fn post(&self, asker: &Asker<'_>) -> Result<Option<Sent>, PlatformError> {
         let title = threads::shortened(self.request.thread_title.as_deref().unwrap_or_default());
-        let mut posts: Vec<i64> = threads::below(asker, self.request.chat)
+        let mut posts: Vec<i64> = threads::below(asker, self.request.chat, snowflake::time(self.after))
             .await?
             .into_iter()
             .filter(|thread| thread.name == title)

@@ -140,6 +140,10 @@ impl Connection for TelegramConnection {
         self.account.open_topic(chat, title).await
     }
 
+    async fn opened_threads(&self, chat: ChatId, title: &str, since: DateTime<Utc>) -> Result<Vec<i64>, PlatformError> {
+        self.account.opened_topics(chat, title, since).await
+    }
+
     async fn chats(&self) -> Result<Vec<ChatFacts>, PlatformError> {
         self.account.dialogs().await
     }

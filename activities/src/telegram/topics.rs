@@ -5,6 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{ChatId, Message};
 use grammers_tl_types::{enums, functions, types};
 
@@ -90,13 +91,44 @@ impl Account {
         Ok(())
     }
 
+    /// Topics of this title that this account has founded since `since`, oldest first.
+    pub(super) async fn opened_topics(
+        &self,
+        chat: ChatId,
+        title: &str,
+        since: DateTime<Utc>,
+    ) -> Result<Vec<i64>, PlatformError> {
+        let (title, since) = (shortened(title), (since - CLOCK_SKEW).timestamp());
+        let request = functions::messages::GetForumTopics {
+            peer: self.input_peer(chat).await?,
+            q: Some(title.clone()),
+            offset_date: 0,
+            offset_id: 0,
+            offset_topic: 0,
+            limit: TOPICS_PAGE,
+        };
+        let enums::messages::ForumTopics::Topics(answer) = self.link.ask(&request).await?;
+        let mut opened: Vec<i64> = answer
+            .topics
+            .into_iter()
+            .filter_map(|topic| match topic {
+                enums::ForumTopic::Topic(topic) => Some(topic),
+                enums::ForumTopic::Deleted(_) => None,
+            })
+            .filter(|topic| topic.my && topic.title == title && i64::from(topic.date) >= since)
+            .map(|topic| i64::from(topic.id))
+            .collect();
+        opened.sort_unstable();
+        Ok(opened)
+    }
+
     /// Makes a topic of a forum and returns its number.
     pub(super) async fn open_topic(&self, chat: ChatId, title: &str) -> Result<i64, PlatformError> {
         let random_id = random_id()?;
         let request = functions::messages::CreateForumTopic {
             title_missing: false,
             peer: self.input_peer(chat).await?,
-            title: title.chars().take(TITLE_CHARS_MAX).collect(),
+            title: shortened(title),
             icon_color: None,
             icon_emoji_id: None,
             random_id,
@@ -123,6 +155,14 @@ impl Account {
 
 /// The longest name of a topic.
 const TITLE_CHARS_MAX: usize = 128;
+/// Telegram's largest page of topics: more of one name within minutes are not ours.
+const TOPICS_PAGE: i32 = 100;
+/// Telegram's clock and ours may differ by this much.
+const CLOCK_SKEW: TimeDelta = TimeDelta::seconds(30);
+
+fn shortened(title: &str) -> String {
+    title.chars().take(TITLE_CHARS_MAX).collect()
+}
 
 fn unnamed() -> PlatformError {
     retryable("unreadable_answer", "Telegram's answer does not name the new topic")

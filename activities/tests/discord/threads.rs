@@ -102,3 +102,45 @@ async fn a_forum_gets_a_post_and_one_whose_answer_was_lost_is_found_again() {
     let same = SendRequest { chat: forum, thread_title: Some("other".to_owned()), ..world.request("second") };
     assert_eq!(connection.read_back(&same, since).await.unwrap(), None, "one post is not found for two sends");
 }
+
+#[tokio::test]
+async fn threads_that_were_written_in_since_are_listed_also_archived_ones() {
+    let world = World::start().await;
+    let quiet = made(&world, "quiet", "thread", Some(world.channel)).await;
+    said(&world, quiet, "long ago").await;
+    let (connection, _watcher) = world.online().await;
+    let since = SystemClock.now();
+    // Enough for a second page of archived threads.
+    let mut written = Vec::new();
+    for number in 0..103 {
+        let thread = made(&world, &format!("thread {number}"), "thread", Some(world.channel)).await;
+        said(&world, thread, "new").await;
+        if number > 0 {
+            world.ask(Method::PATCH, &format!("/channels/{thread}"), json!({"archived": true})).await;
+        }
+        written.push(thread);
+    }
+    let elsewhere = made(&world, "news", "announcement", None).await;
+    said(&world, made(&world, "aside", "thread", Some(elsewhere)).await, "new").await;
+    let listed = connection.threads(world.channel, since).await.unwrap();
+    let mut chats: Vec<_> = listed.iter().map(|below| below.chat).collect();
+    chats.sort_unstable();
+    assert_eq!(chats, written);
+    let read = connection.history_after(listed[0].chat, listed[0].after, 10).await.unwrap();
+    assert_eq!((read.len(), read[0].parent), (1, Some(world.channel)));
+    assert_eq!(connection.threads(listed[0].chat, since).await.unwrap(), [], "threads have none");
+}
+
+#[tokio::test]
+async fn a_thread_that_the_bot_has_opened_is_found_by_its_name() {
+    let world = World::start().await;
+    let (connection, _watcher) = world.online().await;
+    let since = SystemClock.now();
+    made(&world, "aside", "thread", Some(world.channel)).await;
+    let ours = connection.open_thread(world.channel, "aside").await.unwrap();
+    let twin = connection.open_thread(world.channel, "aside").await.unwrap();
+    connection.open_thread(world.channel, "other").await.unwrap();
+    assert_eq!(connection.opened_threads(world.channel, " aside", since).await.unwrap(), [ours, twin]);
+    let later = SystemClock.now() + chrono::TimeDelta::minutes(1);
+    assert!(connection.opened_threads(world.channel, "aside", later).await.unwrap().is_empty());
+}

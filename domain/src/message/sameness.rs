@@ -24,6 +24,13 @@ impl Message {
             && self.media.iter().zip(&other.media).all(|(one, two)| one.identity() == two.identity())
     }
 
+    /// True when this reading of the message, which may be an older one, has something to say that `known` does not.
+    #[must_use]
+    pub fn is_news_to(&self, known: &Self) -> bool {
+        let older = matches!((self.edited_at, known.edited_at), (Some(new), Some(old)) if new < old);
+        !older && !self.shows_the_same(known)
+    }
+
     /// True when a reader sees no difference: text, attachments and what else is carried. Previews of links, names of
     /// people and chats, and times may differ.
     #[must_use]
@@ -85,5 +92,15 @@ mod tests {
             assert!(!message().shows_the_same(changed), "{changed:?}");
         }
         assert!(message().same_media(&text) && !message().same_media(&media));
+    }
+
+    #[test]
+    fn an_older_edit_is_no_news() {
+        let now = SystemClock.now();
+        let known = Message { edited_at: Some(now), ..message() };
+        let edited = |at| Message { edited_at: Some(at), text: RichText::plain("other"), ..message() };
+        assert!(edited(now).is_news_to(&known) && edited(now).is_news_to(&message()));
+        assert!(!edited(now - chrono::TimeDelta::seconds(1)).is_news_to(&known));
+        assert!(!Message { edited_at: Some(now), ..message() }.is_news_to(&message()));
     }
 }

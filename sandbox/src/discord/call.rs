@@ -51,6 +51,15 @@ impl Call {
         self.query_as(name)
     }
 
+    /// A time from the query, in milliseconds since 1970.
+    ///
+    /// # Errors
+    /// 50035 when it is not a time.
+    pub fn query_time(&self, name: &str) -> Result<Option<u64>, ApiError> {
+        let at: Option<chrono::DateTime<chrono::Utc>> = self.query_as(name)?;
+        Ok(at.map(|at| u64::try_from(at.timestamp_millis()).unwrap_or_default()))
+    }
+
     /// A number from the query within `range`, or the default.
     ///
     /// # Errors

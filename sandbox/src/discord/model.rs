@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::id::Id;
+use super::{clock::now_ms, id::Id};
 
 mod message;
 
@@ -143,8 +143,22 @@ pub struct Thread {
     pub owner: Id,
     /// Hidden from the list until somebody writes again.
     pub archived: bool,
+    /// When it was last hidden or shown again, in milliseconds since 1970; 0: never.
+    #[serde(default)]
+    pub archive_changed_ms: u64,
     /// Only moderators can write.
     pub locked: bool,
+}
+
+impl Thread {
+    /// The thread, hidden or shown from now on.
+    #[must_use]
+    pub fn with_archived(mut self, archived: bool) -> Self {
+        if self.archived != archived {
+            self.archive_changed_ms = now_ms();
+        }
+        Self { archived, ..self }
+    }
 }
 
 /// An exception for one role or member.

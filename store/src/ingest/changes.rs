@@ -83,8 +83,7 @@ fn next<'a>(ingest: &Ingest<'_>, changed: &Changed<'a>, newest: &Newest) -> Opti
     let (message, change) = match changed.edited {
         None => (Message { revision, ..newest.message.clone() }, Change::Delete),
         Some(message) => {
-            let older = matches!((message.edited_at, newest.message.edited_at), (Some(new), Some(old)) if new < old);
-            if older || message.shows_the_same(&newest.message) {
+            if !message.is_news_to(&newest.message) {
                 return None;
             }
             (Message { revision, ..message.clone() }, Change::Edit)

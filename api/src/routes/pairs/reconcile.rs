@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{PairId, ReconciliationId};
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
-use store::reconcile::{Missing, Report};
+use store::reconcile::{Lack, Missing, Report};
 
 use super::find;
 use crate::{
@@ -28,10 +28,12 @@ pub(crate) struct ReconcileIn {
     repair: bool,
 }
 
-/// A message of the source that the ledger did not have.
+/// Something of the source that the ledger did not have.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = MissingMessage))]
 pub(crate) struct MissingOut {
+    /// `message`: the message itself; `edit`: its last edit; `deletion`: that it was deleted.
+    kind: &'static str,
     /// The source platform's id of the message.
     source_message_id: String,
     /// When it was written.
@@ -41,7 +43,12 @@ pub(crate) struct MissingOut {
 
 impl From<Missing> for MissingOut {
     fn from(missing: Missing) -> Self {
-        Self { source_message_id: missing.message_id.to_string(), sent_at: missing.sent_at }
+        let kind = match missing.kind {
+            Lack::Message => "message",
+            Lack::Edit => "edit",
+            Lack::Deletion => "deletion",
+        };
+        Self { kind, source_message_id: missing.message_id.to_string(), sent_at: missing.sent_at }
     }
 }
 
@@ -60,9 +67,13 @@ pub(crate) struct ReportOut {
     checked: i64,
     /// Of these, not in the ledger.
     missing: i64,
-    /// Of these, ingested by this reconciliation.
+    /// Of these, in the ledger without their last edit.
+    missing_edits: i64,
+    /// Messages that were deleted at the source without the ledger's knowing.
+    missing_deletions: i64,
+    /// Of all that was missing, ingested by this reconciliation.
     repaired: i64,
-    /// The first 100 of the missing ones.
+    /// The first 100 of what was missing.
     missing_messages: Vec<MissingOut>,
     /// Stable code of why it failed.
     reason_code: Option<String>,
@@ -84,6 +95,8 @@ impl From<Report> for ReportOut {
             repair: report.repair,
             checked: report.checked,
             missing: report.missing,
+            missing_edits: report.missing_edits,
+            missing_deletions: report.missing_deletions,
             repaired: report.repaired,
             missing_messages: report.listed.into_iter().map(MissingOut::from).collect(),
             reason_code: report.reason_code,
@@ -102,7 +115,7 @@ pub(crate) struct ReportsOut {
     reconciliations: Vec<ReportOut>,
 }
 
-/// Compares the source's history of the last seven days with the ledger. While a reconciliation of the pair runs, it is
+/// Compares the source's history of the last seven days, and that of its threads, with the ledger. While a reconciliation of the pair runs, it is
 /// that one.
 #[endpoint(operation_id = "reconcile_pair", tags("pairs"))]
 pub(crate) async fn begin(

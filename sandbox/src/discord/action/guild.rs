@@ -127,7 +127,12 @@ pub fn add_channel(core: &mut Core, ids: &Ids, new: NewChannel) -> Result<Channe
             _ => ChannelKind::Thread,
         };
         channel.parent = Some(parent);
-        channel.thread = Some(crate::discord::model::Thread { owner: new.opener, archived: false, locked: false });
+        channel.thread = Some(crate::discord::model::Thread {
+            owner: new.opener,
+            archived: false,
+            archive_changed_ms: 0,
+            locked: false,
+        });
     }
     core.commit(Record::Channel(channel.clone()))?;
     let mut data = wire::channel(&core.store, &channel);

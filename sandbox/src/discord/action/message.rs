@@ -140,6 +140,6 @@ const fn asked_by(channel: &Channel) -> u64 {
 /// A message brings an archived thread back into the list.
 fn unarchive(core: &mut Core, channel: &Channel) -> Result<(), ApiError> {
     let Some(thread) = channel.thread.as_ref().filter(|thread| thread.archived) else { return Ok(()) };
-    let thread = crate::discord::model::Thread { archived: false, ..thread.clone() };
+    let thread = thread.clone().with_archived(false);
     super::update_channel(core, Channel { thread: Some(thread), ..channel.clone() })
 }

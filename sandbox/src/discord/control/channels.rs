@@ -9,7 +9,7 @@ use crate::discord::{
     error::ApiError,
     gateway::{Event, intent},
     id::Id,
-    model::{Channel, ChannelKind, Guild, Overwrite, Record},
+    model::{Channel, ChannelKind, Guild, Overwrite, Record, Thread},
     permission,
     server::Sandbox,
 };
@@ -68,10 +68,10 @@ pub fn change(sandbox: &Sandbox, call: &Call) -> Answer {
     let mut core = sandbox.core();
     let mut channel = core.channel(call.id("channel")?)?.clone();
     channel.name = change.name.unwrap_or(channel.name);
-    if let Some(thread) = &mut channel.thread {
-        thread.archived = change.archived.unwrap_or(thread.archived);
-        thread.locked = change.locked.unwrap_or(thread.locked);
-    }
+    channel.thread = channel.thread.map(|thread| {
+        let (archived, locked) = (change.archived.unwrap_or(thread.archived), change.locked.unwrap_or(thread.locked));
+        Thread { locked, ..thread.with_archived(archived) }
+    });
     action::update_channel(&mut core, channel)?;
     Ok(Reply::json(&json!({})))
 }

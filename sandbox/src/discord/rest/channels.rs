@@ -36,10 +36,9 @@ pub fn change(sandbox: &Sandbox, call: &Call) -> Answer {
     let (seen, _) = core.seen_channel(id, call.bot)?;
     let opened = seen.thread.as_ref().is_some_and(|thread| thread.owner == call.bot);
     let known = if opened { seen } else { core.channel_with(id, call.bot, permission::MANAGE_CHANNELS)? }.clone();
-    let thread = known.thread.clone().map(|thread| Thread {
-        archived: change.archived.unwrap_or(thread.archived),
-        locked: change.locked.unwrap_or(thread.locked),
-        ..thread
+    let thread = known.thread.clone().map(|thread| {
+        let (archived, locked) = (change.archived.unwrap_or(thread.archived), change.locked.unwrap_or(thread.locked));
+        Thread { locked, ..thread.with_archived(archived) }
     });
     let channel = Channel {
         name: change.name.unwrap_or_else(|| known.name.clone()),

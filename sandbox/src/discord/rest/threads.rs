@@ -11,7 +11,7 @@ use crate::discord::{
     action::{self, NewChannel},
     call::{Answer, Call, Reply},
     error::ApiError,
-    model::{Author, ChannelKind, Message},
+    model::{Author, Channel, ChannelKind, Message},
     permission,
     server::Sandbox,
     wire,
@@ -82,17 +82,19 @@ pub fn from_message(sandbox: &Sandbox, call: &Call) -> Answer {
     Ok(Reply::with_status(201, &wire::channel(&core.store, &thread)))
 }
 
-/// Archived threads below a channel, newest first.
+/// Threads below a channel that were archived before `before`, latest archived first.
 pub fn archived(sandbox: &Sandbox, call: &Call) -> Answer {
+    let before = call.query_time("before")?.unwrap_or(u64::MAX);
+    let limit = call.limit(2..=100, 50)?;
     let core = sandbox.core();
     let parent = core.channel_with(call.id("channel")?, call.bot, permission::READ_MESSAGE_HISTORY)?.id;
-    let threads: Vec<Value> = core
-        .store
-        .channels
-        .values()
-        .rev()
-        .filter(|it| it.parent == Some(parent) && it.thread.as_ref().is_some_and(|thread| thread.archived))
-        .map(|it| wire::channel(&core.store, it))
+    let below = core.store.channels.values().filter(|it| it.parent == Some(parent));
+    let mut hidden: Vec<(u64, &Channel)> = below
+        .filter_map(|it| Some((it.thread.as_ref().filter(|thread| thread.archived)?.archive_changed_ms, it)))
+        .filter(|(at, _)| *at < before)
         .collect();
-    Ok(Reply::json(&json!({ "threads": threads, "members": [], "has_more": false })))
+    hidden.sort_by_key(|(at, it)| std::cmp::Reverse((*at, it.id)));
+    let has_more = hidden.len() > limit;
+    let threads: Vec<Value> = hidden.iter().take(limit).map(|(_, it)| wire::channel(&core.store, it)).collect();
+    Ok(Reply::json(&json!({ "threads": threads, "members": [], "has_more": has_more })))
 }

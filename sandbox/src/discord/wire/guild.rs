@@ -124,12 +124,13 @@ fn recipients(store: &Store, channel: &Channel) -> Vec<Value> {
 fn thread_fields(store: &Store, channel: &Channel, guild: Id, thread: &Thread) -> Value {
     let count = store.messages(channel.id).map_or(0, std::collections::BTreeMap::len);
     let created = iso(channel.id.created_ms());
+    let changed = iso(thread.archive_changed_ms.max(channel.id.created_ms()));
     json!({
         "guild_id": guild, "name": channel.name, "parent_id": channel.parent, "owner_id": thread.owner,
         "rate_limit_per_user": 0, "message_count": count, "member_count": 1, "total_message_sent": count,
         "applied_tags": [],
         "thread_metadata": {
-            "archived": thread.archived, "auto_archive_duration": 4320, "archive_timestamp": created,
+            "archived": thread.archived, "auto_archive_duration": 4320, "archive_timestamp": changed,
             "locked": thread.locked, "create_timestamp": created,
         },
     })
