@@ -1,9 +1,11 @@
-//! `causeway-sandbox bench`: durable throughput, idle latency and memory of a whole stack, beside the ceiling: a bare
-//! serenity loop that sends the same messages to the same sandbox, in the same run.
+//! `causeway-sandbox bench`: a whole stack under measurement, beside the ceilings: bare serenity and grammers loops that
+//! send the same messages to the same sandboxes in the same run.
 
 mod ceiling;
-mod load;
-mod report;
+mod field;
+mod figure;
+mod probe;
+mod scenario;
 
 use std::time::Instant;
 
@@ -11,13 +13,13 @@ use anyhow::Context as _;
 use clap::Args;
 
 use self::{
-    load::Load,
-    report::{Memory, Rate, Results},
+    field::Field,
+    figure::{Report, Section},
+    scenario::Scenario,
 };
 use crate::{
     commands::{StackArgs, stop_on_signal, with_stack},
-    scene::{Direction, Latency, Route, idle_latency},
-    stack::{Part, Progress, Stack, remove_state},
+    stack::{Progress, Stack, remove_state},
 };
 
 /// Arguments of `bench`.
@@ -26,25 +28,48 @@ pub struct BenchArgs {
     #[command(flatten)]
     stack: StackArgs,
 
+    /// What to measure, in its full form; by default every scenario in a form bounded to a minute or two.
+    #[arg(long, value_delimiter = ',')]
+    scenario: Vec<Scenario>,
+
+    /// The bounded form also of named scenarios.
+    #[arg(long)]
+    bounded: bool,
+
     /// Forwarding pairs per direction.
     #[arg(long, default_value_t = 20)]
     pairs: usize,
 
     /// Linked accounts per platform, over which the pairs are spread.
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 10)]
     accounts: usize,
 
-    /// Messages per pair and run.
-    #[arg(long, default_value_t = 200)]
+    /// Messages per pair and run of the backlog.
+    #[arg(long, default_value_t = 500)]
     messages: usize,
 
     /// Runs, of which the median counts.
     #[arg(long, default_value_t = 3)]
     runs: usize,
+}
 
-    /// Single messages sent through idle pairs to measure the latency.
-    #[arg(long, default_value_t = 100)]
-    idle_messages: usize,
+/// What every scenario works with.
+pub struct Bench<'a> {
+    /// The running stack.
+    pub stack: &'a Stack,
+    /// What was asked for.
+    pub args: &'a BenchArgs,
+    /// Who is told how it goes.
+    pub progress: Progress,
+    /// True for the form that takes as long as it takes.
+    pub full: bool,
+}
+
+impl Bench<'_> {
+    /// The first in the full form, the second in the bounded one.
+    const fn either<T: Copy>(&self, full: T, bounded: T) -> T {
+        if self.full { full } else { bounded }
+    }
 }
 
 /// Measures, prints a table and writes `target/bench/results.json`.
@@ -57,67 +82,39 @@ pub async fn bench(args: BenchArgs) -> anyhow::Result<()> {
     options.fresh = true;
     let (progress, state) = (options.progress, options.state_dir.clone());
     let target = options.bin_dir.parent().context("the programs are in no target directory")?.join("bench");
-    let load_before = load_average()?;
     progress.heading("Starting Causeway");
-    let results =
-        with_stack(Stack::start(options), &stop, async |stack| measure(stack, &args, load_before).await).await?;
-    let results = results.context("interrupted")?;
+    let report = with_stack(Stack::start(options), &stop, async |stack| measure(stack, &args).await).await?;
+    let report = report.context("interrupted")?;
     remove_state(&state)?;
-    println!("\n{results}");
+    println!("\n{report}");
     let file = target.join("results.json");
-    results.write(&file)?;
+    report.write(&file)?;
     println!("written to {}", file.display());
     Ok(())
 }
 
-async fn measure(stack: &Stack, args: &BenchArgs, load_before: f64) -> anyhow::Result<Results> {
-    let progress = stack.options().progress;
-    progress.heading(&format!("{} pairs in each of two directions", args.pairs));
-    let mut load = Load::prepare(stack, args.pairs, args.accounts).await?;
-    let idle = latency(progress, &mut load, args.idle_messages).await?;
-    let mut telegram_to_discord = Vec::new();
-    let mut discord_to_telegram = Vec::new();
-    for run in 1..=args.runs {
-        progress.heading(&format!("Run {run} of {}: {} messages each", args.runs, args.pairs * args.messages));
-        let size = (args.accounts, args.pairs);
-        let ceiling = ceiling::run(progress, stack, &load.controls.discord, size, args.messages).await?;
-        let durable = load.run(progress, Direction::TelegramToDiscord, args.messages).await?;
-        telegram_to_discord.push(Rate { durable, ceiling: Some(ceiling) });
-        let durable = load.run(progress, Direction::DiscordToTelegram, args.messages).await?;
-        discord_to_telegram.push(Rate { durable, ceiling: None });
+async fn measure(stack: &Stack, args: &BenchArgs) -> anyhow::Result<Report> {
+    let full = !args.scenario.is_empty() && !args.bounded;
+    let bench = Bench { stack, args, progress: stack.options().progress, full };
+    let scenarios = if args.scenario.is_empty() { Scenario::ALL } else { &args.scenario };
+    bench.progress.heading("Accounts and pairs");
+    let mut field = Field::prepare(&bench, args.accounts).await?;
+    let mut report = Report::default();
+    let mut paired = false;
+    for scenario in scenarios {
+        // Memory is measured first, with accounts alone.
+        if !paired && *scenario != Scenario::Memory {
+            field.pair_up(&bench, args.pairs).await?;
+            paired = true;
+        }
+        let (started, load_before) = (Instant::now(), probe::load_average()?);
+        bench.progress.heading(&format!("Scenario {scenario}"));
+        let figures = scenario.run(&bench, &mut field).await.with_context(|| format!("scenario {scenario}"))?;
+        bench.progress.done(started, &format!("{} figures", figures.len()));
+        let form = bench.either("full", "bounded");
+        let section = Section { name: scenario.to_string(), form, figures, load_before };
+        bench.progress.line(&Report(vec![section.clone()]).to_string());
+        report.0.push(section);
     }
-    Ok(Results {
-        pairs: args.pairs,
-        messages_per_pair: args.messages,
-        telegram_to_discord,
-        discord_to_telegram,
-        idle,
-        load_before,
-        memory: Memory { worker_mb: resident_mb(stack, Part::Worker)?, api_mb: resident_mb(stack, Part::Api)? },
-    })
-}
-
-async fn latency(progress: Progress, load: &mut Load, messages: usize) -> anyhow::Result<Latency> {
-    progress.heading(&format!("{messages} single messages, Telegram to Discord, through idle pairs"));
-    let started = Instant::now();
-    let routes: Vec<Route> = load.routes(Direction::TelegramToDiscord).cloned().collect();
-    let controls = load.controls.clone();
-    let idle = idle_latency(progress, &controls, &routes, messages, |route| load.next_number(route)).await?;
-    progress.done(started, &format!("p50 {:.1} ms, p99 {:.1} ms", idle.p50_ms, idle.p99_ms));
-    Ok(idle)
-}
-
-/// The load average of the last minute.
-fn load_average() -> anyhow::Result<f64> {
-    let text = std::fs::read_to_string("/proc/loadavg")?;
-    text.split_whitespace().next().and_then(|first| first.parse().ok()).context("no load average in /proc")
-}
-
-/// The resident memory of a part, in MB (10⁶ bytes).
-fn resident_mb(stack: &Stack, part: Part) -> anyhow::Result<f64> {
-    let pid = stack.pid(part).with_context(|| format!("the {part} is not running"))?;
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS in /proc")?;
-    let kib: f64 = line.trim().trim_end_matches("kB").trim().parse()?;
-    Ok(kib * 1_024.0 / 1_000_000.0)
+    Ok(report)
 }

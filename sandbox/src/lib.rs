@@ -2,6 +2,7 @@
 //!
 //! Nothing here is imported by the product: real client libraries talk to these servers over real sockets.
 
+pub mod arrivals;
 pub mod bench;
 pub mod client;
 pub mod commands;

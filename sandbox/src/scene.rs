@@ -9,7 +9,7 @@ mod standing;
 use std::time::{Duration, Instant};
 
 pub use self::{
-    count::{Tally, marker, tally},
+    count::{Tally, marker, number_in, tally},
     latency::{Latency, idle_latency},
     link::{link_discord, link_telegram, wait_for_status},
     spot::{Controls, Direction, Route, Spot},

@@ -35,6 +35,7 @@ pub const ROUTES: &[Route] = &[
     Route::new(Method::PATCH, "/channels/:channel/messages/:message", messages::edit),
     Route::new(Method::DELETE, "/channels/:channel/messages/:message", messages::delete),
     Route::new(Method::DELETE, "/webhooks/:webhook", channels::remove_webhook),
+    Route::new(Method::GET, "/arrivals", people::arrivals),
     Route::new(Method::GET, "/limits", faults::limits),
     Route::new(Method::PUT, "/limits", faults::set_limits),
     Route::new(Method::GET, "/usage", faults::usage),

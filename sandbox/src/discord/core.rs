@@ -1,6 +1,8 @@
 //! The world together with its journal and its listeners: every change is written, made and announced under one
 //! lock, so that events reach the gateway in the order of the changes.
 
+use crate::arrivals::Arrivals;
+
 use super::{
     error::ApiError,
     gateway::{Audience, Event, Hub},
@@ -21,6 +23,8 @@ pub struct Core {
     pub hub: Hub,
     /// How attachments are addressed.
     pub links: Links,
+    /// What came to stand since the start.
+    pub arrivals: Arrivals,
     journal: Journal,
 }
 
@@ -28,7 +32,7 @@ impl Core {
     /// A world that was read from `journal`.
     #[must_use]
     pub fn new(store: Store, journal: Journal, links: Links) -> Self {
-        Self { store, hub: Hub::default(), links, journal }
+        Self { store, hub: Hub::default(), links, arrivals: Arrivals::default(), journal }
     }
 
     /// Writes a change and makes it true.
@@ -37,6 +41,12 @@ impl Core {
     /// When it cannot be written; then nothing has changed.
     pub fn commit(&mut self, record: Record) -> Result<(), ApiError> {
         self.journal.append(&record)?;
+        if let Record::Message(message) = &record
+            && message.edited_ms.is_none()
+            && self.store.message(message.channel, message.id).is_none()
+        {
+            self.arrivals.note(message.channel.to_string(), &message.content);
+        }
         self.store.apply(record);
         Ok(())
     }

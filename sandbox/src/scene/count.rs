@@ -67,7 +67,9 @@ pub fn tally(direction: Direction, written: usize, texts: &[String]) -> Tally {
     tally
 }
 
-fn number_in(direction: Direction, text: &str) -> Option<usize> {
+/// The number of the message of a direction that a text belongs to.
+#[must_use]
+pub fn number_in(direction: Direction, text: &str) -> Option<usize> {
     let (_, rest) = text.split_once(direction.letters()).filter(|(_, rest)| rest.len() >= DIGITS)?;
     rest.get(..DIGITS)?.parse().ok()
 }

@@ -49,6 +49,7 @@ impl Plan {
             docs: format!("{api}/docs"),
             api,
             temporal: self.ports.url("temporal"),
+            temporal_http: self.ports.url("temporal-http"),
             temporal_ui: self.ports.url("temporal-ui"),
             telegram_control: self.ports.url("telegram-control"),
             telegram: self.ports.address("telegram"),

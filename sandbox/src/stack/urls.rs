@@ -11,6 +11,8 @@ pub struct Urls {
     pub docs: String,
     /// Temporal's gRPC address, as a URL.
     pub temporal: String,
+    /// Base address of Temporal's HTTP API.
+    pub temporal_http: String,
     /// The Temporal UI.
     pub temporal_ui: String,
     /// Base address of the Telegram sandbox's control API.

@@ -6,6 +6,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use grammers_tl_types::{Serializable as _, enums};
 
+use crate::arrivals::Arrivals;
+
 use super::faults::Faults;
 use super::limits::Limits;
 use super::live::Live;
@@ -38,6 +40,8 @@ pub(crate) struct State {
     pub(crate) limits: Limits,
     /// Offered password checks by `srp_id`, with the account they are for.
     pub(crate) challenges: HashMap<i64, (i64, Challenge)>,
+    /// What came to stand since the start.
+    pub(crate) arrivals: Arrivals,
     journal: Journal,
 }
 
@@ -53,6 +57,7 @@ impl Server {
             faults: Faults::default(),
             limits: Limits::default(),
             challenges: HashMap::new(),
+            arrivals: Arrivals::default(),
             journal,
         };
         Ok(Self { state: Mutex::new(state), rsa: RsaKey::sandbox(), port, folder: folder.to_owned() })
@@ -68,6 +73,13 @@ impl State {
     /// Writes events to the journal, then makes them true.
     pub(crate) fn commit(&mut self, events: Vec<Event>) -> Result<Vec<Effect>, JournalError> {
         self.journal.append(&events)?;
+        for event in &events {
+            if let Event::Posted { post } = event
+                && post.content.action.is_none()
+            {
+                self.arrivals.note(post.to.dialog_id().to_string(), &post.content.text);
+            }
+        }
         Ok(events.into_iter().flat_map(|event| self.world.apply(event)).collect())
     }
 

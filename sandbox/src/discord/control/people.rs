@@ -22,6 +22,12 @@ pub fn health(_sandbox: &Sandbox, _call: &Call) -> Answer {
     Ok(Reply::json(&json!({ "ok": true })))
 }
 
+/// What came to stand since the number `from` of the query.
+pub fn arrivals(sandbox: &Sandbox, call: &Call) -> Answer {
+    let from = call.query.get("from").and_then(|from| from.parse().ok()).unwrap_or(0);
+    Ok(Reply::json(&json!(sandbox.core().arrivals.since(from))))
+}
+
 pub fn ca(sandbox: &Sandbox, _call: &Call) -> Answer {
     let body = bytes::Bytes::from(sandbox.ca_pem.clone());
     Ok(Reply { content_type: "application/x-pem-file".to_owned(), body, ..Reply::json(&Value::Null) })

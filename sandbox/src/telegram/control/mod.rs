@@ -1,6 +1,7 @@
 //! The control API: JSON over HTTP on loopback, for people, tests and the demonstration. Nothing here needs a login.
 
 mod attachments;
+mod bench;
 mod chats;
 mod faults;
 mod limits;
@@ -98,6 +99,8 @@ pub(super) fn router(server: Arc<Server>) -> Router {
                         .push(Router::with_path("{message_id}").patch(messages::edit).delete(messages::remove)),
                 ),
         )
+        .push(Router::with_path("arrivals").get(bench::arrivals))
+        .push(Router::with_path("keys").post(bench::make_key))
         .push(Router::with_path("faults").get(faults::list).post(faults::add).delete(faults::clear))
 }
 

@@ -1,0 +1,401 @@
+//! Linked accounts and many pairs, written to and counted.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::{Duration, Instant},
+};
+
+use futures::future::try_join_all;
+use serde_json::{Value, json};
+
+use super::Bench;
+use crate::{
+    arrivals::{Arrival, Page, now_us},
+    client::{CausewayClient, Http, NewPair, NewUser, Place},
+    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker, number_in, tally},
+};
+
+/// How long nothing may arrive before the rest counts as lost.
+const STALL_PATIENCE: Duration = Duration::from_secs(120);
+/// How often a sandbox is asked what is new. Asking takes processor time from what is measured.
+const LOOK_PERIOD: Duration = Duration::from_millis(25);
+/// Messages in one call of a control API.
+const BATCH: usize = 100;
+
+/// The accounts and pairs of a bench.
+pub struct Field {
+    /// The sandboxes.
+    pub controls: Controls,
+    /// The user's view of the product.
+    pub api: CausewayClient,
+    /// All pairs.
+    pub routes: Vec<Route>,
+    people: Vec<Linked<i64>>,
+    bots: Vec<Linked<String>>,
+    writer: i64,
+    author: String,
+    /// Messages written so far, by pair.
+    written: BTreeMap<String, usize>,
+    /// Where the reading of arrivals stands.
+    telegram_next: u64,
+    discord_next: u64,
+}
+
+/// A linked account and who it is on its platform.
+struct Linked<T> {
+    account: String,
+    identity: T,
+}
+
+/// One message that was written and has arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct Trip {
+    /// When it stood at its source, in microseconds since 1970.
+    pub from_us: u64,
+    /// When the destination had accepted it.
+    pub to_us: u64,
+}
+
+impl Field {
+    /// Registers a user and links `accounts` accounts of each platform.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub async fn prepare(bench: &Bench<'_>, accounts: usize) -> anyhow::Result<Self> {
+        let (urls, started) = (bench.stack.urls(), Instant::now());
+        let controls = Controls::new(&urls)?;
+        controls.discord.limits(false).await?;
+        let api = CausewayClient::register(&urls.api, "bench@example.org", "correct horse battery staple").await?;
+        let writer = controls.telegram.create_user(&person(0)).await?;
+        let author = controls.discord.create_user("writer").await?;
+        let mut field = Self {
+            controls,
+            api,
+            routes: Vec::new(),
+            people: Vec::new(),
+            bots: Vec::new(),
+            writer,
+            author,
+            written: BTreeMap::new(),
+            telegram_next: 0,
+            discord_next: 0,
+        };
+        field.link(accounts).await?;
+        bench.progress.done(started, &format!("{accounts} accounts of each platform linked"));
+        Ok(field)
+    }
+
+    /// Links `more` accounts of each platform.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub async fn link(&mut self, more: usize) -> anyhow::Result<()> {
+        for index in self.people.len() + 1..=self.people.len() + more {
+            let user = person(index);
+            let identity = self.controls.telegram.create_user(&user).await?;
+            let account = link_telegram(&self.api, &self.controls.telegram, &user.phone, None).await?;
+            self.people.push(Linked { account, identity });
+            let bot = self.controls.discord.create_bot(&format!("courier{index}")).await?;
+            self.bots.push(Linked { account: link_discord(&self.api, &bot.token).await?, identity: bot.id });
+        }
+        Ok(())
+    }
+
+    /// The ids of all linked accounts.
+    pub fn accounts(&self) -> impl Iterator<Item = &str> {
+        self.people.iter().map(|person| &*person.account).chain(self.bots.iter().map(|bot| &*bot.account))
+    }
+
+    /// Makes pairs until there are `pairs` in each of two directions between Telegram and Discord, spread over the
+    /// accounts.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub async fn pair_up(&mut self, bench: &Bench<'_>, pairs: usize) -> anyhow::Result<()> {
+        let (started, made) = (Instant::now(), self.routes.len() / 2);
+        let accounts = self.people.iter().cycle().zip(self.bots.iter().cycle());
+        for (index, (person, bot)) in accounts.enumerate().take(pairs).skip(made) {
+            bench.progress.waiting(&format!("pair {index} of {pairs}"));
+            let discord = |channel: String| Spot::Discord { channel, writer: self.author.clone() };
+            let guild = self.controls.discord.create_guild(&format!("Guild {index}"), &[&bot.identity]).await?;
+            let back = self.controls.discord.create_channel(&guild.id, "back").await?;
+            let news = self.channel(&format!("News {index}"), self.writer, &[person.identity]).await?;
+            let mirror = self.channel(&format!("Mirror {index}"), person.identity, &[]).await?;
+            for (direction, from, to) in [
+                (Direction::TelegramToDiscord, (&*person.account, news), (&*bot.account, discord(guild.channel_id))),
+                (Direction::DiscordToTelegram, (&*bot.account, discord(back)), (&*person.account, mirror)),
+            ] {
+                let route = Route::create(&self.api, direction, from, to).await?;
+                self.routes.push(route);
+            }
+        }
+        if pairs > made {
+            bench.progress.done(started, &format!("{} pairs made", 2 * (pairs - made)));
+        }
+        Ok(())
+    }
+
+    /// Pairs to be made that never have anything to carry: from every account to every one of the other platform, from
+    /// a few chats that nobody writes in to a few others.
+    ///
+    /// # Errors
+    /// When a sandbox refuses.
+    pub async fn idle_plans(&self, pairs: usize) -> anyhow::Result<Vec<NewPair>> {
+        let combinations = self.people.len() * self.bots.len();
+        let chats = (1..).find(|chats| chats * chats * combinations >= pairs).unwrap_or(1);
+        let (mut sources, mut destinations) = (Vec::new(), Vec::new());
+        for index in 0..chats {
+            for person in &self.people {
+                let quiet = self.channel(&format!("Quiet {index}"), self.writer, &[person.identity]).await?;
+                sources.push(Place { account: person.account.clone(), chat: quiet.chat() });
+            }
+            for bot in &self.bots {
+                let guild = self.controls.discord.create_guild(&format!("Quiet {index}"), &[&bot.identity]).await?;
+                destinations.push(Place { account: bot.account.clone(), chat: guild.channel_id });
+            }
+        }
+        let both = sources.iter().flat_map(|source| destinations.iter().map(move |to| (source.clone(), to.clone())));
+        let plan = |(source, destination)| NewPair {
+            name: "quiet".into(),
+            source,
+            destination,
+            mode: None,
+            delay_seconds: None,
+            silent: None,
+        };
+        Ok(both.take(pairs).map(plan).collect())
+    }
+
+    /// Links one more bot, which no pair uses and which is not counted among the accounts, and answers its account.
+    ///
+    /// # Errors
+    /// When a step fails.
+    pub async fn guest(&self) -> anyhow::Result<String> {
+        let bot = self.controls.discord.create_bot("guest").await?;
+        link_discord(&self.api, &bot.token).await
+    }
+
+    async fn channel(&self, title: &str, creator: i64, members: &[i64]) -> anyhow::Result<Spot> {
+        let chat = self.controls.telegram.create_chat("channel", title, creator, members).await?;
+        Ok(Spot::Telegram { dialog: chat.dialog_id, writer: creator })
+    }
+
+    /// The pairs of one direction.
+    #[must_use]
+    pub fn routes(&self, direction: Direction) -> Vec<Route> {
+        self.routes.iter().filter(|route| route.direction == direction).cloned().collect()
+    }
+
+    /// Takes the next `count` message numbers of a pair.
+    fn numbers(&mut self, route: &Route, count: usize) -> std::ops::Range<usize> {
+        let written = self.written.entry(route.pair.id.clone()).or_default();
+        *written += count;
+        *written - count..*written
+    }
+
+    /// Writes one message, and answers its number.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn say(&mut self, route: &Route) -> anyhow::Result<usize> {
+        let number = self.numbers(route, 1).start;
+        route.source.say(&self.controls, &body(route.direction, number)).await?;
+        Ok(number)
+    }
+
+    /// Starts writing one message and does not wait for it.
+    pub fn say_soon(&mut self, route: &Route) -> tokio::task::JoinHandle<anyhow::Result<()>> {
+        let number = self.numbers(route, 1).start;
+        let (controls, source, text) = (self.controls.clone(), route.source.clone(), body(route.direction, number));
+        tokio::spawn(async move { Ok(source.say(&controls, &text).await?) })
+    }
+
+    /// Writes `messages` into every source, all sources at once, `batch` messages (at most 100) in one call.
+    ///
+    /// # Errors
+    /// When a sandbox refuses.
+    pub async fn write(&mut self, routes: &[Route], messages: usize, batch: usize) -> anyhow::Result<()> {
+        let work: Vec<_> = routes.iter().map(|route| (route, self.numbers(route, messages))).collect();
+        let controls = &self.controls;
+        try_join_all(work.into_iter().map(async |(route, numbers)| {
+            let numbers: Vec<usize> = numbers.collect();
+            for some in numbers.chunks(batch.min(BATCH)) {
+                write_batch(controls, route, some).await?;
+            }
+            anyhow::Ok(())
+        }))
+        .await?;
+        Ok(())
+    }
+
+    /// Pauses or resumes pairs, all at once.
+    ///
+    /// # Errors
+    /// When the API refuses.
+    pub async fn set_paused(&self, routes: &[Route], paused: bool) -> anyhow::Result<()> {
+        try_join_all(routes.iter().map(async |route| {
+            if paused { self.api.pause(&route.pair.id).await } else { self.api.resume(&route.pair.id).await }
+        }))
+        .await?;
+        Ok(())
+    }
+
+    /// Forgets what has come so far: the next reading of arrivals begins now.
+    ///
+    /// # Errors
+    /// When a sandbox does not answer.
+    pub async fn forget_arrivals(&mut self) -> anyhow::Result<()> {
+        self.telegram_next = page(self.controls.telegram.http(), u64::MAX).await?.next;
+        self.discord_next = page(self.controls.discord.http(), u64::MAX).await?.next;
+        Ok(())
+    }
+
+    /// Waits until `count` messages of `routes` have come to their destinations since [`Self::forget_arrivals`].
+    ///
+    /// # Errors
+    /// When a message is lost, doubled or out of order: such a measurement would mean nothing.
+    pub async fn arrived(&mut self, bench: &Bench<'_>, routes: &[Route], count: usize) -> anyhow::Result<Vec<Trip>> {
+        let mut trips = Trips::new(routes);
+        let mut changed = Instant::now();
+        loop {
+            let telegram = page(self.controls.telegram.http(), self.telegram_next).await?;
+            let discord = page(self.controls.discord.http(), self.discord_next).await?;
+            (self.telegram_next, self.discord_next) = (telegram.next, discord.next);
+            let before = trips.came();
+            telegram.arrivals.iter().chain(&discord.arrivals).for_each(|arrival| trips.note(arrival));
+            if trips.came() > before {
+                changed = Instant::now();
+            }
+            bench.progress.waiting(&format!("{} of {count} arrived", trips.came()));
+            if trips.came() >= count {
+                return trips.checked(&self.written);
+            }
+            anyhow::ensure!(
+                changed.elapsed() < STALL_PATIENCE,
+                "{} of {count} messages arrived, and then nothing for {} s",
+                trips.came(),
+                STALL_PATIENCE.as_secs()
+            );
+            tokio::time::sleep(LOOK_PERIOD).await;
+        }
+    }
+}
+
+/// Arrivals at both ends of some pairs.
+struct Trips {
+    /// The pair and whether it is its source, by direction's letters and chat.
+    ends: HashMap<String, (usize, bool)>,
+    directions: Vec<Direction>,
+    pairs: Vec<String>,
+    from: Vec<HashMap<usize, u64>>,
+    to: Vec<Vec<(usize, u64)>>,
+    came: usize,
+}
+
+impl Trips {
+    fn new(routes: &[Route]) -> Self {
+        let mut ends = HashMap::new();
+        for (index, route) in routes.iter().enumerate() {
+            ends.insert(route.source.chat(), (index, true));
+            ends.insert(route.destination.chat(), (index, false));
+        }
+        Self {
+            ends,
+            directions: routes.iter().map(|route| route.direction).collect(),
+            pairs: routes.iter().map(|route| route.pair.id.clone()).collect(),
+            from: vec![HashMap::new(); routes.len()],
+            to: vec![Vec::new(); routes.len()],
+            came: 0,
+        }
+    }
+
+    const fn came(&self) -> usize {
+        self.came
+    }
+
+    fn note(&mut self, arrival: &Arrival) {
+        let Some((index, is_source)) = self.ends.get(&arrival.chat).copied() else { return };
+        let Some(number) = number_in(self.directions[index], &arrival.head) else { return };
+        if is_source {
+            self.from[index].insert(number, arrival.at_us);
+        } else {
+            self.to[index].push((number, arrival.at_us));
+            self.came += 1;
+        }
+    }
+
+    /// The trips, when no chat has a message twice, out of order, or less than was written to its source.
+    fn checked(self, written: &BTreeMap<String, usize>) -> anyhow::Result<Vec<Trip>> {
+        let mut trips = Vec::with_capacity(self.came);
+        for (index, to) in self.to.iter().enumerate() {
+            let (direction, pair) = (self.directions[index], &self.pairs[index]);
+            // What came before these was checked then.
+            let first = to.iter().map(|(number, _)| *number).min().unwrap_or(0);
+            let texts: Vec<String> = to.iter().map(|(number, _)| marker(direction, number - first)).collect();
+            let last = written.get(pair).copied().unwrap_or(0);
+            let found = tally(direction, if to.is_empty() { 0 } else { last - first }, &texts);
+            anyhow::ensure!(found.is_clean(), "{pair}: {found:?}");
+            let from = &self.from[index];
+            trips.extend(
+                to.iter().filter_map(|(number, to_us)| Some(Trip { from_us: *from.get(number)?, to_us: *to_us })),
+            );
+        }
+        Ok(trips)
+    }
+}
+
+async fn page(http: &Http, from: u64) -> anyhow::Result<Page> {
+    Ok(http.get(&format!("/arrivals?from={from}")).await?)
+}
+
+async fn write_batch(controls: &Controls, route: &Route, numbers: &[usize]) -> anyhow::Result<()> {
+    let text = |number: &usize| body(route.direction, *number);
+    let (http, path, messages): (&Http, String, Vec<Value>) = match &route.source {
+        Spot::Telegram { dialog, writer } => (
+            controls.telegram.http(),
+            format!("/chats/{dialog}/messages/batch"),
+            numbers.iter().map(|number| json!({ "from": writer, "text": text(number) })).collect(),
+        ),
+        Spot::Discord { channel, writer } => (
+            controls.discord.http(),
+            format!("/channels/{channel}/messages/batch"),
+            numbers.iter().map(|number| json!({ "author": writer, "content": text(number) })).collect(),
+        ),
+    };
+    let _ids: Value = http.post(&path, &json!({ "messages": messages })).await?;
+    Ok(())
+}
+
+/// Messages per second from `start_us` to the last arrival.
+#[must_use]
+pub fn rate(trips: &[Trip], start_us: u64) -> f64 {
+    let end = trips.iter().map(|trip| trip.to_us).max().unwrap_or_else(now_us);
+    count(trips.len()) / seconds(end.saturating_sub(start_us))
+}
+
+/// Microseconds as seconds.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "spans of a bench are far below 2^52 µs")]
+pub const fn seconds(us: u64) -> f64 {
+    us as f64 / 1_000_000.0
+}
+
+/// The text of message `number`: an ordinary line of some length.
+#[must_use]
+pub fn body(direction: Direction, number: usize) -> String {
+    format!(
+        "{} The quick brown fox jumps over the lazy dog, and nobody knows why it still does.",
+        marker(direction, number)
+    )
+}
+
+/// A number of messages for a division.
+#[must_use]
+#[expect(clippy::cast_precision_loss, reason = "counts of messages are far below 2^52")]
+pub const fn count(messages: usize) -> f64 {
+    messages as f64
+}
+
+fn person(index: usize) -> NewUser {
+    NewUser { phone: format!("+1555010{index:04}"), first_name: format!("Person {index}"), ..NewUser::default() }
+}

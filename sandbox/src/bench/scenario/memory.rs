@@ -1,0 +1,42 @@
+//! Resident memory of the worker while nothing happens: with the bench's accounts, per further account, and per idle pair.
+
+use std::time::Duration;
+
+use crate::{
+    bench::{
+        Bench, Field,
+        field::count,
+        figure::{Figure, Target},
+        probe,
+    },
+    stack::Part,
+};
+
+/// What was begun has ended after this long, and its memory is back.
+const REST: Duration = Duration::from_secs(10);
+
+pub(super) async fn run(bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<Vec<Figure>> {
+    let (accounts, more) = (2 * bench.args.accounts, bench.either(20, 5));
+    let first = rested(bench).await?;
+    bench.stack.restart_worker().await?;
+    super::restart::all_online(field).await?;
+    let restarted = rested(bench).await?;
+    field.link(more).await?;
+    let linked = rested(bench).await?;
+    let pairs = bench.either(2_500, 250);
+    super::crowd::idle_pairs(bench, field, pairs).await?;
+    let paired = rested(bench).await?;
+    Ok(vec![
+        Figure::new(format!("worker, {accounts} idle accounts just linked"), first, "MB").target(Target::AtMost(80.0)),
+        Figure::new(format!("worker, {accounts} idle accounts after a restart"), restarted, "MB")
+            .target(Target::AtMost(80.0)),
+        Figure::new("growth per further idle account", (linked - restarted) / count(2 * more), "MB"),
+        Figure::new("growth per 10,000 idle pairs", (paired - linked) / count(pairs) * 10_000.0, "MB"),
+        Figure::new("API", probe::resident_mb(bench.stack, Part::Api)?, "MB"),
+    ])
+}
+
+async fn rested(bench: &Bench<'_>) -> anyhow::Result<f64> {
+    tokio::time::sleep(REST).await;
+    probe::resident_mb(bench.stack, Part::Worker)
+}
