@@ -12,8 +12,11 @@ SHELL := bash
 CARGO ?= cargo
 # The queries are checked against store/.sqlx; only `make sqlx` asks a database.
 export SQLX_OFFLINE ?= true
-# The profile of `make bench`: `make bench PROFILE=release` compiles every dependency once more, optimised.
-PROFILE ?= dev
+# The profile of `make bench`. The first time, `release` compiles every dependency once more, optimised (half an hour on
+# two cores); `make bench PROFILE=dev` uses what the tests use.
+PROFILE ?= release
+# One scenario of the bench in its full form: `make bench SCENARIO=soak`. Without it, all of them in a bounded one.
+SCENARIO ?=
 
 target = $(shell $(CARGO) metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
@@ -38,9 +41,9 @@ crash-short: setup build ## The same in about a minute, always with the same see
 	@exec $(target)/debug/causeway-sandbox crash --with-parent --name crash-short --seconds 35 --messages 500 --pairs 8 \
 		--seed $(or $(SEED),20261122)
 
-bench: setup ## Measure throughput, latency and memory beside the ceiling; PROFILE=release for optimised builds
+bench: setup ## Measure throughput, latency and memory beside the ceilings; SCENARIO=name for one in full, PROFILE=dev without optimisation
 	$(CARGO) build --workspace --profile $(PROFILE)
-	@exec $(target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/causeway-sandbox bench --with-parent
+	@exec $(target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/causeway-sandbox bench --with-parent $(if $(SCENARIO),--scenario $(SCENARIO))
 
 lint: ## Check the formatting and run clippy, warnings denied
 	$(CARGO) fmt --all --check
