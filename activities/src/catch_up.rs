@@ -1,7 +1,7 @@
 //! Closing the gap after a time without connection: the history of every source chat after the last durable message,
 //! and the newest of the durable ones again, for what was changed meanwhile.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use chrono::TimeDelta;
 use domain::{ChatId, Message, Platform, Update, message::Deletion};
@@ -28,7 +28,7 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 /// Reads every source chat up to its end. Returns only when the gap is closed, or with an error that ends the hosting:
 /// messages ingested after an open gap would move the cursor past it.
 pub(crate) async fn catch_up(
-    context: &Context,
+    context: &Arc<Context>,
     client: &Client,
     source: Source,
     connection: &dyn Connection,
@@ -90,7 +90,7 @@ async fn catch_up_threads(
 }
 
 async fn catch_up_chat(
-    context: &Context,
+    context: &Arc<Context>,
     client: &Client,
     source: Source,
     connection: &dyn Connection,

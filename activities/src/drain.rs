@@ -31,6 +31,9 @@ const MEDIA_WAIT: Duration = Duration::from_secs(5);
 /// A head that is due so soon is waited for in place: a timer of the workflow costs more. An album holds its delivery
 /// back for less.
 const HOLD_MAX: Duration = Duration::from_secs(1);
+/// A drain that Temporal did not start hands over after so many messages without a pause: whoever has so much to carry
+/// takes turns with others on the host's queue.
+const EXPRESS_SENT_MAX: u64 = 100;
 /// When to look again for an attachment that did not come.
 pub(crate) const MEDIA_RETRY_MS: u64 = 2_000;
 
@@ -52,25 +55,69 @@ pub(crate) async fn drain(
             }
         }
     };
+    let drained = async {
+        let wakeup = context.wakeups.register(pair).await;
+        begin(context, Runner::Workflow(activity), wakeup, pair).await
+    };
     tokio::select! {
-        report = begin(context, activity, pair) => report,
+        report = drained => report,
         () = heartbeat => Ok(DrainReport::default()),
+    }
+}
+
+/// Drains the pair without being asked by its workflow: the shortest way for a message whose destination is hosted on
+/// the worker that received it. `None` when another drain of the pair runs here.
+///
+/// # Errors
+/// As for [`drain`].
+pub(crate) async fn express(context: &Context, pair: PairId) -> Result<Option<DrainReport>, StoreError> {
+    let Some(wakeup) = context.wakeups.try_register(pair) else { return Ok(None) };
+    begin(context, Runner::Express, wakeup, pair).await.map(Some)
+}
+
+/// On whose behalf a drain runs.
+#[derive(Clone, Copy)]
+enum Runner<'a> {
+    Workflow(&'a ActivityContext),
+    Express,
+}
+
+impl Runner<'_> {
+    fn is_cancelled(self) -> bool {
+        match self {
+            Self::Workflow(activity) => activity.is_cancelled(),
+            Self::Express => false,
+        }
+    }
+
+    async fn cancelled(self) {
+        match self {
+            Self::Workflow(activity) => activity.cancelled().await,
+            Self::Express => std::future::pending().await,
+        }
     }
 }
 
 /// What a running drain works with.
 struct Drain<'a> {
     context: &'a Context,
-    activity: &'a ActivityContext,
+    runner: Runner<'a>,
     pair: Pair,
     hosted: Hosted,
     fence: Fence,
     wakeup: Wakeup<'a>,
     report: DrainReport,
     started: Instant,
+    /// Messages sent since the queue was empty.
+    in_a_row: u64,
 }
 
-async fn begin(context: &Context, activity: &ActivityContext, id: PairId) -> Result<DrainReport, StoreError> {
+async fn begin(
+    context: &Context,
+    runner: Runner<'_>,
+    wakeup: Wakeup<'_>,
+    id: PairId,
+) -> Result<DrainReport, StoreError> {
     let ended = |next| Ok(DrainReport { next, ..DrainReport::default() });
     let mut database = context.database().await?;
     let Some(pair) = store::pairs::load(&mut database, id).await? else { return ended(Next::Deleted) };
@@ -82,16 +129,17 @@ async fn begin(context: &Context, activity: &ActivityContext, id: PairId) -> Res
     if let Some(wait) = cooldown(context, &mut database, &pair).await? {
         return ended(wait);
     }
-    let drainer = Drainer { host: &context.worker, task_token: &activity.info().task_token };
+    let drainer = match runner {
+        Runner::Workflow(activity) => Some(Drainer { host: &context.worker, task_token: &activity.info().task_token }),
+        Runner::Express => None,
+    };
     let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
     let Some(fence) = fence else { return ended(Next::Moved) };
     drop(database);
-    let wakeup = context.wakeups.register(id);
-    let started = Instant::now();
-    let report = DrainReport::default();
-    let report = Drain { context, activity, pair, hosted, fence, wakeup, report, started }.run().await?;
+    let (started, report) = (Instant::now(), DrainReport::default());
+    let report = Drain { context, runner, pair, hosted, fence, wakeup, report, started, in_a_row: 0 }.run().await?;
     let mut database = context.database().await?;
-    deliveries::end_drain(&mut database, fence).await?;
+    deliveries::end_drain(&mut database, fence, (report.sent, report.dead)).await?;
     Ok(report)
 }
 
@@ -117,7 +165,7 @@ impl Drain<'_> {
     async fn run(mut self) -> Result<DrainReport, StoreError> {
         let mut acknowledged = false;
         loop {
-            if self.stopping() || self.started.elapsed() > DRAIN_FOR || self.report.sent >= SENT_MAX {
+            if self.stopping() || self.has_had_its_turn() {
                 return Ok(self.ended(Next::More));
             }
             let claim = {
@@ -133,7 +181,10 @@ impl Drain<'_> {
                     }
                 }
                 Claim::Empty if acknowledged => return Ok(self.ended(Next::Idle)),
-                Claim::Empty => acknowledged = !self.linger().await?,
+                Claim::Empty => {
+                    self.in_a_row = 0;
+                    acknowledged = !self.linger().await?;
+                }
                 Claim::NotDue(at) => {
                     let left = (at - self.context.clock.now()).to_std().unwrap_or_default();
                     if left <= HOLD_MAX {
@@ -158,8 +209,9 @@ impl Drain<'_> {
     async fn linger(&self) -> Result<bool, StoreError> {
         tokio::select! {
             () = self.wakeup.woken() => return Ok(true),
-            () = tokio::time::sleep(self.context.rhythms.linger(self.pair.id)) => (),
-            () = self.activity.cancelled() => (),
+            () = tokio::time::sleep(self.patience()) => (),
+            () = self.runner.cancelled() => (),
+            () = self.wakeup.wanted() => (),
             () = self.context.stopping.cancelled() => (),
         }
         let mut database = self.context.database().await?;
@@ -189,6 +241,7 @@ impl Drain<'_> {
             match delivered {
                 Delivered::Sent => {
                     self.report.sent += 1;
+                    self.in_a_row += 1;
                     self.unblock().await?;
                 }
                 Delivered::Skipped => (),
@@ -203,9 +256,24 @@ impl Drain<'_> {
         Ok(None)
     }
 
-    /// The workflow or the worker wants the drain to end.
+    /// The workflow, the worker or a younger drain wants this one to end.
     fn stopping(&self) -> bool {
-        self.activity.is_cancelled() || self.context.stopping.is_cancelled()
+        self.runner.is_cancelled() || self.wakeup.is_wanted() || self.context.stopping.is_cancelled()
+    }
+
+    /// Others may be waiting.
+    fn has_had_its_turn(&self) -> bool {
+        match self.runner {
+            Runner::Workflow(_) => self.started.elapsed() > DRAIN_FOR || self.report.sent >= SENT_MAX,
+            Runner::Express => self.in_a_row >= EXPRESS_SENT_MAX,
+        }
+    }
+
+    /// How long to wait for more. An express drain ends at a pause after its time, so that the next one reads the pair
+    /// anew.
+    fn patience(&self) -> Duration {
+        let left = DRAIN_FOR.saturating_sub(self.started.elapsed());
+        self.context.rhythms.linger(self.pair.id).min(left)
     }
 
     async fn unclaim(&self, seqs: &[i64]) -> Result<(), StoreError> {

@@ -1,6 +1,6 @@
 //! From what the platform reports to rows and wakes: durable first, then told.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use domain::{AccountId, ChatId, PairId, Platform, Update};
 use store::{
@@ -29,7 +29,7 @@ pub(crate) struct Source {
 /// Records updates and wakes the pairs that have to carry them. When it returns, they are durable. Returns how many
 /// attachments are to be fetched.
 pub(crate) async fn ingest(
-    context: &Context,
+    context: &Arc<Context>,
     client: &Client,
     source: Source,
     updates: &[Update],
@@ -43,17 +43,7 @@ pub(crate) async fn ingest(
     }
     let ingested = record(context, source, updates).await?;
     context.metrics.ingested.inc_by(u64::try_from(ingested.messages).unwrap_or(0));
-    for wake in ingested.wakes {
-        context.wakeups.wake(wake.pair);
-        if wake.signal {
-            context.metrics.wakes.with_label_values(&["signal"]).inc();
-            let client = client.clone();
-            // Not awaited: Temporal's answer must not hold up the next message.
-            tokio::spawn(async move { wake::signal_pair(&client, wake.pair, wake.user).await });
-        } else {
-            context.metrics.wakes.with_label_values(&["local"]).inc();
-        }
-    }
+    wake::wake_pairs(context, client, &ingested.wakes);
     Ok(ingested.media)
 }
 

@@ -24,7 +24,7 @@ pub struct Metrics {
     pub latency: Histogram,
     /// `causeway_reconciled_messages_total{outcome}`: checked, missing, missing_edits, missing_deletions, repaired.
     pub reconciled: IntCounterVec,
-    /// `causeway_wakes_total{way}`: signal, local.
+    /// `causeway_wakes_total{way}`: local (a drain ran here), express (drained without Temporal), signal.
     pub wakes: IntCounterVec,
     /// `causeway_platform_waits_total{account}`: times that a platform asked an account to wait.
     pub platform_waits: IntCounterVec,

@@ -1,11 +1,51 @@
 //! Telling a pair's workflow that there is something to do.
 
+use std::{panic::AssertUnwindSafe, sync::Arc};
+
 use domain::{PairId, UserId};
+use futures::FutureExt as _;
+use store::ingest::Wake;
 use temporalio_client::{Client, WorkflowSignalOptions, WorkflowStartOptions, errors::WorkflowInteractionError};
 use workflows::{
     contract::{CONTROL_QUEUE, pair_workflow_id},
-    forwarding::{PairForwarding, PairInput},
+    forwarding::{Next, PairForwarding, PairInput},
 };
+
+use crate::{context::Context, drain};
+
+/// Makes every pair carry what was committed for it. One that drains on this worker is told. Of the others, those whose
+/// destination is hosted here are drained at once, without Temporal; what such a drain leaves open, and all the rest, is
+/// the business of the pair's workflow. Nothing is awaited: it must not hold up the next message.
+pub(crate) fn wake_pairs(context: &Arc<Context>, client: &Client, wakes: &[Wake]) {
+    for wake in wakes {
+        context.wakeups.wake(wake.pair);
+        if wake.signal {
+            tokio::spawn(carry(Arc::clone(context), client.clone(), *wake));
+        } else {
+            context.metrics.wakes.with_label_values(&["local"]).inc();
+        }
+    }
+}
+
+async fn carry(context: Arc<Context>, client: Client, wake: Wake) {
+    // After a panic nobody would drain the pair before the sweep.
+    let drained = AssertUnwindSafe(drain::express(&context, wake.pair)).catch_unwind().await;
+    let done = match drained {
+        Ok(Ok(report)) => report.is_some_and(|it| matches!(it.next, Next::Idle | Next::Paused | Next::Deleted)),
+        Ok(Err(error)) => {
+            tracing::warn!(pair.id = %wake.pair, error = %crate::chain(&error), "A drain failed; the pair's workflow goes on.");
+            false
+        }
+        Err(_) => {
+            tracing::error!(pair.id = %wake.pair, "A drain panicked; the pair's workflow goes on.");
+            false
+        }
+    };
+    context.metrics.wakes.with_label_values(&[if done { "express" } else { "signal" }]).inc();
+    if !done {
+        signal_pair(&client, wake.pair, wake.user).await;
+    }
+}
 
 /// Wakes the pair's workflow, starting it where a crash has prevented that. A failure is only logged: the sweep wakes
 /// every pair that has due deliveries.

@@ -1,69 +1,121 @@
-//! Waking a drain that lingers, without Temporal: in process from an ingest on the same worker, by PostgreSQL `NOTIFY`
-//! from another.
+//! The drains that run on this worker: at most one of a pair, and each can be woken without Temporal, in process from an
+//! ingest on the same worker, by PostgreSQL `NOTIFY` from another.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
 use domain::PairId;
 use store::{PgPool, ingest::WAKE_CHANNEL};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, OwnedMutexGuard};
 
 /// Wait before listening again after the connection was lost.
 const RELISTEN_AFTER: Duration = Duration::from_secs(1);
+/// A drain waits so long for the one before it to make room. Beyond it that one is stuck in a call, and can claim
+/// nothing any more once the new one has begun.
+const TURN_WAIT_MAX: Duration = Duration::from_secs(30);
+/// Express drains at once, some kilobytes each; with more, pairs are woken through Temporal.
+const EXPRESS_MAX: usize = 1_000;
 
 /// The drains that run on this worker.
 #[derive(Debug, Default)]
-pub struct Wakeups(Mutex<HashMap<PairId, Arc<Notify>>>);
+pub struct Wakeups(Mutex<HashMap<PairId, Arc<Ear>>>);
+
+/// What a pair's drains share.
+#[derive(Debug, Default)]
+struct Ear {
+    /// There is something new.
+    news: Notify,
+    /// Held by the drain that runs.
+    turn: Arc<tokio::sync::Mutex<()>>,
+    /// Drains that wait for their turn, and the way to tell the one that runs.
+    waiting: AtomicUsize,
+    wanted: Notify,
+}
 
 /// A running drain's ear; dropping it says that the drain is over.
 #[derive(Debug)]
 pub struct Wakeup<'a> {
     wakeups: &'a Wakeups,
     pair: PairId,
-    notify: Arc<Notify>,
+    ear: Arc<Ear>,
+    turn: Option<OwnedMutexGuard<()>>,
 }
 
 impl Wakeup<'_> {
     /// Resolves when there is something new, also if that was said before anybody listened.
     pub async fn woken(&self) {
-        self.notify.notified().await;
+        self.ear.news.notified().await;
+    }
+
+    /// True when another drain of the pair waits for this one to end.
+    #[must_use]
+    pub fn is_wanted(&self) -> bool {
+        self.ear.waiting.load(Ordering::Acquire) > 0
+    }
+
+    /// Resolves when another drain of the pair waits for this one to end.
+    pub async fn wanted(&self) {
+        while !self.is_wanted() {
+            self.ear.wanted.notified().await;
+        }
     }
 }
 
 impl Drop for Wakeup<'_> {
     fn drop(&mut self) {
+        drop(self.turn.take());
         let mut drains = self.wakeups.lock();
-        if drains.get(&self.pair).is_some_and(|notify| Arc::ptr_eq(notify, &self.notify)) {
+        // The map's and ours: nobody else runs, waits or is about to.
+        if Arc::strong_count(&self.ear) <= 2 {
             drains.remove(&self.pair);
         }
     }
 }
 
 impl Wakeups {
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PairId, Arc<Notify>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PairId, Arc<Ear>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Registers a drain; the youngest of a pair is the one that is woken.
-    pub fn register(&self, pair: PairId) -> Wakeup<'_> {
-        let notify = Arc::new(Notify::new());
-        self.lock().insert(pair, Arc::clone(&notify));
-        Wakeup { wakeups: self, pair, notify }
+    /// Registers a drain that the pair's workflow asks for. One that runs is told to end, and waited for.
+    pub async fn register(&self, pair: PairId) -> Wakeup<'_> {
+        let ear = Arc::clone(self.lock().entry(pair).or_default());
+        let mut wakeup = Wakeup { wakeups: self, pair, ear, turn: None };
+        let _waiting = Waiting::of(&wakeup.ear);
+        wakeup.ear.wanted.notify_one();
+        wakeup.turn = tokio::time::timeout(TURN_WAIT_MAX, Arc::clone(&wakeup.ear.turn).lock_owned()).await.ok();
+        wakeup
+    }
+
+    /// Registers a drain that nobody asked for, unless one of the pair runs or very many of others do.
+    pub fn try_register(&self, pair: PairId) -> Option<Wakeup<'_>> {
+        let mut drains = self.lock();
+        if drains.len() >= EXPRESS_MAX {
+            return None;
+        }
+        let ear = Arc::clone(drains.entry(pair).or_default());
+        drop(drains);
+        let turn = Arc::clone(&ear.turn).try_lock_owned().ok();
+        let wakeup = Wakeup { wakeups: self, pair, ear, turn };
+        wakeup.turn.is_some().then_some(wakeup)
     }
 
     /// Wakes the pair's drain, if one runs here.
     pub fn wake(&self, pair: PairId) {
-        if let Some(notify) = self.lock().get(&pair) {
-            notify.notify_one();
+        if let Some(ear) = self.lock().get(&pair) {
+            ear.news.notify_one();
         }
     }
 
     fn wake_all(&self) {
-        for notify in self.lock().values() {
-            notify.notify_one();
+        for ear in self.lock().values() {
+            ear.news.notify_one();
         }
     }
 
@@ -92,31 +144,57 @@ impl Wakeups {
     }
 }
 
+/// Counted as waiting for as long as it lives.
+struct Waiting(Arc<Ear>);
+
+impl Waiting {
+    fn of(ear: &Arc<Ear>) -> Self {
+        ear.waiting.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(ear))
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.waiting.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use domain::SystemClock;
 
     use super::*;
 
+    const SOON: Duration = Duration::from_secs(5);
+
     #[tokio::test]
     async fn a_wake_before_the_wait_is_not_lost() {
         let wakeups = Wakeups::default();
         let pair = PairId::new(&SystemClock);
-        let wakeup = wakeups.register(pair);
+        let wakeup = wakeups.register(pair).await;
         wakeups.wake(pair);
-        tokio::time::timeout(Duration::from_secs(5), wakeup.woken()).await.unwrap();
+        tokio::time::timeout(SOON, wakeup.woken()).await.unwrap();
     }
 
     #[tokio::test]
-    async fn an_older_drain_that_ends_does_not_deafen_the_younger() {
+    async fn a_drain_that_was_asked_for_ends_the_one_before_it() {
         let wakeups = Wakeups::default();
         let pair = PairId::new(&SystemClock);
-        let older = wakeups.register(pair);
-        let younger = wakeups.register(pair);
-        drop(older);
-        wakeups.wake(pair);
-        tokio::time::timeout(Duration::from_secs(5), younger.woken()).await.unwrap();
-        drop(younger);
+        let express = wakeups.try_register(pair).unwrap();
+        assert!(!express.is_wanted());
+        assert!(wakeups.try_register(pair).is_none(), "one drain of a pair at a time");
+        let younger = async {
+            let younger = wakeups.register(pair).await;
+            wakeups.wake(pair);
+            tokio::time::timeout(SOON, younger.woken()).await.unwrap();
+            assert!(!younger.is_wanted());
+        };
+        let older = async move {
+            tokio::time::timeout(SOON, express.wanted()).await.unwrap();
+            drop(express);
+        };
+        tokio::join!(younger, older);
         assert!(wakeups.lock().is_empty());
     }
 }

@@ -138,15 +138,10 @@ pub(crate) struct LiveOut {
     failures: u32,
 }
 
-impl From<PairView> for LiveOut {
-    fn from(view: PairView) -> Self {
-        Self {
-            state: view.state,
-            reason: view.reason,
-            sent: view.totals.sent,
-            dead: view.totals.dead,
-            failures: view.failures,
-        }
+impl LiveOut {
+    /// The workflow's word, and the totals of all drains, of which it sees only those that it asked for.
+    fn new(view: PairView, (sent, dead): (u64, u64)) -> Self {
+        Self { state: view.state, reason: view.reason, sent, dead, failures: view.failures }
     }
 }
 
@@ -176,7 +171,10 @@ pub(crate) async fn list(actor: Actor, app: AppState) -> Result<Json<PairsOut>, 
 pub(crate) async fn read(actor: Actor, app: AppState, id: PathId<PairId>) -> Result<Json<DetailOut>, ApiError> {
     let pair = find(&app, actor, id.0).await?;
     let (live, live_reason) = match app.temporal.pair_view(id.0).await {
-        Ok(view) => (Some(view.into()), None),
+        Ok(view) => {
+            let totals = store::deliveries::totals(&mut *app.database().await?, id.0).await?;
+            (Some(LiveOut::new(view, totals)), None)
+        }
         Err(error) => (None, Some(error.as_reason())),
     };
     Ok(Json(DetailOut { pair: pair.try_into()?, live, live_reason }))

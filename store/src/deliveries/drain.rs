@@ -27,14 +27,15 @@ pub struct Drainer<'a> {
     pub task_token: &'a [u8],
 }
 
-/// Begins a drain: older ones can claim nothing from now on. `None` when the pair is deleted, or its destination
+/// Begins a drain: older ones can claim nothing from now on. `drainer` is `None` for a drain that Temporal does not know
+/// of. Answers `None` when the pair is deleted, or its destination
 /// account is not hosted under `epoch`.
 pub async fn begin_drain(
     connection: &mut PgConnection,
     pair: PairId,
     account: AccountId,
     epoch: i64,
-    drainer: Drainer<'_>,
+    drainer: Option<Drainer<'_>>,
 ) -> Result<Option<Fence>, StoreError> {
     let drain = sqlx::query_scalar!(
         "UPDATE pairs SET drain_fence = drain_fence + 1, drain_host = $4, drain_task_token = $5
@@ -44,20 +45,29 @@ pub async fn begin_drain(
         pair as PairId,
         account as AccountId,
         epoch,
-        drainer.host,
-        drainer.task_token
+        drainer.map(|drainer| drainer.host),
+        drainer.map(|drainer| drainer.task_token)
     )
     .fetch_optional(connection)
     .await?;
     Ok(drain.map(|drain| Fence { pair, drain, account, epoch }))
 }
 
-/// Forgets which attempt drains the pair, unless a younger one has begun.
-pub async fn end_drain(connection: &mut PgConnection, fence: Fence) -> Result<(), StoreError> {
+/// Forgets which attempt drains the pair, unless a younger one has begun, and counts what was (sent, dead).
+pub async fn end_drain(
+    connection: &mut PgConnection,
+    fence: Fence,
+    (sent, dead): (u64, u64),
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE pairs SET drain_host = NULL, drain_task_token = NULL WHERE id = $1 AND drain_fence = $2",
+        "UPDATE pairs SET drain_host = CASE WHEN drain_fence = $2 THEN NULL ELSE drain_host END,
+                drain_task_token = CASE WHEN drain_fence = $2 THEN NULL ELSE drain_task_token END,
+                sent_total = sent_total + $3, dead_total = dead_total + $4
+         WHERE id = $1",
         fence.pair as PairId,
-        fence.drain
+        fence.drain,
+        i64::try_from(sent).unwrap_or(i64::MAX),
+        i64::try_from(dead).unwrap_or(i64::MAX)
     )
     .execute(connection)
     .await?;
@@ -75,4 +85,13 @@ pub async fn drains_left_by(connection: &mut PgConnection, host: &str) -> Result
     .fetch_all(connection)
     .await?;
     Ok(tokens)
+}
+
+/// Messages that the pair has sent and given up since it was made, up to the end of the latest drain.
+pub async fn totals(connection: &mut PgConnection, pair: PairId) -> Result<(u64, u64), StoreError> {
+    let row = sqlx::query!("SELECT sent_total, dead_total FROM pairs WHERE id = $1", pair as PairId)
+        .fetch_optional(connection)
+        .await?;
+    let count = |total: i64| u64::try_from(total).unwrap_or(0);
+    Ok(row.map_or((0, 0), |row| (count(row.sent_total), count(row.dead_total))))
 }
