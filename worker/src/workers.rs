@@ -20,8 +20,11 @@ use workflows::{
 
 use crate::{bootstrap::Connected, config::Config, trace::Trace};
 
-/// Workflows kept in memory: beyond it, a wake costs a replay.
-const CACHED_WORKFLOWS: usize = 2_000;
+/// Workflows kept in memory, some 20 kB each: beyond it, a wake costs a replay of a short history.
+const CACHED_WORKFLOWS: usize = 500;
+/// A hosting hears that it is to stop with the answer to a heartbeat, and the SDK passes on no more than one in this time
+/// (by default, one in 80 % of the heartbeat time-out: 12 s). One heartbeat costs the server about a millisecond.
+const HOSTING_HEARTBEATS: Duration = Duration::from_secs(4);
 /// After a kill, a workflow's next task waits so long for the process whose memory held the workflow, before any worker
 /// may take it and replay. The SDK's 10 s would be the longest wait of a restart; a replay costs a few milliseconds.
 const STICKY_PATIENCE: Duration = Duration::from_secs(1);
@@ -66,6 +69,7 @@ pub async fn run(
     let hosts = WorkerOptions::new(HOSTS_QUEUE)
         .register_activities(accounts())
         .tuner(slots(WORKFLOW_SLOTS, config.hosting_slots))
+        .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();
