@@ -16,7 +16,9 @@ pub struct Lease {
 }
 
 /// Takes the lease, from whoever had it. `task_token` names the hosting attempt, so that the same worker, started
-/// anew, can report it as failed.
+/// anew, can report it as failed. Drains of a former host are over, or will be refused at their next claim, so the pairs
+/// that write through the account lose their wake flag: a row that is committed after this wakes its pair, and an older
+/// one is found when the account comes online.
 pub async fn take(
     connection: &mut PgConnection,
     account: AccountId,
@@ -32,7 +34,16 @@ pub async fn take(
         task_token,
         now
     )
-    .fetch_optional(connection)
+    .fetch_optional(&mut *connection)
+    .await?;
+    // In the order in which an ingest locks pairs.
+    sqlx::query!(
+        "UPDATE pairs SET wake_pending = false
+         WHERE id IN (SELECT id FROM pairs WHERE destination_account_id = $1 AND deleted_at IS NULL AND wake_pending
+                      ORDER BY id FOR UPDATE)",
+        account as AccountId
+    )
+    .execute(connection)
     .await?;
     Ok(epoch.map(|epoch| Lease { account, epoch }))
 }

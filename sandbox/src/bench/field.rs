@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::Bench;
 use crate::{
     arrivals::{Arrival, Page, now_us},
-    client::{CausewayClient, Http, NewPair, NewUser, Place},
+    client::{CallError, CausewayClient, Http, NewPair, NewUser, Place},
     scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker, number_in, tally},
 };
 
@@ -362,8 +362,17 @@ async fn write_batch(controls: &Controls, route: &Route, numbers: &[usize]) -> a
             numbers.iter().map(|number| json!({ "author": writer, "content": text(number) })).collect(),
         ),
     };
-    let _ids: Value = http.post(&path, &json!({ "messages": messages })).await?;
-    Ok(())
+    let batch: Result<Value, CallError> = http.post(&path, &json!({ "messages": messages })).await;
+    match batch {
+        Ok(_) => Ok(()),
+        Err(error) if matches!(error.status().map(|it| it.as_u16()), Some(404 | 405)) => {
+            for number in numbers {
+                route.source.say(controls, &text(number)).await?;
+            }
+            Ok(())
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// Messages per second from `start_us` to the last arrival.
