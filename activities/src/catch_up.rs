@@ -110,7 +110,7 @@ async fn catch_up_chat(
 /// Reads again what the ledger has of the newest messages of every source chat: edits and deletions that happened while
 /// nobody listened are no gap in the numbers. The ledger itself finds what has changed.
 pub(crate) async fn review(
-    context: &Context,
+    context: &Arc<Context>,
     client: &Client,
     source: Source,
     connection: &dyn Connection,
