@@ -129,10 +129,11 @@ async fn begin(
     if let Some(wait) = cooldown(context, &mut database, &pair).await? {
         return ended(wait);
     }
-    let drainer = match runner {
-        Runner::Workflow(activity) => Some(Drainer { host: &context.worker, task_token: &activity.info().task_token }),
+    let task_token = match runner {
+        Runner::Workflow(activity) => Some(&*activity.info().task_token),
         Runner::Express => None,
     };
+    let drainer = Drainer { host: &context.worker, task_token };
     let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
     let Some(fence) = fence else { return ended(Next::Moved) };
     drop(database);

@@ -16,7 +16,7 @@ use crate::harness;
 
 pub const SOURCE: ChatId = ChatId::new(-1_001);
 pub const DESTINATION: ChatId = ChatId::new(77);
-pub const DRAINER: Drainer<'static> = Drainer { host: "w1", task_token: b"drain" };
+pub const DRAINER: Drainer<'static> = Drainer { host: "w1", task_token: Some(b"drain") };
 
 pub fn clock() -> FixedClock {
     FixedClock::at(DateTime::<Utc>::from_timestamp(1_790_000_000, 0).unwrap())
@@ -50,7 +50,7 @@ pub async fn scene(delay_seconds: i32) -> Scene {
     let pair = PairId::new(&clock);
     pairs::insert(&mut database, user, &new_pair(pair, reader, writer, delay_seconds), now).await.unwrap();
     let lease = leases::take(&mut database, writer, "w1", b"host", now).await.unwrap().unwrap();
-    let fence = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, Some(DRAINER)).await.unwrap().unwrap();
+    let fence = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
     Scene { clock, database, user, reader, writer, pair, fence }
 }
 

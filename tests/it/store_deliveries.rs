@@ -54,22 +54,18 @@ async fn an_older_drain_and_an_older_lease_can_claim_nothing() {
     let mut scene = scene(0).await;
     scene.ingest_ids(&[11]).await;
     let epoch = scene.fence.epoch;
-    let younger = deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, Some(DRAINER))
-        .await
-        .unwrap()
-        .unwrap();
+    let younger =
+        deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER).await.unwrap().unwrap();
     assert!(matches!(scene.claim().await, Claim::Lost));
     scene.fence = younger;
     assert_eq!(scene.claim_rows().await.len(), 1);
     let now = scene.clock.now();
     let lease = leases::take(&mut scene.database, scene.writer, "w2", b"t2", now).await.unwrap().unwrap();
     assert!(matches!(scene.claim().await, Claim::Lost), "the account has moved");
-    let stale =
-        deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, Some(DRAINER)).await.unwrap();
+    let stale = deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER).await.unwrap();
     assert_eq!(stale, None);
-    let fresh = deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, lease.epoch, Some(DRAINER))
-        .await
-        .unwrap();
+    let fresh =
+        deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, lease.epoch, DRAINER).await.unwrap();
     assert!(fresh.is_some());
 }
 

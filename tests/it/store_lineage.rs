@@ -54,7 +54,7 @@ async fn what_a_pair_wrote_is_carried_on_but_not_back() {
     assert_eq!((refused.reason_code.as_deref(), refused.reason.as_deref()), (Some("loop_guard"), Some(path)));
     // One step further, read from the ledger alone: the way is known to its beginning.
     let lease = store::leases::take(&mut scene.database, reader, "w1", b"t", scene.clock.now()).await.unwrap().unwrap();
-    let fence = deliveries::begin_drain(&mut scene.database, on, reader, lease.epoch, Some(crate::ledger::DRAINER)).await;
+    let fence = deliveries::begin_drain(&mut scene.database, on, reader, lease.epoch, crate::ledger::DRAINER).await;
     let now = scene.clock.now();
     let claim = deliveries::claim(&mut scene.database, fence.unwrap().unwrap(), now, 1).await.unwrap();
     let Claim::Rows(rows) = claim else { panic!("expected a row, found {claim:?}") };

@@ -18,24 +18,24 @@ pub struct Fence {
     pub epoch: i64,
 }
 
-/// The attempt that drains: so that its worker, started anew, can report it as failed.
+/// Who drains: an ingest of the same worker knows what it has sent, and the worker, started anew, can report the attempt
+/// as failed.
 #[derive(Clone, Copy, Debug)]
 pub struct Drainer<'a> {
     /// The worker.
     pub host: &'a str,
-    /// The activity attempt.
-    pub task_token: &'a [u8],
+    /// The activity attempt; `None` for a drain that Temporal does not know of.
+    pub task_token: Option<&'a [u8]>,
 }
 
-/// Begins a drain: older ones can claim nothing from now on. `drainer` is `None` for a drain that Temporal does not know
-/// of. Answers `None` when the pair is deleted, or its destination
+/// Begins a drain: older ones can claim nothing from now on. `None` when the pair is deleted, or its destination
 /// account is not hosted under `epoch`.
 pub async fn begin_drain(
     connection: &mut PgConnection,
     pair: PairId,
     account: AccountId,
     epoch: i64,
-    drainer: Option<Drainer<'_>>,
+    drainer: Drainer<'_>,
 ) -> Result<Option<Fence>, StoreError> {
     let drain = sqlx::query_scalar!(
         "UPDATE pairs SET drain_fence = drain_fence + 1, drain_host = $4, drain_task_token = $5
@@ -45,8 +45,8 @@ pub async fn begin_drain(
         pair as PairId,
         account as AccountId,
         epoch,
-        drainer.map(|drainer| drainer.host),
-        drainer.map(|drainer| drainer.task_token)
+        drainer.host,
+        drainer.task_token
     )
     .fetch_optional(connection)
     .await?;
@@ -74,17 +74,17 @@ pub async fn end_drain(
     Ok(())
 }
 
-/// The task tokens of drains that a former process of this worker left behind; they are forgotten here.
+/// The task tokens of drains that a former process of this worker left behind; all of its drains are forgotten here.
 pub async fn drains_left_by(connection: &mut PgConnection, host: &str) -> Result<Vec<Vec<u8>>, StoreError> {
     let tokens = sqlx::query_scalar!(
         r#"UPDATE pairs p SET drain_host = NULL, drain_task_token = NULL
            FROM (SELECT id, drain_task_token FROM pairs WHERE drain_host = $1 FOR UPDATE) old
-           WHERE p.id = old.id AND old.drain_task_token IS NOT NULL RETURNING old.drain_task_token AS "token!""#,
+           WHERE p.id = old.id RETURNING old.drain_task_token AS "token?""#,
         host
     )
     .fetch_all(connection)
     .await?;
-    Ok(tokens)
+    Ok(tokens.into_iter().flatten().collect())
 }
 
 /// Messages that the pair has sent and given up since it was made, up to the end of the latest drain.
