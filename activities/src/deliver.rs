@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{IdempotencyKey, Message, Operation};
 use store::{
     StoreError,
-    deliveries::{self, Claimed, SentPart, Settlement},
+    deliveries::{self, Claimed, SentDelivery, SentPart, Settlement},
     media::{MediaState, StoredMedia},
     pairs::Pair,
 };
@@ -18,7 +18,8 @@ use crate::{
     drain::MEDIA_RETRY_MS,
     hosting::reason,
     hosts::Hosted,
-    platform::{PlatformError, SendRequest, Sent},
+    platform::{PlatformError, SendBody, SendRequest, Sent},
+    settler::Settler,
 };
 
 mod change;
@@ -57,6 +58,8 @@ pub(crate) struct Delivery<'a> {
     pub pair: &'a Pair,
     /// Through this account.
     pub hosted: &'a Hosted,
+    /// The record of what is sent.
+    pub settler: &'a Settler,
     /// What was claimed.
     pub row: Claimed,
 }
@@ -176,7 +179,8 @@ impl Delivery<'_> {
             if let Err(next) = self.turn(self.cost(&request.body)).await? {
                 return Ok(Delivered::Stop(next));
             }
-            let sending = gate.lock().await;
+            let sending = gate.enter(outgoing.reads()).await;
+            self.settler.outcome()?;
             let sent = match self.send_once(&request).await {
                 Ok(sent) => sent,
                 Err(error) => return self.failed(error).await,
@@ -184,7 +188,10 @@ impl Delivery<'_> {
             permit.sent();
             self.opened(&mut target, &sent).await?;
             let sent = self.sent_parts(&outgoing, part, &target, &sent);
-            if index == last {
+            if index == last && self.row.is_plain() && may_settle_later(&request) {
+                let delivery = SentDelivery { seq: self.row.seq, at: self.context.clock.now(), parts: sent };
+                self.settler.settle(delivery, gate.unrecorded(outgoing.reads())).await?;
+            } else if index == last {
                 self.settle(Settlement::Sent(&sent)).await?;
             } else {
                 let mut database = self.context.database().await?;
@@ -339,6 +346,12 @@ impl Delivery<'_> {
             self.context.metrics.latency.observe(waited.as_secs_f64());
         }
     }
+}
+
+/// True for a send that is told from others by what it reads, should a crash leave it without a record. A forward reads
+/// as it did at its source, and a forum's post stands for a thread.
+const fn may_settle_later(request: &SendRequest) -> bool {
+    matches!(request.body, SendBody::Text(_)) && request.thread_title.is_none()
 }
 
 /// An answer that names at least one message.

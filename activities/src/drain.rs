@@ -15,11 +15,25 @@ use crate::{
     context::Context,
     deliver::{Delivered, Delivery},
     hosts::Hosted,
+    settler::Settler,
     wakeups::Wakeup,
 };
 
-/// Deliveries claimed at once: few, because a crash makes each of them a question to the destination.
-const CLAIM_MAX: i64 = 20;
+mod runner;
+
+use runner::Runner;
+
+/// Deliveries claimed at once at first, and at least: few, because a crash makes each of them a question to the
+/// destination.
+const CLAIM_MIN: i64 = 20;
+/// Deliveries claimed at once from a destination that takes them quickly.
+const CLAIM_MAX: i64 = 160;
+/// A claim that was sent within this is doubled next time, one that took four times as long is halved: what a crash
+/// leaves open is about a second's work.
+const CLAIM_SENT_WITHIN: Duration = Duration::from_millis(250);
+/// What was claimed and not begun within this is put back: a new claim asks whether the pair and the account are still
+/// this drain's.
+const CLAIM_KEPT: Duration = Duration::from_secs(10);
 /// A drain returns after so many messages, so that plans and tenants take turns on the host's queue.
 const SENT_MAX: u64 = 500;
 /// A drain returns after this long, well before its time-out.
@@ -75,29 +89,6 @@ pub(crate) async fn express(context: &Context, pair: PairId) -> Result<Option<Dr
     begin(context, Runner::Express, wakeup, pair).await.map(Some)
 }
 
-/// On whose behalf a drain runs.
-#[derive(Clone, Copy)]
-enum Runner<'a> {
-    Workflow(&'a ActivityContext),
-    Express,
-}
-
-impl Runner<'_> {
-    fn is_cancelled(self) -> bool {
-        match self {
-            Self::Workflow(activity) => activity.is_cancelled(),
-            Self::Express => false,
-        }
-    }
-
-    async fn cancelled(self) {
-        match self {
-            Self::Workflow(activity) => activity.cancelled().await,
-            Self::Express => std::future::pending().await,
-        }
-    }
-}
-
 /// What a running drain works with.
 struct Drain<'a> {
     context: &'a Context,
@@ -108,8 +99,14 @@ struct Drain<'a> {
     wakeup: Wakeup<'a>,
     report: DrainReport,
     started: Instant,
+    /// The record of what is sent.
+    settler: Settler,
     /// Messages sent since the queue was empty.
     in_a_row: u64,
+    /// Deliveries to claim next time.
+    claim: i64,
+    /// The newest delivery that was carried, while the record of sends is behind; else 0.
+    carried: i64,
 }
 
 async fn begin(
@@ -129,19 +126,23 @@ async fn begin(
     if let Some(wait) = cooldown(context, &mut database, &pair).await? {
         return ended(wait);
     }
-    let task_token = match runner {
-        Runner::Workflow(activity) => Some(&*activity.info().task_token),
-        Runner::Express => None,
-    };
-    let drainer = Drainer { host: &context.worker, task_token };
+    let drainer = Drainer { host: &context.worker, task_token: runner.task_token() };
     let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
     let Some(fence) = fence else { return ended(Next::Moved) };
     drop(database);
     let (started, report) = (Instant::now(), DrainReport::default());
-    let report = Drain { context, runner, pair, hosted, fence, wakeup, report, started, in_a_row: 0 }.run().await?;
+    let settler = Settler::start(context.pool.clone(), id);
+    let (in_a_row, claim, carried) = (0, CLAIM_MIN, 0);
+    let mut drain =
+        Drain { context, runner, pair, hosted, fence, wakeup, report, started, settler, in_a_row, claim, carried };
+    let next = drain.run().await;
+    // What was sent goes on record also when the drain has failed.
+    let settled = drain.settler.flush().await;
+    let report = drain.report;
     let mut database = context.database().await?;
     deliveries::end_drain(&mut database, fence, (report.sent, report.dead)).await?;
-    Ok(report)
+    settled?;
+    Ok(DrainReport { next: next?, ..report })
 }
 
 /// The platform wants silence from the account: come back when it is over.
@@ -163,25 +164,30 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Drain<'_> {
-    async fn run(mut self) -> Result<DrainReport, StoreError> {
+    async fn run(&mut self) -> Result<Next, StoreError> {
         let mut acknowledged = false;
         loop {
             if self.stopping() || self.has_had_its_turn() {
-                return Ok(self.ended(Next::More));
+                return Ok(Next::More);
+            }
+            if self.settler.is_settled() {
+                self.carried = 0;
             }
             let claim = {
-                let mut database = self.context.database().await?;
-                deliveries::claim(&mut database, self.fence, self.context.clock.now(), CLAIM_MAX).await?
+                let (now, mut database) = (self.context.clock.now(), self.context.database().await?);
+                deliveries::claim(&mut database, self.fence, now, self.carried, self.claim).await?
             };
             match claim {
                 Claim::Rows(rows) => {
                     acknowledged = false;
                     self.context.rhythms.beat(self.pair.id, Instant::now());
                     if let Some(next) = self.send(rows).await? {
-                        return Ok(self.ended(next));
+                        return Ok(next);
                     }
                 }
-                Claim::Empty if acknowledged => return Ok(self.ended(Next::Idle)),
+                // Look at everything before stopping for anything: something older may have been opened again.
+                _ if self.carried > 0 => self.settler.flush().await?,
+                Claim::Empty if acknowledged => return Ok(Next::Idle),
                 Claim::Empty => {
                     self.in_a_row = 0;
                     acknowledged = !self.linger().await?;
@@ -192,15 +198,15 @@ impl Drain<'_> {
                         tokio::time::sleep(left).await;
                         continue;
                     }
-                    return Ok(self.ended(Next::In { ms: millis(left), reason: "the pair's delay".into() }));
+                    return Ok(Next::In { ms: millis(left), reason: "the pair's delay".into() });
                 }
                 Claim::WaitingForMedia => {
                     if tokio::time::timeout(MEDIA_WAIT, self.wakeup.woken()).await.is_err() {
                         let reason = "an attachment is being fetched".into();
-                        return Ok(self.ended(Next::In { ms: MEDIA_RETRY_MS, reason }));
+                        return Ok(Next::In { ms: MEDIA_RETRY_MS, reason });
                     }
                 }
-                Claim::Lost => return Ok(self.ended(Next::Moved)),
+                Claim::Lost => return Ok(Next::Moved),
             }
         }
     }
@@ -222,16 +228,23 @@ impl Drain<'_> {
 
     /// Sends the claimed deliveries in order. `Some` when the drain has to stop; what was not begun is put back.
     async fn send(&mut self, rows: Vec<Claimed>) -> Result<Option<Next>, StoreError> {
+        let (began, claimed) = (Instant::now(), rows.len());
         let mut rows = rows.into_iter();
         while let Some(row) = rows.next() {
-            if self.stopping() {
+            let kept_too_long = began.elapsed() > CLAIM_KEPT;
+            if kept_too_long || self.stopping() {
                 let left: Vec<i64> = std::iter::once(row.seq).chain(rows.map(|row| row.seq)).collect();
                 self.unclaim(&left).await?;
-                return Ok(Some(Next::More));
+                return Ok((!kept_too_long).then_some(Next::More));
             }
             let seq = row.seq;
-            let delivery = Delivery { context: self.context, pair: &self.pair, hosted: &self.hosted, row };
-            let delivered = delivery.carry().await?;
+            if !row.is_plain() {
+                // It looks at what stands at the destination.
+                self.settler.flush().await?;
+            }
+            let (pair, hosted, settler) = (&self.pair, &self.hosted, &self.settler);
+            let delivered = Delivery { context: self.context, pair, hosted, settler, row }.carry().await?;
+            self.carried = seq;
             let outcome = match &delivered {
                 Delivered::Sent => "sent",
                 Delivered::Skipped => "skipped",
@@ -254,7 +267,22 @@ impl Drain<'_> {
                 }
             }
         }
+        let was_full = i64::try_from(claimed).is_ok_and(|claimed| claimed >= self.claim);
+        self.learn(was_full, began.elapsed());
+        if !was_full {
+            // There is hardly more: the next claim may as well see everything.
+            self.settler.flush().await?;
+        }
         Ok(None)
+    }
+
+    /// How many deliveries to claim next time, after all of the last claim took `elapsed`.
+    fn learn(&mut self, was_full: bool, elapsed: Duration) {
+        if was_full && elapsed <= CLAIM_SENT_WITHIN {
+            self.claim = (self.claim * 2).min(CLAIM_MAX);
+        } else if elapsed > 4 * CLAIM_SENT_WITHIN {
+            self.claim = (self.claim / 2).max(CLAIM_MIN);
+        }
     }
 
     /// The workflow, the worker or a younger drain wants this one to end.
@@ -293,9 +321,5 @@ impl Drain<'_> {
             self.pair.status = PairStatus::Active;
         }
         Ok(())
-    }
-
-    fn ended(self, next: Next) -> DrainReport {
-        DrainReport { next, ..self.report }
     }
 }

@@ -1,19 +1,19 @@
 //! Sends under way, by destination chat: what we wrote must be on record before its echo is ingested, or a pair that
-//! reads the same chat would carry it on as if somebody else had written it.
+//! reads the same chat would carry it on as if somebody else had written it; and of messages that read the same at most
+//! one may be without a record, or one that is found at the destination could stand for the other.
 
 use std::{
-    collections::{HashMap, HashSet},
-    sync::{Arc, Mutex, PoisonError, Weak},
+    collections::{BTreeMap, HashMap, HashSet},
+    hash::{DefaultHasher, Hash as _, Hasher as _},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
     time::Duration,
 };
 
 use domain::{ChatId, PairId};
+use tokio::sync::Notify;
 
 /// An ingest waits at most this long for a send to be settled; beyond it the send is stuck, not slow.
 const GATE_WAIT_MAX: Duration = Duration::from_secs(20);
-
-type Gate = tokio::sync::Mutex<()>;
-
 /// Deliveries remembered as stuck; beyond it all are forgotten and waited for once more.
 const STUCK_MAX: usize = 10_000;
 
@@ -24,14 +24,96 @@ pub struct Gates {
     stuck: Mutex<HashSet<(PairId, i64)>>,
 }
 
+/// The way into one chat: one send at a time, and what was sent and is not on record yet.
+#[derive(Debug, Default)]
+pub struct Gate {
+    sending: tokio::sync::Mutex<()>,
+    unrecorded: Mutex<Tickets>,
+    recorded: Notify,
+}
+
+/// Sends without a record, in their order, each with the hash of what it reads. Two texts of one hash only wait for each
+/// other in vain.
+#[derive(Debug, Default)]
+struct Tickets {
+    next: u64,
+    open: BTreeMap<u64, u64>,
+}
+
+/// A send that is not on record yet; to be dropped when it is, or when it is known that it will not be soon.
+#[derive(Debug)]
+pub struct Unrecorded {
+    gate: Arc<Gate>,
+    ticket: u64,
+}
+
+impl Drop for Unrecorded {
+    fn drop(&mut self) {
+        self.gate.tickets().open.remove(&self.ticket);
+        self.gate.recorded.notify_waiters();
+    }
+}
+
+impl Gate {
+    /// Keeps other sends out of the chat until it is dropped. Waits until no message that reads `text` is unrecorded.
+    pub async fn enter(&self, text: &str) -> tokio::sync::MutexGuard<'_, ()> {
+        let hash = hash(text);
+        let sending = self.sending.lock().await;
+        self.wait(|tickets| tickets.open.values().all(|open| *open != hash)).await;
+        sending
+    }
+
+    /// Notes a send that is on record later. To be called before the guard of [`Self::enter`] is dropped.
+    #[must_use]
+    pub fn unrecorded(self: &Arc<Self>, text: &str) -> Unrecorded {
+        let mut tickets = self.tickets();
+        let ticket = tickets.next;
+        tickets.next += 1;
+        tickets.open.insert(ticket, hash(text));
+        Unrecorded { gate: Arc::clone(self), ticket }
+    }
+
+    /// Waits until everything is on record that was sent or is being sent now.
+    async fn settled(&self) {
+        let next = {
+            let _sending = self.sending.lock().await;
+            self.tickets().next
+        };
+        self.wait(|tickets| tickets.open.keys().next().is_none_or(|first| *first >= next)).await;
+    }
+
+    async fn wait(&self, is_over: impl Fn(&Tickets) -> bool) {
+        loop {
+            let mut recorded = std::pin::pin!(self.recorded.notified());
+            // From here on nothing that is recorded goes unnoticed.
+            recorded.as_mut().enable();
+            if is_over(&self.tickets()) {
+                return;
+            }
+            recorded.await;
+        }
+    }
+
+    fn tickets(&self) -> MutexGuard<'_, Tickets> {
+        self.unrecorded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Platforms trim what they are sent.
+fn hash(text: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    text.trim().hash(&mut hasher);
+    hasher.finish()
+}
+
 impl Gates {
-    /// The gate of a chat: a drain keeps it, and locks it from before each send until the send is on record.
+    /// The gate of a chat: a drain keeps it, and enters it before each send.
     pub fn open(&self, chat: ChatId) -> Arc<Gate> {
         let mut gates = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.retain(|_, gate| gate.strong_count() > 0);
         if let Some(gate) = gates.get(&chat).and_then(Weak::upgrade) {
             return gate;
         }
+        gates.retain(|_, gate| gate.strong_count() > 0);
         let gate = Arc::new(Gate::default());
         gates.insert(chat, Arc::downgrade(&gate));
         gate
@@ -55,7 +137,7 @@ impl Gates {
     pub async fn settled(&self, chat: ChatId) {
         let gate = self.open.lock().unwrap_or_else(PoisonError::into_inner).get(&chat).and_then(Weak::upgrade);
         if let Some(gate) = gate
-            && tokio::time::timeout(GATE_WAIT_MAX, gate.lock()).await.is_err()
+            && tokio::time::timeout(GATE_WAIT_MAX, gate.settled()).await.is_err()
         {
             tracing::warn!(chat.id = %chat, "A send is not settled after a long wait; its echo is ingested anyway.");
         }
@@ -66,11 +148,13 @@ impl Gates {
 mod tests {
     use super::*;
 
+    const SOON: Duration = Duration::from_secs(5);
+
     #[tokio::test]
-    async fn an_ingest_waits_for_the_send_and_for_no_other_chat() {
+    async fn an_ingest_waits_for_the_record_of_the_send_and_for_no_other_chat() {
         let gates = Arc::new(Gates::default());
         let gate = gates.open(ChatId::new(1));
-        let sending = gate.lock().await;
+        let sending = gate.enter("hello").await;
         gates.settled(ChatId::new(2)).await;
         let waiting = tokio::spawn({
             let gates = Arc::clone(&gates);
@@ -78,7 +162,32 @@ mod tests {
         });
         tokio::task::yield_now().await;
         assert!(!waiting.is_finished());
+        let unrecorded = gate.unrecorded("hello");
         drop(sending);
-        waiting.await.unwrap();
+        tokio::task::yield_now().await;
+        tokio::task::yield_now().await;
+        assert!(!waiting.is_finished(), "what was sent is not on record");
+        let later = gate.unrecorded("and another");
+        drop(unrecorded);
+        tokio::time::timeout(SOON, waiting).await.unwrap().unwrap();
+        drop(later);
+    }
+
+    #[tokio::test]
+    async fn a_message_that_reads_the_same_waits_for_the_record_of_the_first() {
+        let gate = Arc::new(Gate::default());
+        let first = {
+            let _sending = gate.enter("hello").await;
+            gate.unrecorded("hello")
+        };
+        drop(tokio::time::timeout(SOON, gate.enter("other")).await.unwrap());
+        let second = tokio::spawn({
+            let gate = Arc::clone(&gate);
+            async move { drop(gate.enter(" hello\n").await) }
+        });
+        tokio::task::yield_now().await;
+        assert!(!second.is_finished());
+        drop(first);
+        tokio::time::timeout(SOON, second).await.unwrap().unwrap();
     }
 }

@@ -23,6 +23,7 @@ pub mod pace;
 pub mod platform;
 pub mod reconcile;
 pub mod rhythm;
+mod settler;
 pub mod sweep;
 pub mod telegram;
 mod wake;

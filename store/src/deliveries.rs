@@ -11,6 +11,7 @@ mod dead;
 mod drain;
 mod history;
 mod parts;
+mod settle;
 
 pub use claim::{Claim, Claimed, claim};
 pub use dead::{DeadLetters, Decision, dead_letters, decide};
@@ -20,6 +21,7 @@ pub use parts::{
     Counterpart, Item, SentPart, Standing, counterpart, is_recorded, items, record_gone, record_parts, record_text,
     standing,
 };
+pub use settle::{SentDelivery, settle_sent};
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug)]

@@ -108,7 +108,7 @@ impl Scene {
     }
 
     pub async fn claim(&mut self) -> Claim {
-        deliveries::claim(&mut self.database, self.fence, self.clock.now(), 20).await.unwrap()
+        deliveries::claim(&mut self.database, self.fence, self.clock.now(), 0, 20).await.unwrap()
     }
 
     pub async fn claim_rows(&mut self) -> Vec<Claimed> {

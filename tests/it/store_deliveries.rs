@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::{ChatId, Clock as _, DeliveryState, Message, PairId, Platform, SourceMessageId, Update, UserId};
 use store::{
     StoreError,
-    deliveries::{self, Claim, SentPart, Settlement},
+    deliveries::{self, Claim, Claimed, SentDelivery, SentPart, Settlement},
     ingest::{Patience, Reader, Wake},
     leases,
     media::{chunks, links},
@@ -99,6 +99,30 @@ async fn settling_twice_is_the_same_as_once_and_leaves_one_row_of_history() {
     assert_eq!((delivery.state, delivery.destination_message_ids), (DeliveryState::Sent, vec![500]));
     let kinds: Vec<_> = delivery.steps.iter().map(|step| step.kind.as_str()).collect();
     assert_eq!(kinds, ["received", "sent"]);
+}
+
+#[tokio::test]
+async fn a_batch_settles_at_once_and_a_claim_passes_what_is_not_on_record_yet() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11, 12]).await;
+    let rows = scene.claim_rows().await;
+    scene.ingest_ids(&[13]).await;
+    let now = scene.clock.now();
+    let behind = deliveries::claim(&mut scene.database, scene.fence, now, rows[1].seq, 20).await.unwrap();
+    assert!(matches!(&behind, Claim::Rows(rows) if ids(rows) == [13]), "{behind:?}");
+    let part = |row: &Claimed| SentPart::new(0, scene.writer, DESTINATION, 500 + row.seq, row.message.message_id);
+    let sent: Vec<_> = rows.iter().map(|row| SentDelivery { seq: row.seq, at: now, parts: vec![part(row)] }).collect();
+    for _ in 0..2 {
+        deliveries::settle_sent(&mut scene.database, scene.pair, &sent).await.unwrap();
+    }
+    let listed = scene.list().await;
+    let states: Vec<_> = listed.iter().map(|delivery| delivery.state).collect();
+    assert_eq!(states, [DeliveryState::Sending, DeliveryState::Sent, DeliveryState::Sent]);
+    for delivery in &listed[1..] {
+        assert_eq!(delivery.destination_message_ids, [500 + delivery.seq]);
+        let kinds: Vec<_> = delivery.steps.iter().map(|step| step.kind.as_str()).collect();
+        assert_eq!(kinds, ["received", "sent"]);
+    }
 }
 
 #[tokio::test]

@@ -158,7 +158,7 @@ impl Delivery<'_> {
             return Ok(Err(Halt::Later(next)));
         }
         let gate = self.context.gates.open(self.pair.destination_chat_id);
-        let _sending = gate.lock().await;
+        let _sending = gate.enter(outgoing.reads()).await;
         let sent = match self.send_once(&request).await {
             Ok(sent) => self.sent_parts(outgoing, part, target, &sent),
             Err(error) => return Ok(Err(Halt::Refused(error))),

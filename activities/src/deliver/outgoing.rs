@@ -79,6 +79,14 @@ impl Outgoing {
         shown.unwrap_or(Shown { carries: 0, text: String::new(), media: None })
     }
 
+    /// What it reads: its text or caption, without formatting where the platform keeps that apart.
+    pub fn reads(&self) -> &str {
+        match &self.body {
+            SendBody::Text(text) | SendBody::Media { caption: text, .. } => text.as_str(),
+            SendBody::Forward { .. } => "",
+        }
+    }
+
     /// The text of the send's message `item`: the caption belongs to the first one.
     pub fn text(&self, item: usize, destination: Platform) -> PartText {
         match &self.body {

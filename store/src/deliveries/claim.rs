@@ -40,6 +40,15 @@ pub struct Claimed {
     pub sent_parts: Vec<(i32, i64)>,
 }
 
+impl Claimed {
+    /// True when it only says something new: it looks at nothing that was sent before.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        let message = &self.message;
+        self.operation == Operation::Post && !self.album && message.media.is_empty() && message.reply_to.is_none()
+    }
+}
+
 /// What a claim found.
 #[derive(Clone, Debug)]
 pub enum Claim {
@@ -55,11 +64,13 @@ pub enum Claim {
     Lost,
 }
 
-/// Claims the next due deliveries of the pair, in order, without overtaking.
+/// Claims the next due deliveries of the pair above `after`, in order, without overtaking. `after` is 0, or the last
+/// delivery that the same drain has sent while its record is still being written.
 pub async fn claim(
     connection: &mut PgConnection,
     fence: Fence,
     now: DateTime<Utc>,
+    after: i64,
     limit: i64,
 ) -> Result<Claim, StoreError> {
     for _ in 0..TRIES {
@@ -69,9 +80,11 @@ pub async fn claim(
                       JOIN media m ON m.source_message_id = coalesce(s.media_from, s.id)
                       WHERE i.pair_id = d.pair_id AND m.state = 'pending'
                         AND (i.seq = d.seq OR (i.root_seq = d.seq AND i.reason_code = 'album'))) AS "waiting!"
-               FROM deliveries d WHERE d.pair_id = $1 AND d.state IN ('pending', 'sending') ORDER BY d.seq LIMIT $2"#,
+               FROM deliveries d WHERE d.pair_id = $1 AND d.state IN ('pending', 'sending') AND d.seq > $3
+               ORDER BY d.seq LIMIT $2"#,
             fence.pair as PairId,
-            limit
+            limit,
+            after
         )
         .fetch_all(&mut *connection)
         .await?;

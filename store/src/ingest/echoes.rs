@@ -64,11 +64,15 @@ impl Echoes {
     }
 }
 
+/// A pair claims in order, so that what is on its way is among so many of its first open deliveries: what a drain has
+/// claimed, and what it has sent and not recorded yet.
+const ON_THEIR_WAY_MAX: i64 = 256;
+
 /// Deliveries whose send may have made a message of the batch that is not on record yet. To be asked before anything is
 /// written: when they are settled, the message is known as ours, or is somebody else's.
 ///
-/// A first attempt of a drain on this worker is not among them: its message is on record before the gate of the chat
-/// opens.
+/// A first attempt of a drain on this worker is not among them: whoever ingests has waited at the gate of the chat until
+/// it was on record.
 pub(super) async fn unsettled(
     connection: &mut PgConnection,
     reader: Reader<'_>,
@@ -89,21 +93,21 @@ pub(super) async fn unsettled(
     if chats.is_empty() {
         return Ok(Vec::new());
     }
-    // A pair claims in order: when any of its deliveries is on its way, the first open one is.
     let rows = sqlx::query!(
-        r#"SELECT p.id AS pair, head.seq AS "seq!"
+        r#"SELECT p.id AS pair, open.seq AS "seq!"
            FROM pairs p JOIN accounts a ON a.id = p.destination_account_id AND a.platform = $3
            CROSS JOIN LATERAL (
              SELECT d.seq, d.state, d.attempts FROM deliveries d
-             WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') ORDER BY d.seq LIMIT 1) head
-           WHERE p.deleted_at IS NULL AND head.state = 'sending'
-             AND (head.attempts > 1 OR p.drain_host IS DISTINCT FROM $4)
+             WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') ORDER BY d.seq LIMIT $5) open
+           WHERE p.deleted_at IS NULL AND open.state = 'sending'
+             AND (open.attempts > 1 OR p.drain_host IS DISTINCT FROM $4)
              AND EXISTS (SELECT FROM unnest($1::bigint[], $2::bigint[]) AS u(chat, author)
                          WHERE u.chat = p.destination_chat_id AND (u.author IS NULL OR u.author = a.external_id))"#,
         &chats,
         &authors as &[Option<i64>],
         reader.platform as Platform,
-        reader.host
+        reader.host,
+        ON_THEIR_WAY_MAX
     )
     .fetch_all(connection)
     .await?;

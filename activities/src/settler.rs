@@ -1,0 +1,145 @@
+//! Recording what was sent while the next message is being sent: a task of each drain writes what has gathered since its
+//! last write, in one statement.
+//!
+//! A crash leaves what was not written as deliveries of unknown outcome, each under its key and with the time of its
+//! first attempt on record, as it would one. Three bounds keep that harmless: few deliveries are open at once
+//! ([`OPEN_MAX`]), no two of a chat read the same (its gate keeps them apart), and whatever reads the record of sends, an
+//! edit, a deletion, a reply or an album, waits until it is complete.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use domain::PairId;
+use store::{
+    PgPool, StoreError,
+    deliveries::{self, SentDelivery},
+};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::gates::Unrecorded;
+
+/// Deliveries sent and not recorded yet; a drain that is so far ahead waits. One more batch is being written.
+const OPEN_MAX: usize = 32;
+
+enum Order {
+    /// What was sent.
+    Settle(SentDelivery, Unrecorded),
+    /// Answer when all that came before is on record.
+    Flush(oneshot::Sender<()>),
+}
+
+/// One drain's way to the record. The task behind it ends, after its last write, when this is dropped.
+pub(crate) struct Settler {
+    orders: mpsc::Sender<Order>,
+    shared: Arc<Shared>,
+}
+
+#[derive(Default)]
+struct Shared(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    /// Deliveries handed over and not on record.
+    open: usize,
+    /// Nothing is written any more. The drain ends with it; the next one finds the deliveries open.
+    failed: bool,
+    /// Why, until it was told.
+    failure: Option<StoreError>,
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Settler {
+    /// Starts the task for a drain of `pair`.
+    pub(crate) fn start(pool: PgPool, pair: PairId) -> Self {
+        let (orders, received) = mpsc::channel(OPEN_MAX);
+        let shared = Arc::new(Shared::default());
+        tokio::spawn(write(pool, pair, received, Arc::clone(&shared)));
+        Self { orders, shared }
+    }
+
+    /// Takes note of a delivery that was sent.
+    ///
+    /// # Errors
+    /// The write that failed; this one is not written either.
+    pub(crate) async fn settle(&self, sent: SentDelivery, unrecorded: Unrecorded) -> Result<(), StoreError> {
+        self.shared.lock().open += 1;
+        if self.orders.send(Order::Settle(sent, unrecorded)).await.is_err() {
+            return self.outcome();
+        }
+        Ok(())
+    }
+
+    /// True when everything that was sent is on record.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.shared.lock().open == 0
+    }
+
+    /// Waits until everything that was sent is on record.
+    ///
+    /// # Errors
+    /// The write that failed.
+    pub(crate) async fn flush(&self) -> Result<(), StoreError> {
+        if self.is_settled() {
+            return Ok(());
+        }
+        let (flushed, wait) = oneshot::channel();
+        if self.orders.send(Order::Flush(flushed)).await.is_ok() {
+            // An error means that the task has ended, and then it has said why.
+            let _ended = wait.await;
+        }
+        self.outcome()
+    }
+
+    /// Says whether something could not be written.
+    ///
+    /// # Errors
+    /// The write that failed.
+    pub(crate) fn outcome(&self) -> Result<(), StoreError> {
+        let mut state = self.shared.lock();
+        match state.failure.take() {
+            Some(failure) => Err(failure),
+            None if state.failed => Err(StoreError::Database(sqlx::Error::WorkerCrashed)),
+            None => Ok(()),
+        }
+    }
+}
+
+async fn write(pool: PgPool, pair: PairId, mut received: mpsc::Receiver<Order>, shared: Arc<Shared>) {
+    let mut orders = Vec::with_capacity(OPEN_MAX);
+    while received.recv_many(&mut orders, OPEN_MAX).await > 0 {
+        let (mut sent, mut tickets, mut flushes) = (Vec::with_capacity(orders.len()), Vec::new(), Vec::new());
+        for order in orders.drain(..) {
+            match order {
+                Order::Settle(delivery, ticket) => {
+                    sent.push(delivery);
+                    tickets.push(ticket);
+                }
+                Order::Flush(flush) => flushes.push(flush),
+            }
+        }
+        let written = if sent.is_empty() { Ok(()) } else { settle(&pool, pair, &sent).await };
+        {
+            let mut state = shared.lock();
+            if let Err(failure) = written {
+                state.failed = true;
+                state.failure = Some(failure);
+                return;
+            }
+            state.open = state.open.saturating_sub(sent.len());
+        }
+        drop(tickets);
+        for flush in flushes {
+            // Nobody waits any more when the drain was dropped.
+            let _heard = flush.send(());
+        }
+    }
+}
+
+async fn settle(pool: &PgPool, pair: PairId, sent: &[SentDelivery]) -> Result<(), StoreError> {
+    let mut database = pool.acquire().await?;
+    deliveries::settle_sent(&mut database, pair, sent).await
+}
