@@ -6,6 +6,7 @@ mod field;
 mod figure;
 mod probe;
 mod scenario;
+mod trips;
 
 use std::time::Instant;
 

@@ -1,19 +1,21 @@
 //! Linked accounts and many pairs, written to and counted.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     time::{Duration, Instant},
 };
 
-use anyhow::Context as _;
 use futures::future::try_join_all;
 use serde_json::{Value, json};
 
-use super::Bench;
+use super::{
+    Bench,
+    trips::{Trip, Trips},
+};
 use crate::{
-    arrivals::{Arrival, Page, now_us},
+    arrivals::Page,
     client::{CallError, CausewayClient, Http, NewPair, NewUser, Place},
-    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker, number_in, tally},
+    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker},
 };
 
 /// How long nothing may arrive before the rest counts as lost.
@@ -46,15 +48,6 @@ pub struct Field {
 struct Linked<T> {
     account: String,
     identity: T,
-}
-
-/// One message that was written and has arrived.
-#[derive(Clone, Copy, Debug)]
-pub struct Trip {
-    /// When it stood at its source, in microseconds since 1970.
-    pub from_us: u64,
-    /// When the destination had accepted it.
-    pub to_us: u64,
 }
 
 impl Field {
@@ -229,6 +222,18 @@ impl Field {
         Ok(())
     }
 
+    /// Starts writing `messages` into one source, 100 in a call, and does not wait for it.
+    pub fn write_soon(&mut self, route: &Route, messages: usize) -> tokio::task::JoinHandle<anyhow::Result<()>> {
+        let numbers: Vec<usize> = self.numbers(route, messages).collect();
+        let (controls, route) = (self.controls.clone(), route.clone());
+        tokio::spawn(async move {
+            for some in numbers.chunks(BATCH) {
+                write_batch(&controls, &route, some).await?;
+            }
+            Ok(())
+        })
+    }
+
     /// Pauses or resumes pairs, all at once.
     ///
     /// # Errors
@@ -290,73 +295,6 @@ impl Field {
     }
 }
 
-/// Arrivals at both ends of some pairs.
-struct Trips {
-    /// The pair and whether it is its source, by direction's letters and chat.
-    ends: HashMap<String, (usize, bool)>,
-    directions: Vec<Direction>,
-    pairs: Vec<String>,
-    /// By message number: its place in the source's order, and when it stood there. Messages that are written at the same
-    /// time need not stand in the order of their numbers.
-    from: Vec<HashMap<usize, (usize, u64)>>,
-    /// Number and time of arrival, in the destination's order.
-    to: Vec<Vec<(usize, u64)>>,
-    came: usize,
-}
-
-impl Trips {
-    fn new(routes: &[Route]) -> Self {
-        let mut ends = HashMap::new();
-        for (index, route) in routes.iter().enumerate() {
-            ends.insert(route.source.chat(), (index, true));
-            ends.insert(route.destination.chat(), (index, false));
-        }
-        Self {
-            ends,
-            directions: routes.iter().map(|route| route.direction).collect(),
-            pairs: routes.iter().map(|route| route.pair.id.clone()).collect(),
-            from: vec![HashMap::new(); routes.len()],
-            to: vec![Vec::new(); routes.len()],
-            came: 0,
-        }
-    }
-
-    const fn came(&self) -> usize {
-        self.came
-    }
-
-    fn note(&mut self, arrival: &Arrival) {
-        let Some((index, is_source)) = self.ends.get(&arrival.chat).copied() else { return };
-        let Some(number) = number_in(self.directions[index], &arrival.head) else { return };
-        if is_source {
-            let place = self.from[index].len();
-            self.from[index].entry(number).or_insert((place, arrival.at_us));
-        } else {
-            self.to[index].push((number, arrival.at_us));
-            self.came += 1;
-        }
-    }
-
-    /// The trips, when each destination has what its source has, once and in the source's order.
-    fn checked(self) -> anyhow::Result<Vec<Trip>> {
-        let mut trips = Vec::with_capacity(self.came);
-        for (index, to) in self.to.iter().enumerate() {
-            let (direction, pair, from) = (self.directions[index], &self.pairs[index], &self.from[index]);
-            let mut places = Vec::with_capacity(to.len());
-            for (number, to_us) in to {
-                let (place, from_us) = from
-                    .get(number)
-                    .with_context(|| format!("{pair}: message {number} came without having stood at its source"))?;
-                places.push(marker(direction, *place));
-                trips.push(Trip { from_us: *from_us, to_us: *to_us });
-            }
-            let found = tally(direction, from.len(), &places);
-            anyhow::ensure!(found.is_clean(), "{pair}: {found:?}");
-        }
-        Ok(trips)
-    }
-}
-
 async fn page(http: &Http, from: u64) -> anyhow::Result<Page> {
     Ok(http.get(&format!("/arrivals?from={from}")).await?)
 }
@@ -388,20 +326,6 @@ async fn write_batch(controls: &Controls, route: &Route, numbers: &[usize]) -> a
     }
 }
 
-/// Messages per second from `start_us` to the last arrival.
-#[must_use]
-pub fn rate(trips: &[Trip], start_us: u64) -> f64 {
-    let end = trips.iter().map(|trip| trip.to_us).max().unwrap_or_else(now_us);
-    count(trips.len()) / seconds(end.saturating_sub(start_us))
-}
-
-/// Microseconds as seconds.
-#[must_use]
-#[expect(clippy::cast_precision_loss, reason = "spans of a bench are far below 2^52 µs")]
-pub const fn seconds(us: u64) -> f64 {
-    us as f64 / 1_000_000.0
-}
-
 /// The text of message `number`: an ordinary line of some length.
 #[must_use]
 pub fn body(direction: Direction, number: usize) -> String {
@@ -409,13 +333,6 @@ pub fn body(direction: Direction, number: usize) -> String {
         "{} The quick brown fox jumps over the lazy dog, and nobody knows why it still does.",
         marker(direction, number)
     )
-}
-
-/// A number of messages for a division.
-#[must_use]
-#[expect(clippy::cast_precision_loss, reason = "counts of messages are far below 2^52")]
-pub const fn count(messages: usize) -> f64 {
-    messages as f64
 }
 
 fn person(index: usize) -> NewUser {

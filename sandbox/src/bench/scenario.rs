@@ -2,6 +2,7 @@
 
 mod backlog;
 mod crowd;
+mod fairness;
 mod latency;
 mod live;
 mod memory;
@@ -32,14 +33,25 @@ pub enum Scenario {
     Minute,
     /// A few active pairs among very many idle ones.
     Crowd,
+    /// One tenant writes a flood while many others write now and then.
+    Fairness,
     /// Many messages, and the worker's memory meanwhile.
     Soak,
 }
 
 impl Scenario {
     /// In the order in which they disturb each other least.
-    pub const ALL: &'static [Self] =
-        &[Self::Memory, Self::Backlog, Self::Live, Self::Latency, Self::Restart, Self::Soak, Self::Minute, Self::Crowd];
+    pub const ALL: &'static [Self] = &[
+        Self::Memory,
+        Self::Backlog,
+        Self::Live,
+        Self::Latency,
+        Self::Restart,
+        Self::Soak,
+        Self::Fairness,
+        Self::Minute,
+        Self::Crowd,
+    ];
 
     /// Measures.
     ///
@@ -54,6 +66,7 @@ impl Scenario {
             Self::Restart => restart::run(bench, field).await,
             Self::Minute => minute::run(bench, field).await,
             Self::Crowd => crowd::run(bench, field).await,
+            Self::Fairness => fairness::run(bench, field).await,
             Self::Soak => soak::run(bench, field).await,
         }
     }

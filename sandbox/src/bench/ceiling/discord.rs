@@ -10,7 +10,7 @@ use serenity::{
 
 use super::Size;
 use crate::{
-    bench::field::{body, count},
+    bench::{field::body, trips::count},
     scene::{Controls, Direction},
     stack::Stack,
 };

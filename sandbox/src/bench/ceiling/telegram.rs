@@ -18,7 +18,7 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::Size;
 use crate::{
-    bench::field::{body, count},
+    bench::{field::body, trips::count},
     client::NewUser,
     scene::{Controls, Direction},
     stack::Stack,

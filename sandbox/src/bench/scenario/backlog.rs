@@ -6,9 +6,9 @@ use crate::{
     bench::{
         Bench, Field,
         ceiling::{self, Size},
-        field::{count, rate},
         figure::{Figure, Target},
         probe,
+        trips::{count, rate},
     },
     scene::{Direction, Route},
     stack::Part,

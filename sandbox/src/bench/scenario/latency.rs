@@ -8,9 +8,9 @@ use tokio::time::{MissedTickBehavior, interval, sleep};
 use crate::{
     bench::{
         Bench, Field,
-        field::{Trip, count, seconds},
         figure::{Figure, Target},
         probe,
+        trips::{Trip, count, percentile, times_ms},
     },
     scene::Direction,
     stack::Part,
@@ -81,30 +81,10 @@ async fn stream(
 }
 
 fn percentiles(name: &str, trips: &[Trip], p50_max: f64, p99_max: f64) -> [Figure; 2] {
-    let mut times: Vec<f64> =
-        trips.iter().map(|trip| seconds(trip.to_us.saturating_sub(trip.from_us)) * 1_000.0).collect();
-    times.sort_unstable_by(f64::total_cmp);
-    let at = |percent: usize| {
-        // Nearest rank: the smallest time that at least `percent` of all do not exceed.
-        let rank = (times.len() * percent).div_ceil(100).max(1);
-        times.get(rank - 1).copied().unwrap_or(f64::NAN)
-    };
+    let times = times_ms(trips);
     let figure = |percent: usize, max: f64| {
-        let figure = Figure::new(format!("{name}, p{percent}"), at(percent), "ms");
+        let figure = Figure::new(format!("{name}, p{percent}"), percentile(&times, percent), "ms");
         if max.is_finite() { figure.target(Target::AtMost(max)) } else { figure }
     };
     [figure(50, p50_max), figure(99, p99_max)]
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_nearest_ranks() {
-        let trips: Vec<Trip> = (1..=200).rev().map(|ms| Trip { from_us: 5, to_us: 5 + ms * 1_000 }).collect();
-        let [p50, p99] = percentiles("x", &trips, 99.0, f64::INFINITY);
-        assert!((p50.value - 100.0).abs() < 1e-6 && (p99.value - 198.0).abs() < 1e-6, "{p50:?} {p99:?}");
-        assert_eq!((p50.target, p99.target), (Some(Target::AtMost(99.0)), None));
-    }
 }

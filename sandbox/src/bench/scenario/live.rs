@@ -7,9 +7,9 @@ use crate::{
     arrivals::now_us,
     bench::{
         Bench, Field,
-        field::{count, rate},
         figure::{Figure, Target},
         probe,
+        trips::{count, rate},
     },
     scene::{Direction, until},
 };

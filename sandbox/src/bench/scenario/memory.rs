@@ -5,9 +5,9 @@ use std::time::Duration;
 use crate::{
     bench::{
         Bench, Field,
-        field::count,
         figure::{Figure, Target},
         probe,
+        trips::count,
     },
     stack::Part,
 };

@@ -7,9 +7,9 @@ use tokio::time::{MissedTickBehavior, interval};
 use crate::{
     bench::{
         Bench, Field,
-        field::count,
         figure::{Figure, Target},
         probe,
+        trips::count,
     },
     scene::Direction,
     stack::Part,

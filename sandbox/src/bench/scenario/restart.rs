@@ -37,7 +37,7 @@ async fn all_hosted(bench: &Bench<'_>, field: &Field) -> anyhow::Result<()> {
     let wanted = field.accounts().count();
     until("every account is hosted again", PATIENCE, async || {
         let hosted = crate::bench::probe::counter(bench.stack, "causeway_hosted_accounts").await.unwrap_or(0.0);
-        Ok((hosted >= crate::bench::field::count(wanted)).then_some(()))
+        Ok((hosted >= crate::bench::trips::count(wanted)).then_some(()))
     })
     .await?;
     all_online(field).await

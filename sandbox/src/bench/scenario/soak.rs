@@ -4,9 +4,9 @@ use super::backlog;
 use crate::{
     bench::{
         Bench, Field,
-        field::count,
         figure::{Figure, Target},
         probe,
+        trips::count,
     },
     scene::Direction,
     stack::Part,
