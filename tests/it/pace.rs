@@ -203,8 +203,12 @@ async fn the_plan_holds_messages_until_its_window_opens() {
         (Some(3), Some(3)),
         "{pace:#}"
     );
-    let pair = world.read_pair(&writer.ways[0].2).await;
-    assert!(pair["live"]["reason"].as_str().is_some_and(|reason| reason.contains("plan")), "{pair:#}");
+    until("the pair says why it waits", PATIENCE, async || {
+        let pair = world.read_pair(&writer.ways[0].2).await;
+        Ok(pair["live"]["reason"].as_str().is_some_and(|reason| reason.contains("plan")).then_some(()))
+    })
+    .await
+    .unwrap();
     // Nothing is lost: the next minute takes the rest, in order.
     let mut last = Vec::new();
     let all = until("the next window takes the rest", PATIENCE * 3, async || {
