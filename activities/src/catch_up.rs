@@ -56,7 +56,7 @@ async fn sources(context: &Context, source: Source) -> Vec<Chat> {
 /// Threads that were opened while nobody listened are unknown: the platform is asked for them. Only then is it on
 /// record that nothing is missing below a channel.
 async fn catch_up_threads(
-    context: &Context,
+    context: &Arc<Context>,
     client: &Client,
     source: Source,
     connection: &dyn Connection,

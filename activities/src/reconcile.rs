@@ -114,7 +114,11 @@ pub(crate) async fn start(client: &Client, begun: Begun) -> bool {
 }
 
 /// Compares one page. `None`: there may be another one.
-async fn page(context: &Context, client: &Client, id: ReconciliationId) -> Result<Option<CheckReply>, ActivityError> {
+async fn page(
+    context: &Arc<Context>,
+    client: &Client,
+    id: ReconciliationId,
+) -> Result<Option<CheckReply>, ActivityError> {
     let work = async { store::reconcile::work(&mut *context.database().await?, id).await };
     let Some(work) = work.await.retry("database")? else {
         // It has ended, which stays as it is, or its pair is gone.

@@ -72,7 +72,7 @@ impl Delivery<'_> {
         let chat = self.pair.destination_chat_id;
         // One at a time in a chat: what is found under this name and stands for nothing is ours.
         let gate = self.context.gates.open(chat);
-        let opening = gate.lock().await;
+        let opening = gate.enter(title).await;
         let mut database = self.context.database().await?;
         let intent = store::threads::intend(&mut database, self.pair.id, source, title, self.context.clock.now());
         let intent = intent.await?;

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    sync::Arc,
     time::Duration,
 };
 
@@ -29,7 +30,7 @@ const GENERAL_TOPIC: i64 = 1;
 
 /// One look at one chat of a reconciliation.
 pub(super) struct Comparison<'a> {
-    pub context: &'a Context,
+    pub context: &'a Arc<Context>,
     pub client: &'a Client,
     pub id: ReconciliationId,
     pub work: &'a Work,
