@@ -20,6 +20,8 @@ RUN apt-get update \
 USER 10001
 
 FROM runtime AS worker
+# Each Discord account has a thread; a heap for each of them would keep what none of them needs any more.
+ENV MALLOC_ARENA_MAX=2
 COPY --from=build /out/causeway-worker /usr/local/bin/
 EXPOSE 9090
 ENTRYPOINT ["causeway-worker"]

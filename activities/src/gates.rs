@@ -30,6 +30,8 @@ pub struct Gate {
     sending: tokio::sync::Mutex<()>,
     unrecorded: Mutex<Tickets>,
     recorded: Notify,
+    /// Somebody waits for the record.
+    hurry: Notify,
 }
 
 /// Sends without a record, in their order, each with the hash of what it reads. Two texts of one hash only wait for each
@@ -45,6 +47,13 @@ struct Tickets {
 pub struct Unrecorded {
     gate: Arc<Gate>,
     ticket: u64,
+}
+
+impl Unrecorded {
+    /// Resolves when somebody begins to wait for the record of a send into the chat. One who waits already is not heard.
+    pub async fn hurried(&self) {
+        self.gate.hurry.notified().await;
+    }
 }
 
 impl Drop for Unrecorded {
@@ -90,6 +99,7 @@ impl Gate {
             if is_over(&self.tickets()) {
                 return;
             }
+            self.hurry.notify_waiters();
             recorded.await;
         }
     }

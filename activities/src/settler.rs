@@ -6,7 +6,10 @@
 //! ([`OPEN_MAX`]), no two of a chat read the same (its gate keeps them apart), and whatever reads the record of sends, an
 //! edit, a deletion, a reply or an album, waits until it is complete.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
 
 use domain::PairId;
 use store::{
@@ -19,6 +22,10 @@ use crate::gates::Unrecorded;
 
 /// Deliveries sent and not recorded yet; a drain that is so far ahead waits. One more batch is being written.
 const OPEN_MAX: usize = 32;
+
+/// A write waits so long for more to be sent, unless somebody waits for it: at a hundred messages a second of each pair
+/// the database would else write each of them by itself.
+const GATHER: Duration = Duration::from_millis(25);
 
 enum Order {
     /// What was sent.
@@ -111,6 +118,7 @@ impl Settler {
 async fn write(pool: PgPool, pair: PairId, mut received: mpsc::Receiver<Order>, shared: Arc<Shared>) {
     let mut orders = Vec::with_capacity(OPEN_MAX);
     while received.recv_many(&mut orders, OPEN_MAX).await > 0 {
+        gather(&mut received, &mut orders).await;
         let (mut sent, mut tickets, mut flushes) = (Vec::with_capacity(orders.len()), Vec::new(), Vec::new());
         for order in orders.drain(..) {
             match order {
@@ -135,6 +143,29 @@ async fn write(pool: PgPool, pair: PairId, mut received: mpsc::Receiver<Order>, 
         for flush in flushes {
             // Nobody waits any more when the drain was dropped.
             let _heard = flush.send(());
+        }
+    }
+}
+
+/// Waits a while for more orders, as long as nobody waits for the record of those that are there.
+async fn gather(received: &mut mpsc::Receiver<Order>, orders: &mut Vec<Order>) {
+    let mut over = std::pin::pin!(tokio::time::sleep(GATHER));
+    loop {
+        let room = OPEN_MAX.saturating_sub(orders.len());
+        let Some(Order::Settle(_, newest)) = orders.last().filter(|_| room > 0) else { return };
+        let mut more = Vec::with_capacity(room);
+        tokio::select! {
+            () = &mut over => return,
+            () = newest.hurried() => return,
+            came = received.recv_many(&mut more, room) => {
+                if came == 0 {
+                    return;
+                }
+            }
+        }
+        orders.append(&mut more);
+        if orders.iter().any(|order| matches!(order, Order::Flush(_))) {
+            return;
         }
     }
 }

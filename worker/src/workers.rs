@@ -20,8 +20,9 @@ use workflows::{
 
 use crate::{bootstrap::Connected, config::Config, trace::Trace};
 
-/// Workflows kept in memory, some 20 kB each: beyond it, a wake costs a replay of a short history.
-const CACHED_WORKFLOWS: usize = 500;
+/// Workflows kept in memory, some 100 kB each: beyond it, a wake through Temporal costs a replay of a short history.
+/// Most pairs need none, because their messages are drained without it.
+const CACHED_WORKFLOWS: usize = 200;
 /// A hosting hears that it is to stop with the answer to a heartbeat, and the SDK passes on no more than one in this time
 /// (by default, one in 80 % of the heartbeat time-out: 12 s). One heartbeat costs the server about a millisecond.
 const HOSTING_HEARTBEATS: Duration = Duration::from_secs(4);

@@ -164,6 +164,8 @@ impl Plan {
             .product("causeway-worker", database)?
             .env("WORKER_NAME", "stack")
             .env("METRICS_LISTEN", self.ports.address("worker-metrics"))
+            // As in the image.
+            .env("MALLOC_ARENA_MAX", "2")
             .env("PACE", "open")
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
