@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use domain::{
-    Message, Platform,
+    MediaId, Message, Platform,
     render::{Held, Limits, Link, Missing, PartPlan, Target, at_destination, render_held},
 };
 use store::{
@@ -22,7 +22,7 @@ use crate::{
 /// What a message becomes.
 pub(crate) enum Composed {
     /// Sends, in order.
-    Parts(Vec<SendBody>),
+    Parts(Vec<Part>),
     /// Nothing, by a rule.
     Nothing {
         /// Stable code of the rule.
@@ -30,6 +30,14 @@ pub(crate) enum Composed {
         /// For people.
         text: &'static str,
     },
+}
+
+/// One send.
+pub(crate) struct Part {
+    /// What is sent.
+    pub body: SendBody,
+    /// Attachments of it whose bytes were dropped once they had been sent.
+    pub forgotten: Vec<MediaId>,
 }
 
 /// Composes the sends of `message` for the pair's destination. `reply_known`: they will answer the counterpart of the
@@ -52,7 +60,7 @@ pub(crate) fn compose(
     let held: Vec<Held> = (0..message.media.len()).map(|place| held(context, message, stored, place)).collect();
     let desk = Desk { context, message, stored, destination };
     let plans = render_held(message, &held, &target);
-    let parts: Vec<SendBody> = plans.into_iter().map(|plan| desk.body(plan)).collect();
+    let parts: Vec<Part> = plans.into_iter().map(|plan| desk.part(plan)).collect();
     if parts.is_empty() {
         return Composed::Nothing { code: "empty", text: "the message has no content that could be carried" };
     }
@@ -87,20 +95,22 @@ struct Desk<'a> {
 }
 
 impl Desk<'_> {
-    fn body(&self, plan: PartPlan) -> SendBody {
-        match plan {
+    fn part(&self, plan: PartPlan) -> Part {
+        let mut forgotten = Vec::new();
+        let body = match plan {
             PartPlan::Text(text) | PartPlan::Notice(text) => SendBody::Text(text),
             PartPlan::Media { indices, caption } => {
-                let uploads = indices.into_iter().filter_map(|place| self.upload(place)).collect();
+                let uploads = indices.into_iter().filter_map(|place| self.upload(place, &mut forgotten)).collect();
                 SendBody::Media { caption, uploads }
             }
             PartPlan::Forward => {
                 SendBody::Forward { from: self.message.chat, message_ids: vec![self.message.message_id] }
             }
-        }
+        };
+        Part { body, forgotten }
     }
 
-    fn upload(&self, place: usize) -> Option<Upload> {
+    fn upload(&self, place: usize, forgotten: &mut Vec<MediaId>) -> Option<Upload> {
         let (media, stored) = (self.message.media.get(place)?, self.stored.get(place)?);
         let size_bytes = size_if_fetched(stored)?;
         let media = at_destination(media, size_bytes, self.destination);
@@ -108,6 +118,7 @@ impl Desk<'_> {
         let content: Arc<dyn ByteSource> = if kept {
             Arc::new(Kept { pool: self.context.pool.clone(), media: stored.id, size_bytes })
         } else {
+            forgotten.push(stored.id);
             Arc::new(Bytes::new())
         };
         Some(Upload { media, content })

@@ -25,10 +25,12 @@ use crate::{
 mod change;
 mod converge;
 mod outgoing;
+mod recall;
 mod rules;
 mod target;
 
 use outgoing::Outgoing;
+use recall::Recall;
 use rules::Ruled;
 use target::Target;
 
@@ -103,7 +105,7 @@ impl Delivery<'_> {
 
     /// What the messages of the delivery say now.
     async fn content(&self) -> Result<Content, StoreError> {
-        let (message, message_ids, stored) = match self.gather().await? {
+        let (message, message_ids, mut stored) = match self.gather().await? {
             Some(gathered) => gathered,
             None => {
                 return Ok(Content::Nothing("deleted_at_source", "the message was deleted before it was sent".into()));
@@ -112,6 +114,7 @@ impl Delivery<'_> {
         if stored.iter().any(|stored| stored.state == MediaState::Pending) {
             return Ok(Content::Waiting);
         }
+        self.count_what_stands(&mut stored);
         let ruled = match self.ruled(&message).await? {
             Ruled::Carried(ruled) => ruled,
             Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
@@ -119,11 +122,11 @@ impl Delivery<'_> {
         let reply_known = self.counterpart(&message).await?.is_some();
         match compose::compose(self.context, self.pair, &ruled.shown, &stored, reply_known) {
             Composed::Nothing { code, text } => Ok(Content::Nothing(code, text.into())),
-            Composed::Parts(bodies) => {
+            Composed::Parts(parts) => {
                 let platform = self.pair.destination_platform;
-                let made = |body| Outgoing::new(body, platform, &message_ids, &message.media);
-                let outgoing = |body| ruled.voice.clone().lent(made(body));
-                let parts = bodies.into_iter().map(outgoing).collect();
+                let made = |part| Outgoing::new(part, platform, &message_ids, &message.media);
+                let outgoing = |part| ruled.voice.clone().lent(made(part));
+                let parts = parts.into_iter().map(outgoing).collect();
                 Ok(Content::Parts(Box::new(message), parts))
             }
         }
@@ -152,9 +155,14 @@ impl Delivery<'_> {
     }
 
     async fn wait_for_media(&self) -> Result<Delivered, StoreError> {
+        self.media_awaited().await.map(Delivered::Stop)
+    }
+
+    /// Puts the delivery back until an attachment has come.
+    async fn media_awaited(&self) -> Result<Next, StoreError> {
         let reason = "an attachment is being fetched";
         self.put_back(true, "media_pending", reason).await?;
-        Ok(Delivered::Stop(Next::In { ms: MEDIA_RETRY_MS, reason: reason.into() }))
+        Ok(Next::In { ms: MEDIA_RETRY_MS, reason: reason.into() })
     }
 
     async fn send_parts(
@@ -169,6 +177,11 @@ impl Delivery<'_> {
             let part = i32::try_from(index).unwrap_or(i32::MAX);
             if self.row.sent_parts.iter().any(|(sent, _)| *sent == part) {
                 continue;
+            }
+            match self.recall(&outgoing).await? {
+                Recall::Here => (),
+                Recall::Asked(next) => return Ok(Delivered::Stop(next)),
+                Recall::Gone(error) => return self.failed(error).await,
             }
             // Only the first part answers: the others follow it.
             let request = self.request(&outgoing, part, &target, reply_to.filter(|_| index == 0));

@@ -184,6 +184,17 @@ pub struct EditRequest {
     pub by_webhook: bool,
     /// As in [`SendRequest::mentions`].
     pub mentions: Mentions,
+    /// Discord: attachments go and these stay; `None`: all that are there stay.
+    pub keep: Option<KeptAttachments>,
+}
+
+/// Attachments of a message that stay where others go.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeptAttachments {
+    /// How many the message has before: what tells a first attempt from one that is repeated.
+    pub of: usize,
+    /// Which of them stay, by their places from 0, ascending; never none, and fewer than [`Self::of`].
+    pub places: Vec<usize>,
 }
 
 /// A deletion of messages that we wrote.

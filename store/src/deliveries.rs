@@ -18,7 +18,7 @@ pub use dead::{DeadLetters, Decision, dead_letters, decide};
 pub use drain::{Drainer, Fence, begin_drain, drains_left_by, end_drain, totals};
 pub use history::{Delivery, Page, Step, list};
 pub use parts::{
-    Counterpart, Item, SentPart, Standing, counterpart, is_recorded, items, record_gone, record_parts, record_text,
+    Counterpart, Item, SentPart, Standing, counterpart, is_recorded, items, record_gone, record_parts, record_shown,
     standing,
 };
 pub use settle::{SentDelivery, settle_sent};

@@ -136,12 +136,31 @@ pub async fn of_message(
     Ok(media)
 }
 
-/// The pairs that wait for a message's attachments; their drains are to be woken.
+/// Asks for attachments whose bytes were dropped once more. Returns how many of them are being fetched: fewer when the
+/// source did not give one again.
+pub async fn fetch_again(
+    connection: &mut PgConnection,
+    media: &[MediaId],
+    now: DateTime<Utc>,
+) -> Result<usize, StoreError> {
+    let asked = sqlx::query!(
+        "UPDATE media SET state = 'pending', attempts = 0, reason = NULL, fetch_after = $2
+         WHERE id = ANY($1) AND (state = 'pending' OR (state = 'ready' AND stored_bytes < size_bytes))",
+        &media.iter().map(MediaId::as_uuid).collect::<Vec<_>>(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(usize::try_from(asked.rows_affected()).unwrap_or(usize::MAX))
+}
+
+/// The pairs that wait for a message's attachments, or for those of an album that it is in; their drains are to be woken.
 pub async fn waiting_pairs(connection: &mut PgConnection, message: SourceMessageId) -> Result<Vec<PairId>, StoreError> {
     let pairs = sqlx::query_scalar!(
         "SELECT DISTINCT d.pair_id FROM source_messages s JOIN deliveries d ON d.source_message_id = s.id
-         LEFT JOIN deliveries h ON h.pair_id = d.pair_id AND h.seq = d.root_seq AND d.reason_code = 'album'
-         WHERE coalesce(h.state, d.state) IN ('pending', 'sending')
+         WHERE (d.state IN ('pending', 'sending') OR EXISTS (
+             SELECT FROM deliveries a WHERE a.pair_id = d.pair_id AND a.state IN ('pending', 'sending')
+               AND (a.seq = d.root_seq OR a.root_seq = coalesce(d.root_seq, d.seq))))
            AND (s.account_id, s.chat_id, s.message_id) = (
              SELECT o.account_id, o.chat_id, o.message_id FROM source_messages o WHERE o.id = $1)
          ORDER BY 1",
@@ -174,8 +193,9 @@ pub async fn forget_settled(connection: &mut PgConnection, message: SourceMessag
              JOIN source_messages s ON s.account_id = o.account_id AND s.chat_id = o.chat_id
                                        AND s.message_id = o.message_id
              JOIN deliveries d ON d.source_message_id = s.id
-             LEFT JOIN deliveries h ON h.pair_id = d.pair_id AND h.seq = d.root_seq AND d.reason_code = 'album'
-             WHERE o.id = $1 AND coalesce(h.state, d.state) IN ('pending', 'sending'))
+             WHERE o.id = $1 AND (d.state IN ('pending', 'sending') OR EXISTS (
+               SELECT FROM deliveries a WHERE a.pair_id = d.pair_id AND a.state IN ('pending', 'sending')
+                 AND (a.seq = d.root_seq OR a.root_seq = coalesce(d.root_seq, d.seq)))))
            RETURNING id)
          DELETE FROM media_chunks c USING settled WHERE c.media_id = settled.id",
         message as SourceMessageId

@@ -117,6 +117,51 @@ async fn items_of_a_carried_album_are_edited_and_deleted() {
     scene.discord_holds("new caption", &["a.txt", "b.txt", "c.txt"]).await;
     scene.change(Method::DELETE, second, None).await;
     scene.twin_holds(&[("a.txt", "new caption"), ("c.txt", "")]).await;
+    scene.discord_holds("new caption", &["a.txt", "c.txt"]).await;
+}
+
+#[tokio::test]
+async fn an_album_with_another_file_is_sent_anew_with_bytes_from_the_source() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(World::new(&stack).await).await;
+    scene.item(74, "a.txt", "caption").await;
+    let second = scene.item(74, "b.txt", "").await;
+    scene.twin_holds(&[("a.txt", "caption"), ("b.txt", "")]).await;
+    scene.discord_holds("caption", &["a.txt", "b.txt"]).await;
+    let change = async |name: &str| {
+        let file = json!({ "name": name, "mime": "text/plain", "base64": STANDARD.encode(name) });
+        scene.change(Method::PATCH, second, Some(json!({ "document": file }))).await;
+    };
+    change("x.txt").await;
+    scene.twin_holds(&[("a.txt", "caption"), ("x.txt", "")]).await;
+    scene.discord_holds("caption", &["a.txt", "x.txt"]).await;
+    let standing = scene.world.controls.discord.messages(&scene.bot.channel).await.unwrap();
+    let sizes: Vec<&Value> = (0..2).map(|place| &standing[0].rest["attachments"][place]["size"]).collect();
+    assert_eq!(sizes, [5, 5], "{standing:#?}");
+
+    // The new file can be had and the old one cannot: what stands is left as it is, and the user is told.
+    for pair in &scene.pairs {
+        scene.world.api.pause(pair).await.unwrap();
+    }
+    change("y.txt").await;
+    let database = sqlx::PgPool::connect(&stack.urls().database).await.unwrap();
+    let fetched = sandbox::scene::until("the new file", crate::world::PATIENCE, async || {
+        let here = "SELECT count(*) FROM media m JOIN source_messages s ON s.id = m.source_message_id
+                    WHERE s.chat_id = $1 AND s.revision = 2 AND m.stored_bytes > 0";
+        let here: i64 = sqlx::query_scalar(here).bind(scene.source).fetch_one(&database).await?;
+        Ok((here == 1).then_some(()))
+    });
+    fetched.await.unwrap();
+    let fault = json!({ "kind": "rpc_error", "method": "upload.getFile", "user": scene.person.user, "times": 50,
+                        "code": 400, "message": "FILE_ID_INVALID" });
+    let _: Value = scene.world.controls.telegram.http().post("/faults", &fault).await.unwrap();
+    for pair in &scene.pairs {
+        scene.world.api.resume(pair).await.unwrap();
+        let is_dead = |one: &Value| one["reason_code"] == "media_expired" && one["state"] == "dead";
+        scene.world.deliveries(pair, |found| is_dead(&found[0])).await;
+    }
+    scene.twin_holds(&[("a.txt", "caption"), ("x.txt", "")]).await;
+    scene.discord_holds("caption", &["a.txt", "x.txt"]).await;
 }
 
 #[tokio::test]

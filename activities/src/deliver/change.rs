@@ -8,7 +8,7 @@ use store::{
 
 use workflows::forwarding::Next;
 
-use super::{Content, Delivered, Delivery, converge, outgoing::Outgoing, target::Target};
+use super::{Content, Delivered, Delivery, converge, outgoing::Outgoing, recall::Recall, target::Target};
 use crate::platform::{DeleteRequest, EditRequest, PlatformError, SendBody};
 
 /// Telegram deletes at most so many messages at once; Discord's adapter deletes them as it can.
@@ -100,32 +100,36 @@ impl Delivery<'_> {
     ) -> Result<Result<bool, Halt>, StoreError> {
         let plan = converge::plan(standing, wanted);
         let mut complete = true;
-        for (one, index, item) in plan.edits {
-            let Some(outgoing) = wanted.get(index) else { continue };
+        for edit in plan.edits {
+            let Some(outgoing) = wanted.get(edit.send) else { continue };
             if let Err(next) = self.turn(1.0).await? {
                 return Ok(Err(Halt::Later(next)));
             }
-            match self.edit(&one, outgoing, item).await {
+            match self.edit(&edit, outgoing).await {
                 Ok(()) => {
                     let mut database = self.context.database().await?;
-                    let shown = outgoing.shown(i32::try_from(item).unwrap_or_default());
-                    deliveries::record_text(&mut database, self.pair.id, &one, &shown.text).await?;
+                    let shown = outgoing.shown(i32::try_from(edit.item).unwrap_or_default());
+                    let mut now = edit.message;
+                    now.part.carries = shown.carries;
+                    now.part.text_digest = Some(shown.text);
+                    now.part.media_digest = shown.media;
+                    deliveries::record_shown(&mut database, self.pair.id, &now).await?;
                 }
                 Err(PlatformError::Message { code, .. }) if code == "message_gone" => {
                     complete = false;
                     let mut database = self.context.database().await?;
                     let now = self.context.clock.now();
-                    deliveries::record_gone(&mut database, self.pair.id, &[one], now).await?;
+                    deliveries::record_gone(&mut database, self.pair.id, &[edit.message], now).await?;
                 }
                 Err(error) => return Ok(Err(Halt::Refused(error))),
             }
         }
         for index in plan.sends {
             let Some(outgoing) = wanted.get(index).filter(|_| complete) else { continue };
-            if outgoing.lacks_bytes() {
-                let detail = "an attachment that has to be sent again is not kept any more".into();
-                let error = PlatformError::Message { code: "media_expired".into(), detail };
-                return Ok(Err(Halt::Refused(error)));
+            match self.recall(outgoing).await? {
+                Recall::Here => (),
+                Recall::Asked(next) => return Ok(Err(Halt::Later(next))),
+                Recall::Gone(error) => return Ok(Err(Halt::Refused(error))),
             }
             if let Err(halt) = self.send_anew(outgoing, index, &target).await? {
                 return Ok(Err(halt));
@@ -134,14 +138,16 @@ impl Delivery<'_> {
         Ok(self.delete(plan.deletes).await?.map(|()| complete))
     }
 
-    async fn edit(&self, one: &Standing, outgoing: &Outgoing, item: usize) -> Result<(), PlatformError> {
+    async fn edit(&self, edit: &converge::Edit, outgoing: &Outgoing) -> Result<(), PlatformError> {
+        let one = &edit.message;
         let request = EditRequest {
             chat: self.pair.destination_chat_id,
             thread: one.part.thread,
             message_id: one.part.message_id,
-            text: outgoing.text(item, self.pair.destination_platform),
+            text: outgoing.text(edit.item, self.pair.destination_platform),
             by_webhook: one.part.by_webhook,
             mentions: outgoing.voice.mentions,
+            keep: edit.keep.clone(),
         };
         self.hosted.connection.edit(&request).await
     }

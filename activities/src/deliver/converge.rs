@@ -2,20 +2,33 @@
 
 use store::deliveries::Standing;
 
-use super::outgoing::Outgoing;
+use super::outgoing::{DIGESTS_APART, Outgoing};
+use crate::platform::KeptAttachments;
+
+/// A message that shall show something else.
+pub(super) struct Edit {
+    /// The message.
+    pub message: Standing,
+    /// The send that it stands for, by its place.
+    pub send: usize,
+    /// Which item of the send.
+    pub item: usize,
+    /// It loses attachments.
+    pub keep: Option<KeptAttachments>,
+}
 
 /// What has to be done, in this order: nothing is deleted before its successor stands.
 pub(super) struct Plan {
-    /// Messages whose text changes: the message, the send and the item of it that it shall show.
-    pub edits: Vec<(Standing, usize, usize)>,
+    /// Messages whose text changes, or that lose attachments.
+    pub edits: Vec<Edit>,
     /// Sends that have no message yet, by their place.
     pub sends: Vec<usize>,
     /// Messages that are not needed any more.
     pub deletes: Vec<Standing>,
 }
 
-/// Attachments are recognised wherever they stand, texts in their order. A message cannot change its attachments, so
-/// a send with others is made anew.
+/// Attachments are recognised wherever they stand, texts in their order. A message can lose attachments and gains none,
+/// so a send with others is made anew.
 pub(super) fn plan(standing: Vec<Standing>, wanted: &[Outgoing]) -> Plan {
     let mut left: Vec<Option<Standing>> = standing.into_iter().map(Some).collect();
     let (mut edits, mut sends) = (Vec::new(), Vec::new());
@@ -29,17 +42,42 @@ pub(super) fn plan(standing: Vec<Standing>, wanted: &[Outgoing]) -> Plan {
             found.extend(place);
         }
         if found.len() < outgoing.shows.len() {
-            sends.push(index);
+            match shrunk(&mut left, index, outgoing) {
+                Some(edit) => edits.push(edit),
+                None => sends.push(index),
+            }
             continue;
         }
         for (item, (place, shown)) in found.into_iter().zip(&outgoing.shows).enumerate() {
             let one = left.get_mut(place).and_then(Option::take);
-            edits.extend(
-                one.filter(|one| one.part.text_digest.as_ref() != Some(&shown.text)).map(|one| (one, index, item)),
-            );
+            let changed = one.filter(|one| one.part.text_digest.as_ref() != Some(&shown.text));
+            edits.extend(changed.map(|message| Edit { message, send: index, item, keep: None }));
         }
     }
     Plan { edits, sends, deletes: left.into_iter().flatten().collect() }
+}
+
+/// A message that has all attachments of the send and more: it loses the others.
+fn shrunk(left: &mut [Option<Standing>], send: usize, outgoing: &Outgoing) -> Option<Edit> {
+    let [shown] = outgoing.shows.as_slice() else { return None };
+    let wanted = shown.media.as_deref()?;
+    let (place, keep) = left.iter().enumerate().find_map(|(place, one)| {
+        let stands = one.as_ref()?.part.media_digest.as_deref()?;
+        Some((place, kept(stands, wanted)?))
+    })?;
+    let message = left.get_mut(place).and_then(Option::take)?;
+    Some(Edit { message, send, item: 0, keep: Some(keep) })
+}
+
+/// Where in the digest `stands` of a message's attachments those of `wanted` are; `None` unless all are, in their order.
+fn kept(stands: &str, wanted: &str) -> Option<KeptAttachments> {
+    let stands: Vec<&str> = stands.split(DIGESTS_APART).collect();
+    let mut places = Vec::new();
+    for digest in wanted.split(DIGESTS_APART) {
+        let from = places.last().map_or(0, |last| last + 1);
+        places.push(stands.iter().skip(from).position(|one| *one == digest)? + from);
+    }
+    Some(KeptAttachments { of: stands.len(), places })
 }
 
 #[cfg(test)]
@@ -59,7 +97,7 @@ mod tests {
 
     fn wanted(shows: &[Shown]) -> Outgoing {
         let body = SendBody::Forward { from: ChatId::new(1), message_ids: Vec::new() };
-        Outgoing { body, shows: shows.to_vec(), voice: Voice::default() }
+        Outgoing { body, shows: shows.to_vec(), voice: Voice::default(), forgotten: Vec::new() }
     }
 
     fn standing(message_id: i64, shows: &Shown) -> Standing {
@@ -91,16 +129,16 @@ mod tests {
         let old = [shown("a", None), shown("b", None)];
         let grown = [shown("a", None), shown("x", None), shown("c", None)].map(|one| wanted(&[one]));
         let found = plan(vec![standing(1, &old[0]), standing(2, &old[1])], &grown);
-        assert_eq!((ids(found.edits.iter().map(|(one, ..)| one)), found.sends), (vec![2], vec![2]));
+        assert_eq!((ids(found.edits.iter().map(|edit| &edit.message)), found.sends), (vec![2], vec![2]));
         let found = plan(vec![standing(1, &old[0]), standing(2, &old[1])], &[wanted(&[shown("z", None)])]);
-        assert_eq!((ids(found.edits.iter().map(|(one, ..)| one)), ids(&found.deletes)), (vec![1], vec![2]));
+        assert_eq!((ids(found.edits.iter().map(|edit| &edit.message)), ids(&found.deletes)), (vec![1], vec![2]));
     }
 
     #[test]
     fn a_caption_is_edited_and_other_media_are_sent_anew() {
         let old = shown("a", Some("photo"));
         let found = plan(vec![standing(1, &old)], &[wanted(&[shown("b", Some("photo"))])]);
-        assert_eq!(ids(found.edits.iter().map(|(one, ..)| one)), [1]);
+        assert_eq!(ids(found.edits.iter().map(|edit| &edit.message)), [1]);
         let found = plan(vec![standing(1, &old)], &[wanted(&[shown("a", Some("video"))])]);
         assert_eq!((found.sends, ids(&found.deletes)), (vec![0], vec![1]));
         let found = plan(vec![standing(1, &old)], &[wanted(&[shown("a", None)])]);
@@ -114,8 +152,19 @@ mod tests {
         let left = [shown("caption", Some("2")), shown("", Some("3"))];
         let found = plan(stands, &[wanted(&left)]);
         assert_eq!(ids(&found.deletes), [10]);
-        assert_eq!(ids(found.edits.iter().map(|(one, ..)| one)), [11]);
+        assert_eq!(ids(found.edits.iter().map(|edit| &edit.message)), [11]);
         assert!(found.sends.is_empty());
+    }
+
+    #[test]
+    fn a_message_with_several_attachments_loses_some_of_them() {
+        let stands = || vec![standing(1, &shown("caption", Some("a,b,b,c")))];
+        for (left, places) in [("a,c", Some(vec![0, 3])), ("b,b", Some(vec![1, 2])), ("c,a", None), ("a,d", None)] {
+            let found = plan(stands(), &[wanted(&[shown("caption", Some(left))])]);
+            let kept = found.edits.first().and_then(|edit| edit.keep.clone());
+            assert_eq!(kept, places.map(|places| KeptAttachments { of: 4, places }), "{left}");
+            assert_eq!((found.sends.len(), found.deletes.len()), if kept.is_some() { (0, 0) } else { (1, 1) });
+        }
     }
 
     #[test]

@@ -1,13 +1,18 @@
 //! A send and what it will show: digests by which a later edit knows what has changed.
 
-use domain::{Media, PartText, Platform, message::MediaSource};
+use domain::{Media, MediaId, PartText, Platform, message::MediaSource};
 use sha2::{Digest as _, Sha256};
 
 use super::rules::Voice;
-use crate::platform::{SendBody, Upload};
+use crate::{
+    compose::Part,
+    platform::{SendBody, Upload},
+};
 
 /// Length of a digest in hexadecimal digits: 80 bits tell apart what one message ever showed.
 const DIGEST_CHARS: usize = 20;
+/// Stands between the digests of one message's attachments.
+pub(super) const DIGESTS_APART: char = ',';
 
 /// One send, and the messages that it makes.
 pub(super) struct Outgoing {
@@ -17,6 +22,8 @@ pub(super) struct Outgoing {
     pub shows: Vec<Shown>,
     /// Under whose name, and whom it pings.
     pub voice: Voice,
+    /// Its attachments whose bytes were dropped once they had been sent.
+    pub forgotten: Vec<MediaId>,
 }
 
 /// What one message at the destination shows.
@@ -26,13 +33,14 @@ pub(super) struct Shown {
     pub carries: i64,
     /// Digest of its text or caption.
     pub text: String,
-    /// Digest of its attachments; `None` for text only.
+    /// Digests of its attachments, [apart](DIGESTS_APART); `None` for text only.
     pub media: Option<String>,
 }
 
 impl Outgoing {
     /// `message_ids`: the source messages that the delivery carries, the first one first; `media`: their attachments.
-    pub fn new(body: SendBody, destination: Platform, message_ids: &[i64], media: &[Media]) -> Self {
+    pub fn new(part: Part, destination: Platform, message_ids: &[i64], media: &[Media]) -> Self {
+        let Part { body, forgotten } = part;
         let first = message_ids.first().copied().unwrap_or_default();
         let body = match body {
             SendBody::Forward { from, .. } => SendBody::Forward { from, message_ids: message_ids.to_vec() },
@@ -61,15 +69,7 @@ impl Outgoing {
                 }
             },
         };
-        Self { body, shows, voice: Voice::default() }
-    }
-
-    /// An attachment's bytes were dropped when it was first sent.
-    pub fn lacks_bytes(&self) -> bool {
-        match &self.body {
-            SendBody::Media { uploads, .. } => uploads.iter().any(|upload| upload.content.size_bytes() == 0),
-            SendBody::Text(_) | SendBody::Forward { .. } => false,
-        }
+        Self { body, shows, voice: Voice::default(), forgotten }
     }
 
     /// What message `item` of the send shows.
@@ -115,9 +115,9 @@ fn text_digest(text: &PartText) -> String {
 /// What is uploaded may have another name or size than at the source, so the source's own attachment is looked at.
 fn media_digest(uploads: &[Upload], media: &[Media]) -> String {
     let original = |upload: &Upload| media.iter().find(|one| one.source == upload.media.source).map(Media::identity);
-    let all: Vec<String> =
-        uploads.iter().map(|upload| original(upload).unwrap_or_else(|| upload.media.identity())).collect();
-    digest(all.join("\n").as_bytes())
+    let identity = |upload: &Upload| original(upload).unwrap_or_else(|| upload.media.identity());
+    let all: Vec<String> = uploads.iter().map(|upload| digest(identity(upload).as_bytes())).collect();
+    all.join(DIGESTS_APART.encode_utf8(&mut [0; 4]))
 }
 
 fn digest(bytes: &[u8]) -> String {

@@ -1,10 +1,11 @@
 //! Editing and deleting what we wrote.
 
 use domain::ChatId;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use serenity::http::{LightMethod, Route};
 
-use crate::platform::{DeleteRequest, EditRequest, PlatformError};
+use crate::platform::{DeleteRequest, EditRequest, KeptAttachments, PlatformError};
 
 use super::ask::{Ask, Purpose};
 use super::errors::{has_code, message};
@@ -15,8 +16,13 @@ use super::webhooks::Webhooks;
 
 /// Changes the text; what already reads so is changed to the same, which Discord takes.
 pub(super) async fn edit(rest: &Rest, webhooks: &Webhooks, request: &EditRequest) -> Result<(), PlatformError> {
-    let body = json!({ "content": content_of(&request.text)?, "allowed_mentions": allowed(request.mentions) });
+    let mut body = json!({ "content": content_of(&request.text)?, "allowed_mentions": allowed(request.mentions) });
     let place = request.thread.map_or(request.chat, ChatId::new);
+    if let Some(keep) = &request.keep
+        && let Some(kept) = kept(rest, message_route(place, request.message_id)?, keep).await?
+    {
+        body["attachments"] = json!(kept);
+    }
     let answer = if request.by_webhook {
         webhooks.edit(rest, request, &body).await
     } else {
@@ -35,6 +41,38 @@ pub(super) async fn edit(rest: &Rest, webhooks: &Webhooks, request: &EditRequest
         Err(error) if has_code(&error, "unknown_message") => Err(gone()),
         answer => answer,
     }
+}
+
+/// The attachments of the message that stay, as Discord wants them named: by their ids, which only the message itself
+/// says. `None` when the others are gone already, by an earlier attempt.
+async fn kept(rest: &Rest, route: Route<'_>, keep: &KeptAttachments) -> Result<Option<Vec<Named>>, PlatformError> {
+    let holder: Holder = match rest.get(route, Vec::new()).await {
+        Err(error) if has_code(&error, "unknown_message") => return Err(gone()),
+        holder => holder?,
+    };
+    let there = holder.attachments.len();
+    if there == keep.places.len() {
+        return Ok(None);
+    }
+    if there != keep.of {
+        let detail = format!("the message has {there} attachments instead of {}", keep.of);
+        return Err(message("attachments_differ", detail));
+    }
+    let named = holder.attachments.into_iter().enumerate().filter(|(place, _)| keep.places.contains(place));
+    Ok(Some(named.map(|(_, named)| named).collect()))
+}
+
+/// As much of a message as its attachments' ids need.
+#[derive(Deserialize)]
+struct Holder {
+    #[serde(default)]
+    attachments: Vec<Named>,
+}
+
+/// An attachment by its id.
+#[derive(Deserialize, Serialize)]
+struct Named {
+    id: String,
 }
 
 /// Deletes one message after the other. What is gone already, alone or with its channel, is deleted.

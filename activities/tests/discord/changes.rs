@@ -1,11 +1,14 @@
 //! Edits and deletions, heard and made.
 
-use activities::platform::{DeleteRequest, EditRequest, Mentions, PlatformEvent};
-use domain::{Deletion, PartText, Update};
+use activities::platform::{
+    DeleteRequest, EditRequest, KeptAttachments, Mentions, PlatformEvent, SendBody, SendRequest, Upload,
+};
+use bytes::Bytes;
+use domain::{ChatId, Deletion, Media, MediaKind, PartText, Update, message::MediaSource};
 use reqwest::Method;
 use serde_json::json;
 
-use crate::harness::{World, name};
+use crate::harness::{World, name, text};
 
 fn edited(update: &Update) -> (i64, &str) {
     match update {
@@ -110,6 +113,7 @@ async fn what_we_wrote_is_edited_and_deleted_and_twice_is_no_harm() {
         text: PartText::Discord(text.to_owned()),
         by_webhook: false,
         mentions: Mentions::None,
+        keep: None,
     };
     for _ in 0..2 {
         connection.edit(&edit("second @everyone")).await.unwrap();
@@ -128,4 +132,39 @@ async fn what_we_wrote_is_edited_and_deleted_and_twice_is_no_harm() {
     assert_eq!(name(&connection.edit(&edit("late")).await.unwrap_err()), ("message", "message_gone"));
     world.ask(Method::DELETE, &format!("/channels/{}", world.channel), json!({})).await;
     connection.delete(&delete).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_message_loses_the_attachments_that_are_not_kept_and_twice_is_no_harm() {
+    let world = World::start().await;
+    let (connection, _watcher) = world.online().await;
+    let upload = |name: &&str| {
+        let source = MediaSource::TelegramMessage { chat: ChatId::new(1), message_id: 1 };
+        let media = Media::new(MediaKind::Document, (*name).to_owned(), "text/plain".into(), 1, source);
+        Upload { media, content: std::sync::Arc::new(Bytes::from_static(b"x")) }
+    };
+    let uploads = ["a.txt", "b.txt", "c.txt", "d.txt"].iter().map(upload).collect();
+    let body = SendBody::Media { caption: PartText::Discord("four".to_owned()), uploads };
+    let message_id = connection.send(&SendRequest { body, ..world.request("") }).await.unwrap().message_ids[0];
+    let edit = |of: usize, places: &[usize]| EditRequest {
+        chat: world.channel,
+        thread: None,
+        message_id,
+        text: PartText::Discord("two".to_owned()),
+        by_webhook: false,
+        mentions: Mentions::None,
+        keep: Some(KeptAttachments { of, places: places.to_vec() }),
+    };
+    let files = async || -> Vec<String> {
+        let stored = world.stored().await;
+        assert_eq!(stored[0]["content"], "two");
+        stored[0]["attachments"].as_array().unwrap().iter().map(|file| text(&file["filename"])).collect()
+    };
+    for _ in 0..2 {
+        connection.edit(&edit(4, &[1, 3])).await.unwrap();
+        assert_eq!(files().await, ["b.txt", "d.txt"]);
+    }
+    let differ = connection.edit(&edit(5, &[0])).await.unwrap_err();
+    assert_eq!(name(&differ), ("message", "attachments_differ"));
+    assert_eq!(files().await, ["b.txt", "d.txt"]);
 }

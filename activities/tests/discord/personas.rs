@@ -32,6 +32,7 @@ async fn a_message_shows_its_authors_name_and_is_edited_and_deleted() {
         text: PartText::Discord("changed".to_owned()),
         by_webhook: true,
         mentions: Mentions::None,
+        keep: None,
     };
     connection.edit(&edit).await.unwrap();
     assert_eq!(world.stored().await[0]["content"], "changed");
@@ -64,6 +65,7 @@ async fn one_webhook_serves_a_channel_across_restarts_and_is_made_anew_when_it_i
         text: PartText::Discord("late".to_owned()),
         by_webhook: true,
         mentions: Mentions::None,
+        keep: None,
     };
     assert_eq!(name(&connection.edit(&edit).await.unwrap_err()), ("message", "not_editable"));
     let delete = DeleteRequest { chat: world.channel, thread: None, message_ids: vec![second], by_webhook: true };

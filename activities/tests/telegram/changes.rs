@@ -20,7 +20,7 @@ fn brief(updates: &[Update]) -> Vec<String> {
 
 fn edit(chat: ChatId, message_id: i64, text: &str) -> EditRequest {
     let text = PartText::Telegram(RichText::plain(text));
-    EditRequest { chat, thread: None, message_id, text, by_webhook: false, mentions: Default::default() }
+    EditRequest { chat, thread: None, message_id, text, by_webhook: false, mentions: Default::default(), keep: None }
 }
 
 fn delete(chat: ChatId, message_ids: &[i64]) -> DeleteRequest {

@@ -171,20 +171,18 @@ pub async fn record_gone(
     Ok(())
 }
 
-/// Records that a message at the destination shows another text now.
-pub async fn record_text(
-    connection: &mut PgConnection,
-    pair: PairId,
-    edited: &Standing,
-    text_digest: &str,
-) -> Result<(), StoreError> {
+/// Records what a message at the destination shows now: its digests, and what it carries.
+pub async fn record_shown(connection: &mut PgConnection, pair: PairId, edited: &Standing) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE destination_messages SET text_digest = $5 WHERE pair_id = $1 AND seq = $2 AND part = $3 AND item = $4",
+        "UPDATE destination_messages SET text_digest = $5, media_digest = $6, carries = $7
+         WHERE pair_id = $1 AND seq = $2 AND part = $3 AND item = $4",
         pair as PairId,
         edited.seq,
         edited.part.part,
         edited.part.item,
-        text_digest
+        edited.part.text_digest,
+        edited.part.media_digest,
+        edited.part.carries
     )
     .execute(connection)
     .await?;

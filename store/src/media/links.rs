@@ -73,8 +73,9 @@ pub async fn forget_unneeded(connection: &mut PgConnection, now: DateTime<Utc>, 
                                            AND s.message_id = o.message_id
                  JOIN deliveries d ON d.source_message_id = s.id
                  JOIN pairs p ON p.id = d.pair_id AND p.deleted_at IS NULL
-                 LEFT JOIN deliveries h ON h.pair_id = d.pair_id AND h.seq = d.root_seq AND d.reason_code = 'album'
-                 WHERE o.id = m.source_message_id AND coalesce(h.state, d.state) IN ('pending', 'sending'))
+                 WHERE o.id = m.source_message_id AND (d.state IN ('pending', 'sending') OR EXISTS (
+                   SELECT FROM deliveries a WHERE a.pair_id = d.pair_id AND a.state IN ('pending', 'sending')
+                     AND (a.seq = d.root_seq OR a.root_seq = coalesce(d.root_seq, d.seq)))))
              LIMIT $2)
            RETURNING id)
          DELETE FROM media_chunks c USING unneeded WHERE c.media_id = unneeded.id",

@@ -1,0 +1,53 @@
+//! Attachments that have to be sent again although their bytes were dropped: they are fetched from the source once more.
+
+use domain::Operation;
+use store::{
+    StoreError,
+    media::{self, MediaState, StoredMedia},
+};
+use workflows::forwarding::Next;
+
+use super::{Delivery, outgoing::Outgoing};
+use crate::platform::PlatformError;
+
+/// Whether a send has its bytes.
+pub(super) enum Recall {
+    /// It has.
+    Here,
+    /// They are being fetched again, and the delivery is back in the queue.
+    Asked(Next),
+    /// The source does not give them any more: what stands at the destination is left as it is.
+    Gone(PlatformError),
+}
+
+impl Delivery<'_> {
+    /// Sees to it that `outgoing` has its bytes.
+    pub(super) async fn recall(&self, outgoing: &Outgoing) -> Result<Recall, StoreError> {
+        if outgoing.forgotten.is_empty() {
+            return Ok(Recall::Here);
+        }
+        let asked = {
+            let mut database = self.context.database().await?;
+            media::fetch_again(&mut database, &outgoing.forgotten, self.context.clock.now()).await?
+        };
+        if asked < outgoing.forgotten.len() {
+            let detail = "an attachment that has to be sent again cannot be fetched any more".into();
+            return Ok(Recall::Gone(PlatformError::Message { code: "media_expired".into(), detail }));
+        }
+        if let Some(source) = self.context.hosts.get(self.pair.source_account_id) {
+            source.media.notify_one();
+        }
+        self.media_awaited().await.map(Recall::Asked)
+    }
+
+    /// What was here once stands at the destination already, whatever came of fetching it again: a change takes it as
+    /// carried. A first send has a notice instead of what cannot be had.
+    pub(super) fn count_what_stands(&self, stored: &mut [StoredMedia]) {
+        if self.row.operation == Operation::Post {
+            return;
+        }
+        for one in stored.iter_mut().filter(|one| one.size_bytes.is_some()) {
+            one.state = MediaState::Ready;
+        }
+    }
+}
