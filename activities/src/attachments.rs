@@ -5,7 +5,7 @@ mod pieces;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, Limits, MediaId, media_link::Links};
+use domain::{AccountId, MediaId, media_link::Links};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use store::{
     StoreError,
@@ -144,8 +144,8 @@ impl Fetcher<'_> {
     /// The largest file that all of the waiting pairs' destinations take, and that at least one of them takes.
     async fn native_max(&self, waiting: &[domain::PairId]) -> Result<(u64, u64), StoreError> {
         let mut database = self.context.database().await?;
-        let platforms = store::media::destinations(&mut database, waiting).await?;
-        let maxima: Vec<u64> = platforms.into_iter().map(|platform| Limits::of(platform).media_bytes_max).collect();
+        let limits = store::media::destinations(&mut database, waiting).await?;
+        let maxima: Vec<u64> = limits.into_iter().map(|limits| limits.media_bytes_max).collect();
         let (least, most) = (maxima.iter().min(), maxima.iter().max());
         Ok((least.copied().unwrap_or(u64::MAX), most.copied().unwrap_or(u64::MAX)))
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use domain::{
     MediaId, Message, Platform,
-    render::{Held, Limits, Link, Missing, PartPlan, Target, at_destination, render_held},
+    render::{Held, Link, Missing, PartPlan, Pings, Target, at_destination, render_held},
 };
 use store::{
     media::{MediaState, StoredMedia},
@@ -41,13 +41,13 @@ pub(crate) struct Part {
 }
 
 /// Composes the sends of `message` for the pair's destination. `reply_known`: they will answer the counterpart of the
-/// message that it answers.
+/// message that it answers; `pings`: whom they ping.
 pub(crate) fn compose(
     context: &Context,
     pair: &Pair,
     message: &Message,
     stored: &[StoredMedia],
-    reply_known: bool,
+    (reply_known, pings): (bool, Option<Pings>),
 ) -> Composed {
     let destination = pair.destination_platform;
     let target = Target {
@@ -55,7 +55,8 @@ pub(crate) fn compose(
         mode: pair.mode,
         native_forward: pair.forwards_natively(),
         reply_known,
-        limits: Limits::of(destination),
+        pings,
+        limits: pair.limits(),
     };
     let held: Vec<Held> = (0..message.media.len()).map(|place| held(context, message, stored, place)).collect();
     let desk = Desk { context, message, stored, destination };

@@ -22,6 +22,7 @@ use crate::{
     settler::Settler,
 };
 
+mod boost;
 mod change;
 mod converge;
 mod outgoing;
@@ -120,7 +121,8 @@ impl Delivery<'_> {
             Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
         };
         let reply_known = self.counterpart(&message).await?.is_some();
-        match compose::compose(self.context, self.pair, &ruled.shown, &stored, reply_known) {
+        let manner = (reply_known, ruled.voice.pings);
+        match compose::compose(self.context, self.pair, &ruled.shown, &stored, manner) {
             Composed::Nothing { code, text } => Ok(Content::Nothing(code, text.into())),
             Composed::Parts(parts) => {
                 let platform = self.pair.destination_platform;
@@ -230,7 +232,8 @@ impl Delivery<'_> {
             reply_to,
             silent: self.pair.silent,
             persona: outgoing.voice.persona.clone(),
-            mentions: outgoing.voice.mentions,
+            mentions: outgoing.voice.mentions(),
+            link_previews: outgoing.voice.link_previews,
             ..SendRequest::new(self.pair.destination_chat_id, key, outgoing.body.clone())
         }
     }
@@ -291,6 +294,11 @@ impl Delivery<'_> {
         let now = self.context.clock.now();
         self.log_error(&error, &code, &text).await?;
         let stop = match &error {
+            PlatformError::Message { code, .. } if code == "too_large" && self.expected_more() => {
+                self.lower_limits().await?;
+                self.put_back(true, code, &text).await?;
+                Next::More
+            }
             PlatformError::Message { .. } | PlatformError::Input { .. } => {
                 self.settle(Settlement::Dead { code: &code, text: &text }).await?;
                 self.release().await?;

@@ -90,10 +90,13 @@ pub struct SendRequest {
     pub persona: Option<Persona>,
     /// Whether anybody named in the text is notified.
     pub mentions: Mentions,
+    /// The platform may show what is behind the links in the text.
+    pub link_previews: bool,
 }
 
 impl SendRequest {
-    /// A plain send into the chat itself: no thread, no answer, with sound, under our own name, notifying nobody.
+    /// A plain send into the chat itself: no thread, no answer, with sound, under our own name, notifying nobody, with
+    /// previews of links.
     #[must_use]
     pub const fn new(chat: ChatId, key: IdempotencyKey, body: SendBody) -> Self {
         Self {
@@ -106,6 +109,7 @@ impl SendRequest {
             silent: false,
             persona: None,
             mentions: Mentions::None,
+            link_previews: true,
         }
     }
 }
@@ -184,6 +188,8 @@ pub struct EditRequest {
     pub by_webhook: bool,
     /// As in [`SendRequest::mentions`].
     pub mentions: Mentions,
+    /// As in [`SendRequest::link_previews`].
+    pub link_previews: bool,
     /// Discord: attachments go and these stay; `None`: all that are there stay.
     pub keep: Option<KeptAttachments>,
 }

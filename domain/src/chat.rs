@@ -106,6 +106,13 @@ pub struct ChatFacts {
     pub guild_id: Option<String>,
     /// The Discord guild's name.
     pub guild_name: Option<String>,
+    /// The public name of a Telegram channel or supergroup, without the `@`.
+    #[serde(default)]
+    pub username: Option<String>,
+    /// The largest file that can be sent to it, in bytes, where the chat takes larger ones than its platform does
+    /// everywhere (a boosted Discord server).
+    #[serde(default)]
+    pub file_bytes_max: Option<u64>,
     /// The account can read it, so it can be a source.
     pub can_read: bool,
     /// The account can write to it, so it can be a destination.

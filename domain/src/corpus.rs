@@ -72,7 +72,7 @@ impl Rich {
             let style = match span[0].as_str().unwrap() {
                 "link" => Style::Link { url: word() },
                 "pre" => Style::Pre { language: word() },
-                "mention" => Style::Mention { user_id: None },
+                "mention" => Style::NAMED,
                 "custom_emoji" => Style::CustomEmoji { id: span[3].as_i64().unwrap() },
                 name => serde_json::from_value(name.into()).unwrap(),
             };
@@ -211,6 +211,7 @@ impl Case {
             mode: self.mode.unwrap_or(CopyMode::Copy),
             native_forward: self.native,
             reply_known: self.reply_known,
+            pings: None,
             limits: Limits::of(self.to),
         }
     }

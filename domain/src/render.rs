@@ -4,6 +4,7 @@ mod extras;
 mod families;
 mod limits;
 mod notices;
+mod pings;
 #[cfg(test)]
 mod tests;
 
@@ -12,12 +13,13 @@ use serde::{Deserialize, Serialize};
 pub use families::at_destination;
 pub use limits::Limits;
 pub use notices::{Held, Link, Missing};
+pub use pings::Pings;
 
 use crate::{
     account::Platform,
     message::Message,
     pair::CopyMode,
-    text::{RichText, Style, attribution, discord, telegram},
+    text::{RichText, Style, attribution},
 };
 
 /// Text in the form that the destination's adapter sends as it is: already converted and within the limit.
@@ -88,6 +90,8 @@ pub struct Target {
     /// The answered message has a counterpart at the destination, which the send answers. Without one, what the author
     /// quoted is shown as a block quote.
     pub reply_known: bool,
+    /// Who is pinged; `None`: nobody.
+    pub pings: Option<Pings>,
     /// What the destination takes.
     pub limits: Limits,
 }
@@ -101,7 +105,7 @@ pub fn render(
     native_forward: bool,
     limits: Limits,
 ) -> Vec<PartPlan> {
-    render_held(message, &[], &Target { destination, mode, native_forward, reply_known: false, limits })
+    render_held(message, &[], &Target { destination, mode, native_forward, reply_known: false, pings: None, limits })
 }
 
 /// The sends that carry `message` to `target`; none when there is nothing to carry.
@@ -111,7 +115,8 @@ pub fn render(
 /// after everything else.
 #[must_use]
 pub fn render_held(message: &Message, held: &[Held], target: &Target) -> Vec<PartPlan> {
-    let Target { destination, limits, .. } = *target;
+    let Target { destination, limits, pings, .. } = *target;
+    let texts = |text: &RichText| pings::texts(text, destination, limits.text_utf16_max, pings);
     let plan = families::plan(message, held, target);
     let notices = notices::notices(message, held, &plan.left);
     let words = words(message, target);
@@ -128,20 +133,11 @@ pub fn render_held(message: &Message, held: &[Held], target: &Target) -> Vec<Par
     if words.text.is_empty() && plan.sends.is_empty() {
         // Nothing but notices: the head belongs to them.
         let said = RichText::join([&head, &notices], "\n");
-        return texts(&said, destination, limits.text_utf16_max).into_iter().map(PartPlan::Notice).collect();
+        return texts(&said).into_iter().map(PartPlan::Notice).collect();
     }
     let mut parts = body(&RichText::join([&head, &words], "\n"), &plan, target);
-    parts.extend(texts(&notices, destination, limits.text_utf16_max).into_iter().map(PartPlan::Notice));
+    parts.extend(texts(&notices).into_iter().map(PartPlan::Notice));
     parts
-}
-
-/// `text` converted for the destination, in parts of at most `utf16_max` UTF-16 units, none of them blank.
-#[must_use]
-pub fn texts(text: &RichText, destination: Platform, utf16_max: usize) -> Vec<PartText> {
-    match destination {
-        Platform::Telegram => telegram::split(text, utf16_max).into_iter().map(PartText::Telegram).collect(),
-        Platform::Discord => discord::split(text, utf16_max).into_iter().map(PartText::Discord).collect(),
-    }
 }
 
 /// "Forwarded from": the first author, where the platform names one, else who posted it.
@@ -169,9 +165,10 @@ fn words(message: &Message, target: &Target) -> RichText {
 /// Text and media. The text is the caption of the first message with media if it fits and may stand there; else
 /// Telegram has it before the media, and Discord after them.
 fn body(text: &RichText, plan: &families::Plan, target: &Target) -> Vec<PartPlan> {
-    let Target { destination, limits, .. } = *target;
-    let mut caption = caption(text, destination, limits.caption_utf16_max).filter(|_| plan.takes_caption);
-    let apart = if caption.is_some() { Vec::new() } else { texts(text, destination, limits.text_utf16_max) };
+    let Target { destination, limits, pings, .. } = *target;
+    let texts = |utf16_max: usize| pings::texts(text, destination, utf16_max, pings);
+    let mut caption = only(texts(limits.caption_utf16_max), destination).filter(|_| plan.takes_caption);
+    let apart = if caption.is_some() { Vec::new() } else { texts(limits.text_utf16_max) };
     let apart = apart.into_iter().map(PartPlan::Text);
     let media = plan.sends.iter().map(|indices| PartPlan::Media {
         indices: indices.clone(),
@@ -184,8 +181,8 @@ fn body(text: &RichText, plan: &families::Plan, target: &Target) -> Vec<PartPlan
 }
 
 /// The whole text as one caption, if it fits.
-fn caption(text: &RichText, destination: Platform, utf16_max: usize) -> Option<PartText> {
-    let mut parts = texts(text, destination, utf16_max).into_iter();
+fn only(parts: Vec<PartText>, destination: Platform) -> Option<PartText> {
+    let mut parts = parts.into_iter();
     let only = parts.next().unwrap_or_else(|| PartText::empty(destination));
     parts.next().is_none().then_some(only)
 }

@@ -15,12 +15,13 @@ pub async fn upsert(
 ) -> Result<(), StoreError> {
     for chat in facts {
         sqlx::query!(
-            r#"INSERT INTO chats (account_id, chat_id, kind, title, guild_id, guild_name, can_read, can_write, cursor, seen_at)
-               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+            r#"INSERT INTO chats (account_id, chat_id, kind, title, guild_id, guild_name, can_read, can_write, cursor, seen_at,
+                                  username, file_bytes_max)
+               VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                ON CONFLICT ON CONSTRAINT chats_pkey DO UPDATE SET
                    kind = excluded.kind, title = excluded.title, guild_id = excluded.guild_id,
                    guild_name = excluded.guild_name, can_read = excluded.can_read, can_write = excluded.can_write,
-                   seen_at = excluded.seen_at"#,
+                   seen_at = excluded.seen_at, username = excluded.username, file_bytes_max = excluded.file_bytes_max"#,
             account as AccountId,
             chat.id as ChatId,
             chat.kind as domain::ChatKind,
@@ -30,11 +31,29 @@ pub async fn upsert(
             chat.can_read,
             chat.can_write,
             chat.last_message_id,
-            now
+            now,
+            chat.username,
+            chat.file_bytes_max.and_then(|bytes| i64::try_from(bytes).ok())
         )
         .execute(&mut *connection)
         .await?;
     }
+    Ok(())
+}
+
+/// The chat does not take larger files than its platform does everywhere, whatever was known of it.
+pub async fn forget_file_max(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chat: ChatId,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE chats SET file_bytes_max = NULL WHERE account_id = $1 AND chat_id = $2",
+        account as AccountId,
+        chat as ChatId
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 
@@ -62,7 +81,8 @@ pub async fn start_reading(
 /// The chats of an account, by guild and title.
 pub async fn list(connection: &mut PgConnection, account: AccountId) -> Result<Vec<ChatFacts>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT c.chat_id, c.kind, c.title, c.guild_id, c.guild_name, c.can_read, c.can_write, c.cursor, a.platform
+        "SELECT c.chat_id, c.kind, c.title, c.guild_id, c.guild_name, c.can_read, c.can_write, c.cursor, c.username,
+                c.file_bytes_max, a.platform
          FROM chats c JOIN accounts a ON a.id = c.account_id WHERE c.account_id = $1
          ORDER BY c.guild_name NULLS FIRST, c.title, c.chat_id",
         account as AccountId
@@ -76,6 +96,8 @@ pub async fn list(connection: &mut PgConnection, account: AccountId) -> Result<V
         title: row.title,
         guild_id: row.guild_id,
         guild_name: row.guild_name,
+        username: row.username,
+        file_bytes_max: row.file_bytes_max.and_then(|bytes| u64::try_from(bytes).ok()),
         can_read: row.can_read,
         can_write: row.can_write,
         last_message_id: row.cursor,

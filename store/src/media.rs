@@ -1,7 +1,7 @@
 //! Attachments: fetched by the source's host once the message is durable, kept until nobody needs them.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Media, MediaId, Message, PairId, Platform, SourceMessageId};
+use domain::{AccountId, Limits, Media, MediaId, Message, PairId, Platform, SourceMessageId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -171,15 +171,18 @@ pub async fn waiting_pairs(connection: &mut PgConnection, message: SourceMessage
     Ok(pairs)
 }
 
-/// The platforms that these pairs write to.
-pub async fn destinations(connection: &mut PgConnection, pairs: &[PairId]) -> Result<Vec<Platform>, StoreError> {
-    let platforms = sqlx::query_scalar!(
-        "SELECT DISTINCT a.platform FROM pairs p JOIN accounts a ON a.id = p.destination_account_id WHERE p.id = ANY($1)",
+/// What the destinations of these pairs take.
+pub async fn destinations(connection: &mut PgConnection, pairs: &[PairId]) -> Result<Vec<Limits>, StoreError> {
+    let destinations = sqlx::query!(
+        r#"SELECT DISTINCT a.platform AS "platform: Platform", c.file_bytes_max AS "file_bytes_max?"
+           FROM pairs p JOIN accounts a ON a.id = p.destination_account_id
+           LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id
+           WHERE p.id = ANY($1)"#,
         &pairs.iter().map(PairId::as_uuid).collect::<Vec<_>>()
     )
     .fetch_all(connection)
     .await?;
-    Ok(platforms)
+    Ok(destinations.into_iter().map(|row| Limits::of(row.platform).with_files_of(row.file_bytes_max)).collect())
 }
 
 /// Forgets the bytes of a message that no open delivery needs any more, unless a link to them is promised.

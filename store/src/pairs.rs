@@ -3,6 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     AccountId, AccountStatus, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    render::{Limits, Pings},
     rules::{PairOptions, SourceChat},
 };
 use serde::Deserialize as _;
@@ -49,6 +50,12 @@ pub struct Pair {
     pub source_title: Option<String>,
     /// The Discord guild that the source is in.
     pub source_guild_id: Option<String>,
+    /// The source's public name on Telegram.
+    pub source_username: Option<String>,
+    /// The Discord guild that the destination is in.
+    pub destination_guild_id: Option<String>,
+    /// The largest file that the destination takes, in bytes, where it is more than the platform takes everywhere.
+    pub destination_file_bytes_max: Option<i64>,
     /// Its state.
     pub status: PairStatus,
     /// Stable code of why.
@@ -71,7 +78,20 @@ impl Pair {
     /// What is known of the source chat, for links.
     #[must_use]
     pub fn source_chat(&self) -> SourceChat {
-        SourceChat { guild_id: self.source_guild_id.clone(), username: None }
+        SourceChat { guild_id: self.source_guild_id.clone(), username: self.source_username.clone() }
+    }
+
+    /// What the destination takes in one message.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        Limits::of(self.destination_platform).with_files_of(self.destination_file_bytes_max)
+    }
+
+    /// Whom the pair's messages ping with these options. Roles are those of one Discord server.
+    #[must_use]
+    pub fn pings(&self, options: &PairOptions) -> Option<Pings> {
+        let roles = self.source_guild_id.is_some() && self.source_guild_id == self.destination_guild_id;
+        options.ping_mentions.then_some(Pings { roles })
     }
 
     /// Telegram forwards by itself where the account that writes is the one that reads.
@@ -161,6 +181,8 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
                 p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
+                o.username AS source_username, c.guild_id AS destination_guild_id,
+                c.file_bytes_max AS destination_file_bytes_max,
                 p.status, p.reason_code, p.reason, p.created_at, p.updated_at
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
          LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id
@@ -181,6 +203,8 @@ pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pai
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
                 p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
+                o.username AS source_username, c.guild_id AS destination_guild_id,
+                c.file_bytes_max AS destination_file_bytes_max,
                 p.status, p.reason_code, p.reason, p.created_at, p.updated_at
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
          LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id

@@ -80,6 +80,8 @@ pub fn facts(platform: Platform, id: ChatId) -> ChatFacts {
         title: "news".into(),
         guild_id: None,
         guild_name: None,
+        username: None,
+        file_bytes_max: None,
         can_read: true,
         can_write: true,
         last_message_id: 10,

@@ -17,6 +17,7 @@ mod histories;
 mod imports;
 mod kinds;
 mod ledger;
+mod looks;
 mod media;
 mod operations;
 mod pace;

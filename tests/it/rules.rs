@@ -71,7 +71,7 @@ impl Scene {
     }
 }
 
-async fn new_pair(world: &World, source: (&str, i64), destination: (&str, &str), options: Value) -> String {
+pub async fn new_pair(world: &World, source: (&str, i64), destination: (&str, &str), options: Value) -> String {
     let body = json!({
         "name": "with options", "source": place(source.0, source.1), "destination": place(destination.0, destination.1),
         "options": options,

@@ -146,7 +146,8 @@ impl Delivery<'_> {
             message_id: one.part.message_id,
             text: outgoing.text(edit.item, self.pair.destination_platform),
             by_webhook: one.part.by_webhook,
-            mentions: outgoing.voice.mentions,
+            mentions: outgoing.voice.mentions(),
+            link_previews: outgoing.voice.link_previews,
             keep: edit.keep.clone(),
         };
         self.hosted.connection.edit(&request).await

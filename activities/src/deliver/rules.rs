@@ -6,9 +6,10 @@ use std::{borrow::Cow, sync::Arc};
 use domain::{
     Message, Operation, Platform,
     message::Avatar,
+    render::Pings,
     rules::{Decision, DuplicateCheck, Moment, Rules, Scope, Unreadable},
 };
-use store::StoreError;
+use store::{StoreError, pairs::Pair};
 
 use super::{Delivery, outgoing::Outgoing};
 use crate::platform::{Mentions, Persona};
@@ -30,12 +31,21 @@ pub(super) struct Carried<'m> {
 }
 
 /// Under whose name something is written, and whether it pings.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Voice {
     /// The author at the source; `None` for our own name.
     pub persona: Option<Persona>,
-    /// Whether those named in the text are notified.
-    pub mentions: Mentions,
+    /// Whom the text pings.
+    pub pings: Option<Pings>,
+    /// Whether the destination may show what is behind links.
+    pub link_previews: bool,
+}
+
+/// Our own name, pinging nobody, with previews.
+impl Default for Voice {
+    fn default() -> Self {
+        Self { persona: None, pings: None, link_previews: true }
+    }
 }
 
 impl Voice {
@@ -44,10 +54,14 @@ impl Voice {
         Outgoing { voice: self, ..outgoing }
     }
 
-    fn of(rules: &Rules, message: &Message, destination: Platform) -> Self {
+    /// Whether those named in the text are notified.
+    pub const fn mentions(&self) -> Mentions {
+        if self.pings.is_some() { Mentions::Allowed } else { Mentions::None }
+    }
+
+    fn of(rules: &Rules, message: &Message, pair: &Pair) -> Self {
         let options = rules.options();
-        let mentions = if options.ping_mentions { Mentions::Allowed } else { Mentions::None };
-        let as_author = options.webhook_identity && destination == Platform::Discord;
+        let as_author = options.webhook_identity && pair.destination_platform == Platform::Discord;
         let author = message.author.as_ref();
         let name = author.map(|author| author.name.as_str()).or(message.chat_title.as_deref());
         let persona = name.filter(|_| as_author).map(|name| Persona {
@@ -58,7 +72,7 @@ impl Voice {
                 Some(Avatar::TelegramPhoto { .. }) | None => None,
             },
         });
-        Self { persona, mentions }
+        Self { persona, pings: pair.pings(options), link_previews: options.link_previews }
     }
 }
 
@@ -79,7 +93,7 @@ impl Delivery<'_> {
                 return Ok(Ruled::Refused(DuplicateCheck::CODE, format!("{rule}: {text}")));
             }
         }
-        let voice = Voice::of(&rules, message, self.pair.destination_platform);
+        let voice = Voice::of(&rules, message, self.pair);
         let shown = rules.transform(message, self.pair.source_platform, &self.pair.source_chat());
         Ok(Ruled::Carried(Box::new(Carried { shown, voice })))
     }

@@ -10,13 +10,17 @@ use crate::platform::{DeleteRequest, EditRequest, KeptAttachments, PlatformError
 use super::ask::{Ask, Purpose};
 use super::errors::{has_code, message};
 use super::rest::Rest;
-use super::send::{allowed, content_of};
+use super::send::{SUPPRESS_EMBEDS, allowed, content_of};
 use super::snowflake;
 use super::webhooks::Webhooks;
 
 /// Changes the text; what already reads so is changed to the same, which Discord takes.
 pub(super) async fn edit(rest: &Rest, webhooks: &Webhooks, request: &EditRequest) -> Result<(), PlatformError> {
     let mut body = json!({ "content": content_of(&request.text)?, "allowed_mentions": allowed(request.mentions) });
+    if !request.link_previews {
+        // Other flags cannot be changed, and are left as they are.
+        body["flags"] = json!(SUPPRESS_EMBEDS);
+    }
     let place = request.thread.map_or(request.chat, ChatId::new);
     if let Some(keep) = &request.keep
         && let Some(kept) = kept(rest, message_route(place, request.message_id)?, keep).await?

@@ -7,8 +7,8 @@ use domain::{ChatFacts, ChatId, ChatKind, Message, Platform};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use serde::Deserialize as _;
 use serenity::all::{
-    Channel, ChannelId, ChannelType, GuildChannel, GuildId, GuildInfo, Member, PartialGuild, Permissions, ThreadsData,
-    UserId,
+    Channel, ChannelId, ChannelType, GuildChannel, GuildId, GuildInfo, Member, PartialGuild, Permissions, PremiumTier,
+    ThreadsData, UserId,
 };
 use serenity::http::Route;
 
@@ -171,6 +171,8 @@ impl Asker<'_> {
             title: channel.name.clone(),
             guild_id: Some(view.guild.id.to_string()),
             guild_name: Some(view.guild.name.clone()),
+            username: None,
+            file_bytes_max: file_bytes_max(view.guild.premium_tier),
             can_read: rights.read,
             can_write: rights.write,
             last_message_id: channel.last_message_id.map_or(0, |id| snowflake::signed(id.get())),
@@ -207,6 +209,15 @@ impl View {
             read: view && granted.contains(Permissions::READ_MESSAGE_HISTORY),
             write: view && granted.contains(speak) && !locked && !silenced,
         }
+    }
+}
+
+/// What a boosted server takes (discord/discord-api-docs, reference.mdx, "Uploading Files"); `None`: what all do.
+const fn file_bytes_max(tier: PremiumTier) -> Option<u64> {
+    match tier {
+        PremiumTier::Tier2 => Some(50 * 1024 * 1024),
+        PremiumTier::Tier3 => Some(100 * 1024 * 1024),
+        _ => None,
     }
 }
 

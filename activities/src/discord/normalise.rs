@@ -103,7 +103,12 @@ impl Normaliser<'_> {
         }
         let shown = Shown::of(source, forwarded(source));
         let mentions = self.mentions(shown.content, shown.people, shown.roles);
-        message.text = discord::parse(shown.content, &mentions);
+        // A forward pings nobody, and neither does a box.
+        let pinging = match forwarded(source) {
+            Some(_) => mentions.clone(),
+            None => mentions.clone().pinging(source.mention_everyone),
+        };
+        message.text = discord::parse(shown.content, &pinging);
         let voice = shown.flags.contains(MessageFlags::IS_VOICE_MESSAGE);
         message.media = shown
             .attachments

@@ -21,6 +21,8 @@ use super::webhooks::Webhooks;
 const CONTENT_CHARS_MAX: usize = 2_000;
 /// Discord's limit on attachments of one message.
 const ATTACHMENTS_MAX: usize = 10;
+/// Message flag: nothing is shown of what is behind the links.
+pub(super) const SUPPRESS_EMBEDS: u64 = 1 << 2;
 /// Message flag: no sound.
 const SUPPRESS_NOTIFICATIONS: u64 = 1 << 12;
 /// Remembered sends of this process; they tell one short message from an equal one sent just before.
@@ -176,9 +178,10 @@ pub(super) fn content_of(text: &PartText) -> Result<&str, PlatformError> {
 
 /// What every way of writing has in common.
 pub(super) fn body(request: &SendRequest, parts: &Parts<'_>) -> Value {
+    let silent = if request.silent { SUPPRESS_NOTIFICATIONS } else { 0 };
+    let bare = if request.link_previews { 0 } else { SUPPRESS_EMBEDS };
     json!({
-        "content": parts.content, "allowed_mentions": allowed(request.mentions),
-        "flags": if request.silent { SUPPRESS_NOTIFICATIONS } else { 0 },
+        "content": parts.content, "allowed_mentions": allowed(request.mentions), "flags": silent | bare,
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::ChatId;
+use domain::{ChatId, RichText};
 use grammers_session::{
     types::{PeerAuth, PeerInfo},
     updates::UpdatesLike,
@@ -11,11 +11,12 @@ use grammers_tl_types::{enums, types};
 use tokio::sync::mpsc;
 
 use super::{
+    entities::from_rich_text,
     link::Link,
     names::{Dialog, Names},
     topics::Topics,
 };
-use crate::platform::{Identity, PlatformError};
+use crate::platform::{Identity, Mentions, PlatformError};
 
 /// One signed-in account on its link.
 pub(super) struct Account {
@@ -74,6 +75,21 @@ impl Account {
             )),
             _ => Ok(None),
         }
+    }
+
+    /// How to address a person; `None` when the account has not met them.
+    pub(super) fn known_user(&self, user_id: i64) -> Option<enums::InputUser> {
+        if user_id == self.identity.external_id {
+            return Some(enums::InputUser::UserSelf);
+        }
+        let kept = self.link.session().known(user_id).and_then(|peer| peer.auth()).map(PeerAuth::hash);
+        let access_hash = kept.or_else(|| self.names.get(user_id).and_then(|name| name.access_hash))?;
+        Some(types::InputUser { user_id, access_hash }.into())
+    }
+
+    /// The entities of a text; mentions are among them when people may be notified and the account has met them.
+    pub(super) fn entities(&self, text: &RichText, mentions: Mentions) -> Option<Vec<enums::MessageEntity>> {
+        from_rich_text(text, |id| self.known_user(id).filter(|_| mentions == Mentions::Allowed))
     }
 
     fn known_peer(&self, chat: ChatId) -> Option<enums::InputPeer> {

@@ -9,7 +9,6 @@ use grammers_tl_types::{
 
 use super::{
     account::Account,
-    entities::from_rich_text,
     errors::retryable,
     send::{is_shape_error, reply_to, sent_ids},
     shown::Shown,
@@ -56,7 +55,7 @@ impl Account {
         for (index, (upload, shown)) in uploads.iter().zip(shown).enumerate() {
             // The caption of an album is that of its first item.
             let (message, entities) = match index {
-                0 => (caption.text.clone(), from_rich_text(caption)),
+                0 => (caption.text.clone(), self.entities(caption, request.mentions)),
                 _ => (String::new(), None),
             };
             let media = self.stored(peer.clone(), upload, *shown).await?;

@@ -177,6 +177,8 @@ fn facts(id: i64, kind: ChatKind, title: String, rights: (bool, bool), last: i64
         title,
         guild_id: None,
         guild_name: None,
+        username: None,
+        file_bytes_max: None,
         can_read: rights.0,
         can_write: rights.0 && rights.1,
         last_message_id: last,
@@ -205,10 +207,20 @@ fn group(chat: &enums::Chat, last: i64) -> Option<ChatFacts> {
                 let kind = if channel.forum { ChatKind::Forum } else { ChatKind::Group };
                 (kind, may_write_in_supergroup(channel))
             };
-            Some(facts(id, kind, channel.title.clone(), (!channel.left, write), last))
+            let facts = facts(id, kind, channel.title.clone(), (!channel.left, write), last);
+            Some(ChatFacts { username: public_name(channel), ..facts })
         }
         _ => None,
     }
+}
+
+/// The name that stands in links to its messages.
+fn public_name(channel: &types::Channel) -> Option<String> {
+    let listed = channel.usernames.iter().flatten().find_map(|name| {
+        let enums::Username::Username(name) = name;
+        name.active.then(|| name.username.clone())
+    });
+    channel.username.clone().or(listed)
 }
 
 const fn may_post(rights: Option<&enums::ChatAdminRights>) -> bool {

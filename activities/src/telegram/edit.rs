@@ -3,10 +3,7 @@
 use grammers_session::updates::UpdatesLike;
 use grammers_tl_types::{enums, functions, types};
 
-use super::{
-    account::Account, entities::from_rich_text, errors::CallError, history::message_number, names::Dialog,
-    send::telegram_text,
-};
+use super::{account::Account, errors::CallError, history::message_number, names::Dialog, send::telegram_text};
 use crate::platform::{DeleteRequest, EditRequest, PlatformError};
 
 /// The most messages that one call deletes.
@@ -17,14 +14,14 @@ impl Account {
     pub(super) async fn edit(&self, request: &EditRequest) -> Result<(), PlatformError> {
         let text = telegram_text(&request.text)?;
         let call = functions::messages::EditMessage {
-            no_webpage: false,
+            no_webpage: !request.link_previews,
             invert_media: false,
             peer: self.input_peer(request.chat).await?,
             id: message_number(request.message_id)?,
             message: Some(text.text.clone()),
             media: None,
             reply_markup: None,
-            entities: from_rich_text(text),
+            entities: self.entities(text, request.mentions),
             schedule_date: None,
             schedule_repeat_period: None,
             quick_reply_shortcut_id: None,

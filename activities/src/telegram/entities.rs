@@ -16,10 +16,9 @@ pub(super) fn to_rich_text(text: String, entities: Option<&[Entity]>) -> RichTex
 
 /// The entities of a text; `None` when it has none.
 ///
-/// A mention of a person is left as the text that it covers: addressing a person takes an access hash that the
-/// sending account may not have, and would ping.
-pub(super) fn from_rich_text(text: &RichText) -> Option<Vec<Entity>> {
-    let entities: Vec<Entity> = text.spans.iter().filter_map(from_span).collect();
+/// `person` says how to address somebody: a mention of whom it knows nobody is left as the text that it covers.
+pub(super) fn from_rich_text(text: &RichText, person: impl Fn(i64) -> Option<enums::InputUser>) -> Option<Vec<Entity>> {
+    let entities: Vec<Entity> = text.spans.iter().filter_map(|span| from_span(span, &person)).collect();
     (!entities.is_empty()).then_some(entities)
 }
 
@@ -34,8 +33,8 @@ fn to_span(entity: &Entity) -> Option<Span> {
         Entity::Pre(pre) => Style::Pre { language: pre.language.clone() },
         Entity::Blockquote(_) => Style::Quote,
         Entity::TextUrl(link) => Style::Link { url: link.url.clone() },
-        Entity::Mention(_) => Style::Mention { user_id: None },
-        Entity::MentionName(mention) => Style::Mention { user_id: Some(mention.user_id) },
+        Entity::Mention(_) => Style::NAMED,
+        Entity::MentionName(mention) => Style::Mention { user_id: Some(mention.user_id), pinged: None },
         Entity::CustomEmoji(emoji) => Style::CustomEmoji { id: emoji.document_id },
         _ => return None,
     };
@@ -44,7 +43,7 @@ fn to_span(entity: &Entity) -> Option<Span> {
     Some(Span { offset, length, style })
 }
 
-fn from_span(span: &Span) -> Option<Entity> {
+fn from_span(span: &Span, person: impl Fn(i64) -> Option<enums::InputUser>) -> Option<Entity> {
     let offset = i32::try_from(span.offset).ok()?;
     let length = i32::try_from(span.length).ok().filter(|length| *length > 0)?;
     Some(match &span.style {
@@ -60,7 +59,9 @@ fn from_span(span: &Span) -> Option<Entity> {
         }
         Style::Link { url } => types::MessageEntityTextUrl { offset, length, url: url.clone() }.into(),
         Style::CustomEmoji { id } => types::MessageEntityCustomEmoji { offset, length, document_id: *id }.into(),
-        Style::Mention { .. } => return None,
+        Style::Mention { user_id, .. } => {
+            types::InputMessageEntityMentionName { offset, length, user_id: person((*user_id)?)? }.into()
+        }
     })
 }
 
@@ -87,17 +88,23 @@ mod tests {
                 text: "a 😀 text".into(),
                 spans: vec![Span { offset: 2, length: 2, style: style.clone() }],
             };
-            let entities = from_rich_text(&text).unwrap();
+            let entities = from_rich_text(&text, |_| None).unwrap();
             assert_eq!(to_rich_text(text.text.clone(), Some(&entities)), text, "{style:?}");
         }
     }
 
     #[test]
-    fn mentions_are_read_and_not_written() {
+    fn mentions_are_read_and_written_for_those_who_can_be_addressed() {
         let entity: Entity = types::MessageEntityMentionName { offset: 0, length: 3, user_id: 9 }.into();
         let text = to_rich_text("Ann".into(), Some(&[entity]));
-        assert_eq!(text.spans, [Span { offset: 0, length: 3, style: Style::Mention { user_id: Some(9) } }]);
-        assert_eq!(from_rich_text(&text), None);
+        assert_eq!(
+            text.spans,
+            [Span { offset: 0, length: 3, style: Style::Mention { user_id: Some(9), pinged: None } }]
+        );
+        assert_eq!(from_rich_text(&text, |_| None), None);
+        let user_id: enums::InputUser = types::InputUser { user_id: 9, access_hash: 4 }.into();
+        let entity = types::InputMessageEntityMentionName { offset: 0, length: 3, user_id: user_id.clone() }.into();
+        assert_eq!(from_rich_text(&text, |id| Some(user_id.clone()).filter(|_| id == 9)), Some(vec![entity]));
     }
 
     #[test]

@@ -21,6 +21,8 @@ pub(super) struct Name {
     pub(super) bot: bool,
     /// The profile photo that the person wears.
     pub(super) photo_id: Option<i64>,
+    /// By which this account may address the person.
+    pub(super) access_hash: Option<i64>,
 }
 
 /// Names by Bot API dialog id.
@@ -40,14 +42,17 @@ impl Names {
                     Some(enums::UserProfilePhoto::Photo(photo)) => Some(photo.photo_id),
                     _ => None,
                 };
-                names.insert(user.id, Name { title: display_name(user), bot: user.bot, photo_id });
+                // That of a `min` user works only where the user was mentioned.
+                let hash = user.access_hash.filter(|_| !user.min);
+                let access_hash = hash.or_else(|| names.get(&user.id).and_then(|known| known.access_hash));
+                names.insert(user.id, Name { title: display_name(user), bot: user.bot, photo_id, access_hash });
             }
         }
         for chat in chats {
             if let Some((id, title)) = chat_title(chat) {
                 // Every update names its chat, so the usual case must cost nothing.
                 if names.get(&id).is_none_or(|known| known.title != title) {
-                    names.insert(id, Name { title: title.to_owned(), bot: false, photo_id: None });
+                    names.insert(id, Name { title: title.to_owned(), bot: false, photo_id: None, access_hash: None });
                 }
             }
         }

@@ -4,7 +4,7 @@ use chrono::TimeDelta;
 use domain::{PartText, RichText};
 use grammers_tl_types::{enums, functions, types};
 
-use super::{account::Account, entities::from_rich_text, errors::retryable, history::message_number, shown::Shown};
+use super::{account::Account, errors::retryable, history::message_number, shown::Shown};
 use crate::platform::{PlatformError, SendBody, SendRequest, Sent, Upload};
 
 /// How far back a send is looked for when Telegram says that it has already seen its `random_id`; the memory itself
@@ -15,7 +15,7 @@ const GENERAL_TOPIC: i64 = 1;
 
 /// A call that writes one message: what `SendMessage` and `SendMedia` share, and what is particular to one of them.
 macro_rules! write_call {
-    ($call:ident, $peer:expr, $request:expr, $text:expr, { $($field:ident: $value:expr),* $(,)? }) => {
+    ($call:ident, $peer:expr, $request:expr, ($text:expr, $entities:expr), { $($field:ident: $value:expr),* $(,)? }) => {
         functions::messages::$call {
             silent: $request.silent,
             background: false,
@@ -29,7 +29,7 @@ macro_rules! write_call {
             message: $text.text.clone(),
             random_id: $request.key.random_id(),
             reply_markup: None,
-            entities: from_rich_text($text),
+            entities: $entities,
             schedule_date: None,
             schedule_repeat_period: None,
             send_as: None,
@@ -92,7 +92,10 @@ impl Account {
 
     async fn send_text(&self, request: &SendRequest, text: &RichText) -> Result<Sent, PlatformError> {
         let peer = self.input_peer(request.chat).await?;
-        let call = write_call!(SendMessage, peer, request, text, { no_webpage: false, rich_message: None });
+        let entities = self.entities(text, request.mentions);
+        let no_webpage = !request.link_previews;
+        let call =
+            write_call!(SendMessage, peer, request, (text, entities), { no_webpage: no_webpage, rich_message: None });
         sent_ids(&self.link.call(&call).await?, request, 1)
     }
 
@@ -139,7 +142,8 @@ impl Account {
     ) -> Result<Sent, PlatformError> {
         let peer = self.input_peer(request.chat).await?;
         let media = self.upload(upload, shown).await?;
-        let mut call = write_call!(SendMedia, peer, request, caption, { media: media });
+        let entities = self.entities(caption, request.mentions);
+        let mut call = write_call!(SendMedia, peer, request, (caption, entities), { media: media });
         let answer = match self.link.call(&call).await {
             Err(error) if error.is("FILE_PART_MISSING") => {
                 call.media = self.upload(upload, shown).await?;

@@ -113,6 +113,7 @@ async fn what_we_wrote_is_edited_and_deleted_and_twice_is_no_harm() {
         text: PartText::Discord(text.to_owned()),
         by_webhook: false,
         mentions: Mentions::None,
+        link_previews: true,
         keep: None,
     };
     for _ in 0..2 {
@@ -153,6 +154,7 @@ async fn a_message_loses_the_attachments_that_are_not_kept_and_twice_is_no_harm(
         text: PartText::Discord("two".to_owned()),
         by_webhook: false,
         mentions: Mentions::None,
+        link_previews: true,
         keep: Some(KeptAttachments { of, places: places.to_vec() }),
     };
     let files = async || -> Vec<String> {

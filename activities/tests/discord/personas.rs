@@ -32,6 +32,7 @@ async fn a_message_shows_its_authors_name_and_is_edited_and_deleted() {
         text: PartText::Discord("changed".to_owned()),
         by_webhook: true,
         mentions: Mentions::None,
+        link_previews: true,
         keep: None,
     };
     connection.edit(&edit).await.unwrap();
@@ -65,6 +66,7 @@ async fn one_webhook_serves_a_channel_across_restarts_and_is_made_anew_when_it_i
         text: PartText::Discord("late".to_owned()),
         by_webhook: true,
         mentions: Mentions::None,
+        link_previews: true,
         keep: None,
     };
     assert_eq!(name(&connection.edit(&edit).await.unwrap_err()), ("message", "not_editable"));

@@ -20,7 +20,16 @@ fn brief(updates: &[Update]) -> Vec<String> {
 
 fn edit(chat: ChatId, message_id: i64, text: &str) -> EditRequest {
     let text = PartText::Telegram(RichText::plain(text));
-    EditRequest { chat, thread: None, message_id, text, by_webhook: false, mentions: Default::default(), keep: None }
+    EditRequest {
+        chat,
+        thread: None,
+        message_id,
+        text,
+        by_webhook: false,
+        mentions: Default::default(),
+        link_previews: true,
+        keep: None,
+    }
 }
 
 fn delete(chat: ChatId, message_ids: &[i64]) -> DeleteRequest {

@@ -42,6 +42,18 @@ impl Limits {
         message_bytes_max: 24 * 1024 * 1024,
     };
 
+    /// The same for a chat that takes files of `bytes_max`; `None` and less change nothing. Discord names no higher bound
+    /// of a whole request there; one that holds a file of that size holds several that are as large together.
+    #[must_use]
+    pub fn with_files_of(self, bytes_max: Option<i64>) -> Self {
+        let bytes_max = bytes_max.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+        Self {
+            media_bytes_max: self.media_bytes_max.max(bytes_max),
+            message_bytes_max: self.message_bytes_max.max(bytes_max),
+            ..self
+        }
+    }
+
     /// The limits that every account of `platform` has.
     #[must_use]
     pub const fn of(platform: Platform) -> Self {

@@ -197,6 +197,7 @@ fn what_is_held_decides_between_file_link_and_notice() {
         mode: Copy,
         native_forward: false,
         reply_known: true,
+        pings: None,
         limits: Limits::of(destination),
     };
     let notice = "notice: 📎 [f0.bin](https://c.example/media/1?s=2), 30.0 MiB (until 2026-11-30)\n\

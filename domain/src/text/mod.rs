@@ -130,6 +130,25 @@ impl Span {
     }
 }
 
+/// Whom a mention on Discord pinged when it was written. What looked like a mention and pinged nobody is none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Pinged {
+    /// This person.
+    User(i64),
+    /// All who have this role.
+    Role(i64),
+    /// All members.
+    Everyone,
+    /// All members who are online.
+    Here,
+}
+
+impl Style {
+    /// A mention of somebody of whom nothing but the name is known.
+    pub const NAMED: Self = Self::Mention { user_id: None, pinged: None };
+}
+
 /// A style that at least one platform knows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -158,10 +177,13 @@ pub enum Style {
         /// Where it leads.
         url: String,
     },
-    /// A mention of a person, shown by the text it covers and never pinged.
+    /// A mention, shown by the text it covers. It pings nobody unless the pair says so.
     Mention {
-        /// The platform's id of the person, where known.
+        /// Telegram's id of the person, where known.
         user_id: Option<i64>,
+        /// Whom it pinged on Discord.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pinged: Option<Pinged>,
     },
     /// A custom emoji, shown by the text it covers.
     CustomEmoji {

@@ -12,7 +12,7 @@ pub const ENTITIES_MAX: usize = 100;
 
 /// True for styles that may be sent to Telegram as an entity.
 ///
-/// A mention is not one of them: it would ping, and it needs an access hash that a copied message does not have.
+/// A mention is one where it names somebody by Telegram's id. It pings: who must not be pinged must not be in the text.
 #[must_use]
 pub const fn accepts(style: &Style) -> bool {
     match style {
@@ -26,7 +26,7 @@ pub const fn accepts(style: &Style) -> bool {
         | Style::Quote
         | Style::Link { .. }
         | Style::CustomEmoji { .. } => true,
-        Style::Mention { .. } => false,
+        Style::Mention { user_id, .. } => user_id.is_some(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! Attachments that are served by link, and the time for which they are kept.
 
 use chrono::{DateTime, Utc};
-use domain::MediaId;
+use domain::{MediaId, SourceMessageId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -33,6 +33,26 @@ pub async fn linked(connection: &mut PgConnection, id: MediaId) -> Result<Option
     .fetch_optional(connection)
     .await?;
     Ok(linked)
+}
+
+/// Promises links until `until` to the attachments of these messages that are larger than `above` bytes and are here,
+/// where none is promised yet.
+pub async fn promise(
+    connection: &mut PgConnection,
+    messages: &[SourceMessageId],
+    above: i64,
+    until: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE media SET link_until = $3
+         WHERE source_message_id = ANY($1) AND stored_bytes > $2 AND state = 'ready' AND link_until IS NULL",
+        &messages.iter().map(SourceMessageId::as_uuid).collect::<Vec<_>>(),
+        above,
+        until
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Promises links until `until` where less than that is promised, `before` at the most, and a delivery is still open: the

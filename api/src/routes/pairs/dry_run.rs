@@ -4,8 +4,8 @@ mod sample;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Limits, Message, PairId, PartPlan, PartText,
-    render::render,
+    Message, PairId, PartPlan, PartText,
+    render::{Target, render_held},
     rules::{Consulted, Decision, DuplicateCheck, Moment, Outcome, Rules, Scope, Verdict},
 };
 use salvo::prelude::*;
@@ -182,8 +182,15 @@ fn answer(pair: &Pair, rules: &Rules, message: &Message, verdict: Verdict) -> Re
 
 fn parts(pair: &Pair, rules: &Rules, message: &Message) -> Result<Vec<PartOut>, ApiError> {
     let shown = rules.transform(message, pair.source_platform, &pair.source_chat());
-    let destination = pair.destination_platform;
-    let plans = render(&shown, destination, pair.mode, pair.forwards_natively(), Limits::of(destination));
+    let target = Target {
+        destination: pair.destination_platform,
+        mode: pair.mode,
+        native_forward: pair.forwards_natively(),
+        reply_known: false,
+        pings: pair.pings(rules.options()),
+        limits: pair.limits(),
+    };
+    let plans = render_held(&shown, &[], &target);
     plans.into_iter().map(part).collect()
 }
 

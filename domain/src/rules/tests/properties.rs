@@ -16,7 +16,7 @@ fn style() -> impl Strategy<Value = Style> {
         Just(Style::Spoiler),
         Just(Style::Link { url: "https://example.org/a".into() }),
         Just(Style::Link { url: String::new() }),
-        Just(Style::Mention { user_id: None }),
+        Just(Style::NAMED),
         Just(Style::CustomEmoji { id: 1 }),
     ]
 }

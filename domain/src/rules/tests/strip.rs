@@ -78,7 +78,7 @@ fn mentions_go_and_addresses_of_mail_stay() {
             ("see x.com/@ada", "see x.com/@ada"),
         ],
     );
-    let mention = Span { offset: 3, length: 3, style: Style::Mention { user_id: Some(1) } };
+    let mention = Span { offset: 3, length: 3, style: Style::Mention { user_id: Some(1), pinged: None } };
     let bold = Span { offset: 0, length: 10, style: Style::Bold };
     let found = stripped("strip_mentions", RichText { text: "hi Ada yes".into(), spans: vec![bold, mention] });
     assert_eq!(found, RichText::styled("hi yes", Style::Bold));

@@ -9,7 +9,7 @@ use super::{
     special::{Special, special},
 };
 use crate::text::{
-    RichText, Style,
+    Pinged, RichText, Style,
     urls::{looks_like_url, match_url},
 };
 
@@ -117,13 +117,14 @@ impl Reader<'_> {
                 let mark = self.out.mark();
                 match shown {
                     Special::Text(text) => self.out.push(&text),
-                    Special::Mention(name) => {
+                    Special::Mention(name, pinged) => {
                         self.out.push(&name);
-                        self.out.close(mark, Style::Mention { user_id: None });
+                        self.out.close(mark, Style::Mention { user_id: None, pinged });
                     }
                 }
                 Some(length)
             }
+            '@' if self.mentions.everyone() => self.read_everyone(rest),
             'h' => {
                 let length = match_url(rest)?;
                 self.out.push(&rest[..length]);
@@ -131,6 +132,16 @@ impl Reader<'_> {
             }
             _ => None,
         }
+    }
+
+    /// A word that pinged all members.
+    fn read_everyone(&mut self, rest: &str) -> Option<usize> {
+        let words = [("@everyone", Pinged::Everyone), ("@here", Pinged::Here)];
+        let (word, pinged) = words.into_iter().find(|(word, _)| rest.starts_with(word))?;
+        let mark = self.out.mark();
+        self.out.push(word);
+        self.out.close(mark, Style::Mention { user_id: None, pinged: Some(pinged) });
+        Some(word.len())
     }
 
     fn read_code(&mut self, rest: &str) -> Option<usize> {

@@ -3,34 +3,37 @@
 use chrono::DateTime;
 
 use super::Mentions;
-use crate::text::urls::match_url;
+use crate::text::{Pinged, urls::match_url};
 
 /// What stands in the text instead.
 pub(super) enum Special {
     /// Plain text.
     Text(String),
-    /// The name of a person, channel or role.
-    Mention(String),
+    /// The name of a person, channel or role, and whom it pinged.
+    Mention(String, Option<Pinged>),
 }
 
 /// What the angle brackets at the start of `source` show, and their length in bytes.
 pub(super) fn special(source: &str, mentions: &Mentions) -> Option<(Special, usize)> {
     let end = source.find(['>', '\n']).filter(|end| source[*end..].starts_with('>'))?;
     let body = &source[1..end];
-    let shown = mention(body, mentions).map(Special::Mention).or_else(|| {
+    let named = mention(body, mentions).map(|(name, pinged)| Special::Mention(name, pinged));
+    let shown = named.or_else(|| {
         emoji(body).or_else(|| timestamp(body)).or_else(|| command(body)).or_else(|| address(body)).map(Special::Text)
     })?;
     Some((shown, end + 1))
 }
 
-fn mention(body: &str, mentions: &Mentions) -> Option<String> {
+fn mention(body: &str, mentions: &Mentions) -> Option<(String, Option<Pinged>)> {
     if let Some(id) = body.strip_prefix("@&") {
-        return Some(format!("@{}", mentions.role_name(snowflake(id)?)));
+        let id = snowflake(id)?;
+        return Some((format!("@{}", mentions.role_name(id)), mentions.pinged_role(id)));
     }
     if let Some(id) = body.strip_prefix("@!").or_else(|| body.strip_prefix('@')) {
-        return Some(format!("@{}", mentions.user_name(snowflake(id)?)));
+        let id = snowflake(id)?;
+        return Some((format!("@{}", mentions.user_name(id)), mentions.pinged_user(id)));
     }
-    Some(format!("#{}", mentions.channel_name(snowflake(body.strip_prefix('#')?)?)))
+    Some((format!("#{}", mentions.channel_name(snowflake(body.strip_prefix('#')?)?)), None))
 }
 
 fn emoji(body: &str) -> Option<String> {

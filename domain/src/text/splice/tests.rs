@@ -53,7 +53,7 @@ fn edits_that_cannot_be_are_left_out() {
 fn what_stands_for_exactly_its_text_goes_with_any_of_it() {
     let rich = RichText {
         text: "hi @ada".into(),
-        spans: vec![Span { offset: 3, length: 4, style: Style::Mention { user_id: Some(1) } }],
+        spans: vec![Span { offset: 3, length: 4, style: Style::Mention { user_id: Some(1), pinged: None } }],
     };
     assert!(rich.splice(vec![edit(4..5, "A")]).spans.is_empty());
     assert_eq!(rich.splice(vec![edit(0..2, "hey")]).spans[0].offset, 4);

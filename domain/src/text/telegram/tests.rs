@@ -73,7 +73,9 @@ fn code_carries_nothing_but_gives_way_to_links_and_spoilers() {
 
 #[test]
 fn what_telegram_does_not_take_is_left_out() {
-    check("@ada", vec![span(0, 4, Style::Mention { user_id: Some(1) })], "@ada", vec![]);
+    check("@ada", vec![span(0, 4, Style::NAMED)], "@ada", vec![]);
+    let known = Style::Mention { user_id: Some(1), pinged: None };
+    check("Ada", vec![span(0, 3, known.clone())], "Ada", vec![span(0, 3, known)]);
     check("https://x.y", vec![span(0, 11, link("https://x.y"))], "https://x.y", vec![]);
     check("a", vec![span(0, 1, link("javascript:a"))], "a", vec![]);
     let many = (0..150).map(|at| span(at * 2, 1, Style::Bold)).collect();

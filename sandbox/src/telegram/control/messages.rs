@@ -109,6 +109,7 @@ fn describe(world: &World, message: &Message) -> Value {
         "grouped_id": content.grouped_id,
         "fwd_from": forward,
         "silent": content.silent,
+        "no_webpage": content.no_webpage,
         "media": media,
         "extra": extra,
         "quote": content.quote,
@@ -216,7 +217,10 @@ pub(super) async fn edit(request: &mut Request, depot: &mut Depot) -> Answer {
         None => (old.text.clone(), old.entities.clone()),
     };
     let target = rpc::target(peer, &message);
-    state.commit_and_push(vec![Event::Edited { target, text, entities, attached, date: clock::now() }], None)?;
+    state.commit_and_push(
+        vec![Event::Edited { target, text, entities, attached, no_webpage: false, date: clock::now() }],
+        None,
+    )?;
     Ok(Json(json!({ "ok": true })))
 }
 

@@ -43,7 +43,8 @@ pub(super) fn edit_message(
     }
     call.spend(peer, 1)?;
     let target = target(peer, &message);
-    let effects = call.commit(vec![Event::Edited { target, text, entities, attached, date: now() }])?;
+    let no_webpage = request.no_webpage;
+    let effects = call.commit(vec![Event::Edited { target, text, entities, attached, no_webpage, date: now() }])?;
     let mut view = call.view();
     let own = effects.iter().filter_map(|effect| match effect {
         Effect::Step { holder, entry } if *holder == view.holder_of(peer) => Some((*holder, entry)),

@@ -34,7 +34,8 @@ pub(super) fn send_message(
     }
     let reply = reply_to(call, to, request.reply_to.as_ref())?;
     let quote = quote(call, request.reply_to.as_ref())?;
-    let content = Content { text, entities, quote, silent: request.silent, ..Content::by(call.me, now()) };
+    let (silent, no_webpage) = (request.silent, request.no_webpage);
+    let content = Content { text, entities, quote, silent, no_webpage, ..Content::by(call.me, now()) };
     post_all(call, to, vec![Draft { random_id: request.random_id, reply, content }])
 }
 

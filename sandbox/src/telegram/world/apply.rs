@@ -29,11 +29,12 @@ impl World {
             Event::MemberSet { chat, user, role, by, date } => return self.set_member(chat, user, role, by, date),
             Event::TitleSet { chat, title, by, date } => return self.set_title(chat, title, by, date),
             Event::Posted { post } => return self.post(*post),
-            Event::Edited { target, text, entities, attached, date } => {
+            Event::Edited { target, text, entities, attached, no_webpage, date } => {
                 let rewrite = |old: &Content| Content {
                     text: text.clone(),
                     entities: entities.clone(),
                     attached: attached.clone(),
+                    no_webpage,
                     edit_date: Some(date),
                     ..old.clone()
                 };

@@ -61,6 +61,8 @@ pub(crate) enum Event {
         entities: Vec<Entity>,
         #[serde(flatten)]
         attached: Attached,
+        #[serde(default)]
+        no_webpage: bool,
         date: i32,
     },
     /// Ids of one mailbox or one channel.

@@ -128,6 +128,9 @@ pub(crate) struct Content {
     pub(crate) random_id: Option<i64>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub(crate) silent: bool,
+    /// No preview is made of the links in the text.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) no_webpage: bool,
     /// Set for service messages.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) action: Option<Action>,
@@ -151,6 +154,7 @@ impl Content {
             grouped_id: None,
             random_id: None,
             silent: false,
+            no_webpage: false,
             action: None,
         }
     }

@@ -20,7 +20,7 @@ fn style() -> impl Strategy<Value = Style> {
         1 => Just(pre("")),
         1 => Just(link("https://example.org/a_b")),
         1 => Just(link("tg://resolve?domain=x")),
-        1 => Just(Style::Mention { user_id: None }),
+        1 => Just(Style::NAMED),
         1 => Just(Style::CustomEmoji { id: 1 }),
     ]
 }

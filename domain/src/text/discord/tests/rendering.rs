@@ -13,7 +13,7 @@ fn styles_are_written() {
     check("a b c", &[("b", Style::Strikethrough)], "a ~~b~~ c");
     check("a b c", &[("b", Style::Spoiler)], "a ||b|| c");
     check("a b c", &[("b", Style::Code)], "a `b` c");
-    check("a b c", &[("b", Style::Mention { user_id: Some(5) })], "a b c");
+    check("a b c", &[("b", Style::Mention { user_id: Some(5), pinged: None })], "a b c");
     check("a 🔥 c", &[("🔥", Style::CustomEmoji { id: 5 })], "a 🔥 c");
 }
 
