@@ -6,6 +6,8 @@ mod album;
 mod headline;
 mod sameness;
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
@@ -204,9 +206,30 @@ pub struct Media {
     /// The emoji that a sticker stands for.
     #[serde(default)]
     pub emoji: Option<String>,
+    /// What a piece of music is called.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// Who plays it.
+    #[serde(default)]
+    pub performer: Option<String>,
 }
 
 impl Media {
+    /// The name that says most to people: performer and title of a piece of music, with the ending of its file; else the
+    /// file's name.
+    #[must_use]
+    pub fn label(&self) -> Cow<'_, str> {
+        let parts = [self.performer.as_deref(), self.title.as_deref()];
+        let track = parts.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" - ");
+        if track.is_empty() || self.kind != MediaKind::Audio {
+            return Cow::Borrowed(&self.file_name);
+        }
+        let ending = self.file_name.rsplit_once('.').map(|(_, ending)| ending);
+        let ending =
+            ending.filter(|ending| ending.len() <= 5 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+        Cow::Owned(ending.map_or(track.clone(), |ending| format!("{track}.{ending}")))
+    }
+
     /// An attachment of which only the ordinary facts are known.
     #[must_use]
     pub const fn new(kind: MediaKind, file_name: String, mime: String, size_bytes: u64, source: MediaSource) -> Self {
@@ -221,6 +244,8 @@ impl Media {
             height: None,
             duration_seconds: None,
             emoji: None,
+            title: None,
+            performer: None,
         }
     }
 }

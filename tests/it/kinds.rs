@@ -37,7 +37,7 @@ fn cases() -> Vec<Case> {
         file("video", "video/mp4", &json!({ "width": 640, "height": 360, "duration_s": 2.0 }), ("video", "")),
         file("round", "video/mp4", &json!({ "width": 240, "height": 240, "duration_s": 2.0 }), ("", ".mp4")),
         file("voice", "audio/ogg", &json!({ "duration_s": 2.0 }), ("voice", ".ogg")),
-        file("audio", "audio/mpeg", &json!({ "duration_s": 2.0, "title": "Song" }), ("", "")),
+        file("audio", "audio/mpeg", &json!({ "duration_s": 2.0, "title": "Song" }), ("Song", ".bin")),
         file("animation", "video/mp4", &json!({ "width": 10, "height": 10, "duration_s": 1.0 }), ("animation", "")),
         file("sticker", "image/webp", &sticker, ("sticker", "")),
         Case { text: "\\[animated sticker: 🔥\\]", file: None, ..animated },

@@ -170,6 +170,8 @@ fn file(document: &types::Document, message_id: i64, source: MediaSource) -> Med
             DocumentAttribute::Audio(audio) => {
                 media.duration_seconds = positive(audio.duration);
                 media.kind = if audio.voice { MediaKind::Voice } else { MediaKind::Audio };
+                let said = |words: &Option<String>| words.clone().filter(|words| !words.trim().is_empty());
+                (media.title, media.performer) = (said(&audio.title), said(&audio.performer));
                 music = track_name(audio);
             }
             _ => {}

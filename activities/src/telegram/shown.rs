@@ -166,8 +166,8 @@ fn audio(media: &Media, voice: bool) -> DocumentAttribute {
     types::DocumentAttributeAudio {
         voice,
         duration: pixels(media.duration_seconds, 0),
-        title: None,
-        performer: None,
+        title: media.title.clone().filter(|_| !voice),
+        performer: media.performer.clone().filter(|_| !voice),
         waveform: None,
     }
     .into()

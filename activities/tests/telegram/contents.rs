@@ -38,6 +38,9 @@ async fn every_kind_of_file_arrives_as_what_it_is_and_leaves_so_again() {
             "name": format!("{field}.bin"), "mime": mime, "base64": encoded,
             "width": 320, "height": 240, "duration_s": 11.5, "spoiler": field == "video",
         });
+        let (title, performer) = (Some("Song".to_owned()), Some("Singer".to_owned()));
+        let played = if field == "audio" { (title, performer) } else { (None, None) };
+        (file["title"], file["performer"]) = (json!(played.0), json!(played.1));
         // A round number of seconds for sound, which Telegram counts whole.
         if matches!(field, "voice" | "audio") {
             file["duration_s"] = json!(12);
@@ -47,6 +50,7 @@ async fn every_kind_of_file_arrives_as_what_it_is_and_leaves_so_again() {
         let media = message.media[0].clone();
         assert_eq!((media.kind, media.mime.as_str(), media.duration_seconds), (kind, mime, duration), "{field}");
         assert_eq!(media.spoiler, field == "video");
+        assert_eq!((media.title.clone(), media.performer.clone()), played, "{field}");
 
         let upload = Upload { media, content: Arc::new(Bytes::from(bytes.clone())) };
         let caption = PartText::Telegram(RichText::default());
@@ -55,6 +59,7 @@ async fn every_kind_of_file_arrives_as_what_it_is_and_leaves_so_again() {
         let copied = live.messages(1).await.remove(0).media.remove(0);
         assert_eq!((copied.kind, copied.duration_seconds), (kind, duration), "{field}");
         assert_eq!(copied.spoiler, field == "video");
+        assert_eq!((copied.title.clone(), copied.performer.clone()), played, "{field}");
         assert_eq!(live.download(&copied, 1_000).await.unwrap(), bytes);
     }
 }

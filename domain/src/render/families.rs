@@ -59,7 +59,8 @@ pub fn at_destination(media: &Media, size_bytes: u64, destination: Platform) -> 
             Media { kind, file_name: bare.to_owned(), ..shown }
         }
         Platform::Discord if media.spoiler => Media { file_name: format!("{SPOILER_PREFIX}{bare}"), ..shown },
-        Platform::Discord => shown,
+        // Discord shows no more of a piece of music than the name of its file.
+        Platform::Discord => Media { file_name: media.label().into_owned(), ..shown },
     }
 }
 

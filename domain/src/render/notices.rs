@@ -56,7 +56,7 @@ pub(super) fn notices(message: &Message, held: &[Held], left: &[(usize, Left)]) 
 }
 
 fn file(media: &Media, held: Option<&Held>, left: Left) -> RichText {
-    let name = one_line(&media.file_name);
+    let name = one_line(&media.label());
     let size = match held {
         Some(Held::Here { size_bytes, .. }) => *size_bytes,
         Some(Held::Missing(_)) | None => media.size_bytes,

@@ -27,16 +27,20 @@ pub(super) fn attachment(chat: ChatId, message_id: i64, attachment: &Attachment,
     }
 }
 
-/// A sticker by its lasting address; `None` for the vector format, which neither platform takes as a file.
+/// A sticker by its lasting address. Of the vector format, which neither platform takes as a file, the name will stand.
 pub(super) fn sticker(sticker: &StickerItem) -> Option<Media> {
     let (host, extension, mime) = match sticker.format_type {
         StickerFormatType::Png => ("cdn.discordapp.com", "png", "image/png"),
         StickerFormatType::Apng => ("cdn.discordapp.com", "png", "image/apng"),
         StickerFormatType::Gif => ("media.discordapp.net", "gif", "image/gif"),
+        StickerFormatType::Lottie => ("cdn.discordapp.com", "json", "application/json"),
         _ => return None,
     };
     let source = MediaSource::PublicUrl { url: format!("https://{host}/stickers/{}.{extension}", sticker.id) };
-    let name = format!("{}.{extension}", sticker.name);
+    let name = match sticker.format_type {
+        StickerFormatType::Lottie => sticker.name.clone(),
+        _ => format!("{}.{extension}", sticker.name),
+    };
     // Discord does not say how large a sticker is; none is larger than 512 KiB.
     Some(Media::new(MediaKind::Sticker, name, mime.to_owned(), 0, source))
 }

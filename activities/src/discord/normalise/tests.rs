@@ -165,7 +165,8 @@ fn stickers_are_files_at_discords_own_addresses() {
     assert_eq!(stickers(1), is("image/png", "https://cdn.discordapp.com/stickers/5.png"));
     assert_eq!(stickers(2), is("image/apng", "https://cdn.discordapp.com/stickers/5.png"));
     assert_eq!(stickers(4), is("image/gif", "https://media.discordapp.net/stickers/5.gif"));
-    assert_eq!(stickers(3), (None, Some("animated_sticker".to_owned())));
+    assert_eq!(stickers(3), is("application/json", "https://cdn.discordapp.com/stickers/5.json"));
+    assert_eq!(stickers(99), (None, Some("animated_sticker".to_owned())));
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use unicode_segmentation::UnicodeSegmentation as _;
+
 use super::escape::encode_url;
 use crate::text::{
     RichText, Span, Style,
@@ -24,7 +26,7 @@ pub(super) struct Prepared {
 pub(super) fn spell_out(rich: &RichText, url_max: usize) -> RichText {
     let units = Units::new(&rich.text);
     let mut spans: Vec<Span> = Vec::new();
-    for span in clean(rich, &units) {
+    for span in whole_graphemes(rich, &units) {
         match span.style {
             Style::Mention { .. } | Style::CustomEmoji { .. } => {}
             // Of two links over the same words the first one stands.
@@ -38,6 +40,24 @@ pub(super) fn spell_out(rich: &RichText, url_max: usize) -> RichText {
     }
     let text = RichText { text: rich.text.clone(), spans };
     blocks_on_lines(spell_out_links(text, &units, url_max))
+}
+
+/// The spans of the text, [clean], and reaching over whole graphemes: a marker or a line break within one would take it
+/// apart.
+fn whole_graphemes(rich: &RichText, units: &Units) -> Vec<Span> {
+    let spans = clean(rich, units);
+    if spans.is_empty() || rich.text.is_ascii() {
+        return spans;
+    }
+    let mut bounds: Vec<usize> = rich.text.grapheme_indices(true).map(|(at, _)| units.unit(at)).collect();
+    bounds.push(units.len());
+    let reaching = spans.into_iter().map(|span| {
+        let before = bounds.partition_point(|at| *at <= span.offset).saturating_sub(1);
+        let after = bounds.partition_point(|at| *at < span.end());
+        let [offset, end] = [before, after].map(|place| bounds.get(place).copied().unwrap_or(units.len()));
+        Span { offset, length: end.saturating_sub(offset), style: span.style }
+    });
+    clean(&RichText { spans: reaching.collect(), text: rich.text.clone() }, units)
 }
 
 /// Settles which style holds where. `rich` has passed [`spell_out`].
