@@ -35,6 +35,11 @@ pub(crate) async fn ingest(
     updates: &[Update],
 ) -> Result<usize, StoreError> {
     let mut chats: Vec<ChatId> = updates.iter().filter_map(posted).flatten().collect();
+    if source.platform == Platform::Telegram && chats.iter().any(|chat| chat.get() > 0) {
+        // In a private chat the other side writes to us.
+        let hosted = context.hosts.get(source.account);
+        chats.extend(hosted.map(|hosted| ChatId::new(hosted.connection.identity().external_id)));
+    }
     chats.sort_unstable();
     chats.dedup();
     for chat in chats {

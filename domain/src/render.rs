@@ -9,6 +9,7 @@ mod pings;
 mod tests;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 pub use families::at_destination;
 pub use limits::Limits;
@@ -21,6 +22,9 @@ use crate::{
     pair::CopyMode,
     text::{RichText, Style, attribution},
 };
+
+/// Length of a text's digest: enough to tell apart what one message ever showed.
+const DIGEST_BYTES: usize = 10;
 
 /// Text in the form that the destination's adapter sends as it is: already converted and within the limit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,6 +50,18 @@ impl PartText {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.as_str().is_empty()
+    }
+
+    /// A digest of the text with its formatting, by which it is recognised: 80 bits, as hexadecimal digits.
+    #[must_use]
+    pub fn digest(&self) -> String {
+        use std::fmt::Write as _;
+        // A text that does not serialise does not exist; were there one, it would count as changed each time.
+        let bytes = serde_json::to_vec(self).unwrap_or_default();
+        Sha256::digest(bytes).iter().take(DIGEST_BYTES).fold(String::new(), |mut hex, byte| {
+            let _infallible = write!(hex, "{byte:02x}");
+            hex
+        })
     }
 
     /// The text that the platform's `message` or `content` field holds.

@@ -96,3 +96,31 @@ async fn both_ways_do_not_echo_across_killed_workers() {
         wanted.push("zz".into());
     }
 }
+
+#[tokio::test]
+async fn what_another_account_of_ours_wrote_in_a_group_or_to_us_goes_in_no_circle() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (writer, reader) = (world.person(None).await, world.person(None).await);
+    let telegram = &world.controls.telegram;
+    let group = telegram.create_chat("group", "Both", writer.user, &[reader.user]).await.unwrap().dialog_id;
+    telegram.say(writer.user, reader.user, "hello, writer").await.unwrap();
+    telegram.say(reader.user, writer.user, "hello, reader").await.unwrap();
+    let (writes, reads) = (world.link_person(&writer).await, world.link_person(&reader).await);
+    for (there, back) in [(group, group), (reader.user, writer.user)] {
+        // One account carries from the channel to the group, or to the person; the other one back.
+        let channel = world.channel(&writer, &[]).await;
+        telegram.set_member(channel, reader.user, "admin").await.unwrap();
+        world.pair(place(&writes, channel), place(&writes, there)).await;
+        let round = world.pair(place(&reads, back), place(&reads, channel)).await;
+        let bold = serde_json::json!([crate::world::bold(0, 5)]);
+        let message = serde_json::json!({ "from": writer.user, "text": "round and @round_again", "entities": bold });
+        telegram.post(channel, &message).await.unwrap();
+        let refused = world.deliveries(&round.id, |found| found.len() == 1 && found[0]["state"] == "skipped").await;
+        assert_eq!(refused[0]["reason_code"], "loop_guard", "{refused:#?}");
+        // What the person types with the same account is carried.
+        telegram.say(there, writer.user, "typed").await.unwrap();
+        world.telegram_holds(channel, &["round and @round_again", "typed"]).await;
+        world.deliveries(&round.id, |found| found.iter().any(|one| one["state"] == "sent")).await;
+    }
+}

@@ -47,7 +47,7 @@ impl Outgoing {
             other @ (SendBody::Text(_) | SendBody::Media { .. }) => other,
         };
         let shows = match &body {
-            SendBody::Text(text) => vec![Shown { carries: first, text: text_digest(text), media: None }],
+            SendBody::Text(text) => vec![Shown { carries: first, text: text.digest(), media: None }],
             SendBody::Forward { message_ids, .. } => {
                 let shown = |id: &i64| Shown { carries: *id, text: String::new(), media: Some("forward".into()) };
                 message_ids.iter().map(shown).collect()
@@ -55,14 +55,14 @@ impl Outgoing {
             SendBody::Media { caption, uploads } => match destination {
                 Platform::Discord => vec![Shown {
                     carries: uploads.first().map_or(first, |upload| owner(upload, first)),
-                    text: text_digest(caption),
+                    text: caption.digest(),
                     media: Some(media_digest(uploads, media)),
                 }],
                 Platform::Telegram => {
                     let empty = PartText::empty(destination);
                     let each = uploads.iter().enumerate().map(|(index, upload)| Shown {
                         carries: owner(upload, first),
-                        text: text_digest(if index == 0 { caption } else { &empty }),
+                        text: if index == 0 { caption } else { &empty }.digest(),
                         media: Some(media_digest(std::slice::from_ref(upload), media)),
                     });
                     each.collect()
@@ -105,11 +105,6 @@ fn owner(upload: &Upload, first: i64) -> i64 {
         }
         MediaSource::PublicUrl { .. } => first,
     }
-}
-
-fn text_digest(text: &PartText) -> String {
-    // A text that does not serialise does not exist; were there one, it would count as changed each time.
-    digest(&serde_json::to_vec(text).unwrap_or_default())
 }
 
 /// What is uploaded may have another name or size than at the source, so the source's own attachment is looked at.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use domain::{AccountId, ChatId, Hop, Lineage, Message, PairId, Place, Platform};
+use domain::{AccountId, ChatId, Hop, Lineage, Message, PairId, PartText, Place, Platform, Style, text::telegram};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ impl Echoes {
         routes: &Routes,
         messages: impl Iterator<Item = &Message>,
     ) -> Result<Self, StoreError> {
-        let asked: Vec<&Message> = messages.filter(|message| routes.may_be_carried(message)).collect();
+        let asked: Vec<&Message> = messages.filter(|message| routes.may_be_carried(message, reader.platform)).collect();
         if asked.is_empty() {
             return Ok(Self::default());
         }
@@ -43,7 +43,7 @@ impl Echoes {
             reader.account as AccountId,
             reader.platform as Platform
         )
-        .fetch_all(connection)
+        .fetch_all(&mut *connection)
         .await?;
         let mut echoes = HashMap::with_capacity(rows.len());
         for row in rows {
@@ -51,7 +51,63 @@ impl Echoes {
             let from = Place { platform: row.platform, chat: row.source_chat, topic: row.topic };
             echoes.insert((row.chat_id, row.message_id), before.then(Hop { from, pair: row.pair }));
         }
-        Ok(Self(echoes))
+        let mut echoes = Self(echoes);
+        echoes.recognise(connection, reader, routes, &asked).await?;
+        Ok(echoes)
+    }
+
+    /// In Telegram's private chats and basic groups every account has numbers of its own. What another account of ours
+    /// wrote there is recognised by its writer, its time and what it shows. Somebody who types the same with that account
+    /// within the hour is taken for it, which matters only where the message would go round in a circle.
+    async fn recognise(
+        &mut self,
+        connection: &mut PgConnection,
+        reader: Reader<'_>,
+        routes: &Routes,
+        asked: &[&Message],
+    ) -> Result<(), StoreError> {
+        let unknown = asked.iter().filter_map(|message| {
+            let local = !message.chat.message_ids_are_global(reader.platform) && !message.outgoing;
+            let author = message.author.as_ref().filter(|_| local && !self.knows(message))?;
+            Some((*message, author.id, routes.as_written(message, reader.platform)?))
+        });
+        let unknown: Vec<(&Message, i64, ChatId)> = unknown.collect();
+        if unknown.is_empty() {
+            return Ok(());
+        }
+        let rows = sqlx::query!(
+            r#"SELECT DISTINCT ON (asked.place) asked.place AS "place!", m.pair_id AS pair, s.chat_id AS source_chat,
+                      s.lineage, (s.content ->> 'topic')::bigint AS topic, sa.platform
+               FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[],
+                           $7::timestamptz[]) AS asked(place, chat, author, digest, has_media, forwarded, sent_at)
+               JOIN accounts da ON da.platform = 'telegram' AND da.external_id = asked.author
+               JOIN destination_messages m ON m.account_id = da.id AND m.chat_id = asked.chat
+                    AND m.chat_id BETWEEN -999999999999 AND 99999999999999
+                    AND m.sent_at BETWEEN asked.sent_at - interval '2 minutes' AND asked.sent_at + interval '1 hour'
+                    AND (m.text_digest = asked.digest AND (m.media_digest IS NOT NULL) = asked.has_media
+                         OR m.media_digest = 'forward' AND asked.forwarded)
+               JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
+               JOIN source_messages s ON s.id = d.source_message_id
+               JOIN accounts sa ON sa.id = s.account_id
+               ORDER BY asked.place, m.sent_at"#,
+            &(0..).take(unknown.len()).collect::<Vec<i64>>(),
+            &unknown.iter().map(|(_, _, chat)| chat.get()).collect::<Vec<_>>(),
+            &unknown.iter().map(|(_, author, _)| *author).collect::<Vec<_>>(),
+            &unknown.iter().map(|(message, ..)| digest(message)).collect::<Vec<_>>(),
+            &unknown.iter().map(|(message, ..)| !message.media.is_empty()).collect::<Vec<_>>(),
+            &unknown.iter().map(|(message, ..)| message.forwarded_from.is_some()).collect::<Vec<_>>(),
+            &unknown.iter().map(|(message, ..)| message.sent_at).collect::<Vec<_>>()
+        )
+        .fetch_all(connection)
+        .await?;
+        for row in rows {
+            let place = usize::try_from(row.place).unwrap_or(usize::MAX);
+            let Some((message, ..)) = unknown.get(place) else { continue };
+            let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
+            let from = Place { platform: row.platform, chat: row.source_chat, topic: row.topic };
+            self.0.insert((message.chat, message.message_id), before.then(Hop { from, pair: row.pair }));
+        }
+        Ok(())
     }
 
     /// The way of a message; empty when no pair wrote it.
@@ -68,6 +124,13 @@ impl Echoes {
 /// claimed, and what it has sent and not recorded yet.
 const ON_THEIR_WAY_MAX: i64 = 256;
 
+/// What the text of a message is on record as, if a pair wrote it. Telegram marks names with `@` by itself.
+fn digest(message: &Message) -> String {
+    let mut text = message.text.clone();
+    text.spans.retain(|span| span.style != Style::NAMED);
+    PartText::Telegram(telegram::normalise(text)).digest()
+}
+
 /// Deliveries whose send may have made a message of the batch that is not on record yet. To be asked before anything is
 /// written: when they are settled, the message is known as ours, or is somebody else's.
 ///
@@ -80,12 +143,13 @@ pub(super) async fn unsettled(
     echoes: &Echoes,
     messages: impl Iterator<Item = &Message>,
 ) -> Result<Vec<(PairId, i64)>, StoreError> {
-    let unknown = messages.filter(|message| routes.may_be_carried(message) && !echoes.knows(message));
+    let unknown = messages.filter(|message| routes.may_be_carried(message, reader.platform) && !echoes.knows(message));
     let (mut chats, mut authors) = (Vec::new(), Vec::new());
     for message in unknown {
         // What a person or a foreign bot signed is theirs. Webhooks write under any name.
         let author = message.author.as_ref().filter(|author| !message.outgoing && !author.bot).map(|author| author.id);
-        for chat in [Some(message.chat), message.parent].into_iter().flatten() {
+        let as_written = routes.as_written(message, reader.platform).filter(|chat| *chat != message.chat);
+        for chat in [Some(message.chat), message.parent, as_written].into_iter().flatten() {
             chats.push(chat.get());
             authors.push(author);
         }

@@ -26,6 +26,8 @@ pub(super) struct Route {
     pub destination_chat: ChatId,
     pub destination_topic: Option<i64>,
     pub destination_host: Option<String>,
+    /// Telegram forwards by itself on this pair: no attachment is needed.
+    pub native: bool,
     /// Which of the messages it carries, and when.
     pub rules: Result<Arc<Rules>, Unreadable>,
 }
@@ -49,6 +51,8 @@ impl Route {
 pub(super) struct Routes {
     routes: Vec<Route>,
     written: HashSet<ChatId>,
+    /// The reader's own id at the platform: a private chat with it, as the other side sees it.
+    own: Option<ChatId>,
 }
 
 impl Routes {
@@ -68,9 +72,12 @@ impl Routes {
         let rows = sqlx::query!(
             r#"SELECT p.id, p.source_chat_id, p.source_topic_id, p.source_start_id, p.delay_seconds,
                       p.destination_chat_id, p.destination_topic_id, d.platform, d.host, p.options, p.updated_at,
+                      p.mode = 'forward' AND d.platform = 'telegram'
+                        AND p.source_account_id = p.destination_account_id AS "native!",
                       ARRAY(SELECT DISTINCT w.destination_chat_id FROM pairs w
-                            WHERE w.destination_chat_id = ANY($2)) AS "written!"
+                            WHERE w.destination_chat_id = ANY(array_append($2::bigint[], s.external_id))) AS "written!", s.external_id AS own
                FROM pairs p JOIN accounts d ON d.id = p.destination_account_id
+               JOIN accounts s ON s.id = p.source_account_id
                WHERE p.source_account_id = $1 AND p.source_chat_id = ANY($2) AND p.deleted_at IS NULL ORDER BY p.id"#,
             reader.account as AccountId,
             &chats
@@ -78,6 +85,7 @@ impl Routes {
         .fetch_all(connection)
         .await?;
         let written = rows.first().map(|row| row.written.iter().copied().map(ChatId::new).collect());
+        let own = rows.first().and_then(|row| row.own).map(ChatId::new);
         let routes = rows.into_iter().map(|row| Route {
             pair: row.id,
             chat: row.source_chat_id,
@@ -88,9 +96,16 @@ impl Routes {
             destination_chat: row.destination_chat_id,
             destination_topic: row.destination_topic_id,
             destination_host: row.host,
+            native: row.native,
             rules: rules::compiled(reader.rules, row.id, row.updated_at, &row.options),
         });
-        Ok(Self { routes: routes.collect(), written: written.unwrap_or_default() })
+        Ok(Self { routes: routes.collect(), written: written.unwrap_or_default(), own })
+    }
+
+    /// The chat that `message` stands in as its author's account sees it: of a private chat each side sees the other.
+    pub fn as_written(&self, message: &Message, platform: Platform) -> Option<ChatId> {
+        let private = platform == Platform::Telegram && message.chat.get() > 0;
+        if private { self.own } else { Some(message.chat) }
     }
 
     /// The pairs that read `message`, in a lasting order.
@@ -99,7 +114,8 @@ impl Routes {
     }
 
     /// Some pair writes where `message` stands, so it may be something that was carried.
-    pub fn may_be_carried(&self, message: &Message) -> bool {
-        self.written.contains(&message.chat) || message.parent.is_some_and(|parent| self.written.contains(&parent))
+    pub fn may_be_carried(&self, message: &Message, platform: Platform) -> bool {
+        let places = [Some(message.chat), message.parent, self.as_written(message, platform)];
+        places.into_iter().flatten().any(|place| self.written.contains(&place))
     }
 }
