@@ -5,10 +5,10 @@ mod pieces;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, MediaId, media_link::Links};
+use domain::{AccountId, MediaId, Platform, media_link::Links};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use store::{
-    StoreError,
+    StoreError, avatars,
     media::{PendingMedia, chunks},
 };
 use temporalio_client::Client;
@@ -45,19 +45,19 @@ pub struct MediaSettings {
 pub(crate) async fn fetch_loop(
     context: Arc<Context>,
     client: Client,
-    account: AccountId,
+    (account, platform): (AccountId, Platform),
     connection: Arc<dyn Connection>,
     told: Arc<Notify>,
 ) {
-    let fetcher = Fetcher { context: &context, client: &client, account, connection: connection.as_ref() };
+    let fetcher = Fetcher { context: &context, client: &client, account, platform, connection: connection.as_ref() };
     let mut under_way = FuturesUnordered::new();
     let mut busy: HashSet<MediaId> = HashSet::new();
     loop {
         match fetcher.due(&busy).await {
             Ok(due) => {
-                for pending in due {
-                    busy.insert(pending.id);
-                    under_way.push(fetcher.fetch(pending));
+                for wanted in due {
+                    busy.insert(wanted.id());
+                    under_way.push(fetcher.fetch(wanted));
                 }
             }
             Err(error) => {
@@ -72,30 +72,79 @@ pub(crate) async fn fetch_loop(
     }
 }
 
+/// Something to fetch.
+enum Wanted {
+    /// An attachment.
+    File(PendingMedia),
+    /// The picture of an author.
+    Portrait(avatars::Pending),
+}
+
+impl Wanted {
+    const fn id(&self) -> MediaId {
+        match self {
+            Self::File(pending) => pending.id,
+            Self::Portrait(pending) => pending.id,
+        }
+    }
+}
+
 /// Whose attachments, and through what.
 struct Fetcher<'a> {
     context: &'a Context,
     client: &'a Client,
     account: AccountId,
+    platform: Platform,
     connection: &'a dyn Connection,
 }
 
 impl Fetcher<'_> {
     /// As many as may begin now.
-    async fn due(&self, busy: &HashSet<MediaId>) -> Result<Vec<PendingMedia>, StoreError> {
+    async fn due(&self, busy: &HashSet<MediaId>) -> Result<Vec<Wanted>, StoreError> {
         let Some(room) = FETCHES_MAX.checked_sub(busy.len()).filter(|room| *room > 0) else { return Ok(Vec::new()) };
         let busy: Vec<MediaId> = busy.iter().copied().collect();
         let mut database = self.context.database().await?;
-        let room = i64::try_from(room).unwrap_or(1);
-        store::media::pending(&mut database, self.account, self.context.clock.now(), &busy, room).await
+        let (room, now) = (i64::try_from(room).unwrap_or(1), self.context.clock.now());
+        let mut due = Vec::new();
+        if self.platform == Platform::Telegram && self.context.media.links.is_some() {
+            let portraits = avatars::pending(&mut database, self.account, now, &busy, room).await?;
+            due.extend(portraits.into_iter().map(Wanted::Portrait));
+        }
+        let files = store::media::pending(&mut database, self.account, now, &busy, room).await?;
+        due.extend(files.into_iter().map(Wanted::File));
+        due.truncate(usize::try_from(room).unwrap_or(1));
+        Ok(due)
     }
 
-    /// Fetches one attachment and wakes who waits for it. Says which one.
-    async fn fetch(&self, pending: PendingMedia) -> MediaId {
-        if let Err(error) = self.fetch_and_wake(&pending).await {
-            tracing::warn!(account.id = %self.account, error = %crate::chain(&error), "An attachment could not be kept; trying again.");
+    /// Fetches one thing and wakes who waits for it. Says which one.
+    async fn fetch(&self, wanted: Wanted) -> MediaId {
+        let fetched = match &wanted {
+            Wanted::File(pending) => self.fetch_and_wake(pending).await,
+            Wanted::Portrait(pending) => self.fetch_portrait(*pending).await,
+        };
+        if let Err(error) = fetched {
+            tracing::warn!(account.id = %self.account, error = %crate::chain(&error), "What was fetched could not be kept; trying again.");
         }
-        pending.id
+        wanted.id()
+    }
+
+    async fn fetch_portrait(&self, pending: avatars::Pending) -> Result<(), StoreError> {
+        let fetched = self.connection.portrait(&pending.portrait).await;
+        let mut database = self.context.database().await?;
+        match fetched {
+            Ok(bytes) => avatars::complete(&mut database, pending.id, &bytes).await,
+            Err(PlatformError::Retryable { .. } | PlatformError::Wait { .. }) if pending.attempts >= ATTEMPTS_MAX => {
+                avatars::fail(&mut database, pending.id).await
+            }
+            Err(error @ (PlatformError::Retryable { .. } | PlatformError::Wait { .. })) => {
+                let after = self.context.clock.now() + wait_after(&error, pending.attempts);
+                avatars::postpone(&mut database, pending.id, after).await
+            }
+            Err(error) => {
+                tracing::info!(account.id = %self.account, %error, "An author's picture cannot be had.");
+                avatars::fail(&mut database, pending.id).await
+            }
+        }
     }
 
     async fn fetch_and_wake(&self, pending: &PendingMedia) -> Result<(), StoreError> {

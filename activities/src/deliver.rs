@@ -26,6 +26,7 @@ mod boost;
 mod change;
 mod converge;
 mod outgoing;
+mod portrait;
 mod recall;
 mod rules;
 mod target;
@@ -140,16 +141,17 @@ impl Delivery<'_> {
         if !self.row.album {
             let message = self.row.message.clone();
             if !message.media.is_empty() {
-                let mut database = self.context.database().await?;
-                stored = store::media::of_message(&mut database, self.row.media_message_id).await?;
+                stored = self.stored(self.row.media_message_id, &message).await?;
             }
             let message_ids = vec![message.message_id];
             return Ok(Some((message, message_ids, stored)).filter(|_| self.row.operation != Operation::Delete));
         }
-        let mut database = self.context.database().await?;
-        let items = deliveries::items(&mut database, self.pair.id, self.row.root_seq).await?;
+        let items = {
+            let mut database = self.context.database().await?;
+            deliveries::items(&mut database, self.pair.id, self.row.root_seq).await?
+        };
         for item in items.iter().filter(|item| !item.message.media.is_empty()) {
-            stored.extend(store::media::of_message(&mut database, item.media_message_id).await?);
+            stored.extend(self.stored(item.media_message_id, &item.message).await?);
         }
         let message_ids = items.iter().map(|item| item.message.message_id).collect();
         let messages = items.into_iter().map(|item| item.message).collect();

@@ -149,7 +149,7 @@ impl Hosting {
         let _fetcher = AbortOnDropHandle::new(tokio::spawn(attachments::fetch_loop(
             Arc::clone(&self.context),
             self.client.clone(),
-            self.source.account,
+            (self.source.account, self.source.platform),
             Arc::clone(&connection),
             Arc::clone(&self.media),
         )));

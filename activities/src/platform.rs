@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{ChatFacts, ChatId, IdempotencyKey, Media, Message, PartText, Update, pace::Scope};
+use store::avatars::Portrait;
 
 /// Bytes of an attachment move in pieces of this size: Telegram's largest part.
 pub const CHUNK_BYTES: usize = 512 * 1024;
@@ -436,6 +437,12 @@ pub trait Connection: Send + Sync {
     /// Fetches an attachment into `sink`, at most `bytes_max` bytes ([`PlatformError::Message`] `media_too_large`
     /// beyond), and returns how many there were. After an error `sink` may hold a part of it.
     async fn download(&self, media: &Media, bytes_max: u64, sink: &mut dyn ByteSink) -> Result<u64, PlatformError>;
+
+    /// Fetches the picture that a person wears; small enough to be in memory. Only Telegram's are not at public addresses.
+    async fn portrait(&self, _portrait: &Portrait) -> Result<Bytes, PlatformError> {
+        let detail = "pictures of people are at public addresses here".to_owned();
+        Err(PlatformError::Message { code: "wrong_platform".to_owned(), detail })
+    }
 
     /// Proves that the account still works.
     async fn health(&self) -> Result<(), PlatformError>;

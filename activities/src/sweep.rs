@@ -24,6 +24,8 @@ const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
 const BATCH: i64 = 500;
 /// For so long a user can look up what went wrong.
 const ERRORS_KEPT: TimeDelta = TimeDelta::days(30);
+/// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
+const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
 /// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option.
 const PRUNED: i64 = 10_000;
 
@@ -91,6 +93,9 @@ impl Context {
             let until = links.until(now);
             store::media::links::renew(&mut database, until - links.half_life(), until, BATCH).await?;
         }
+        // Links to pictures are good for up to a day longer than others, and their use is noted to the day.
+        let lifetime = self.media.links.as_ref().map_or(TimeDelta::zero(), |links| links.until(now) - now);
+        store::avatars::forget_unneeded(&mut database, now - lifetime - PORTRAITS_KEPT, BATCH).await?;
         let forgotten = store::media::links::forget_unneeded(&mut database, now, BATCH).await?;
         if forgotten > 0 {
             tracing::info!(media.count = forgotten, "Attachments that nobody needs any more were forgotten.");

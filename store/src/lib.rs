@@ -4,6 +4,7 @@
 //! thing itself. Cross-tenant questions live in [`sweep`].
 
 pub mod accounts;
+pub mod avatars;
 pub mod chats;
 pub mod deliveries;
 mod error;

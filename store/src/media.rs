@@ -1,7 +1,7 @@
 //! Attachments: fetched by the source's host once the message is durable, kept until nobody needs them.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Limits, Media, MediaId, Message, PairId, Platform, SourceMessageId};
+use domain::{AccountId, Clock, Limits, Media, MediaId, Message, PairId, Platform, SourceMessageId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -134,6 +134,30 @@ pub async fn of_message(
     .fetch_all(connection)
     .await?;
     Ok(media)
+}
+
+/// Asks for the attachments of a message that no pair has needed so far: it has `count` of them.
+pub async fn fetch_first(
+    connection: &mut PgConnection,
+    clock: &dyn Clock,
+    message: SourceMessageId,
+    count: usize,
+) -> Result<(), StoreError> {
+    let places: Vec<i32> = (0..i32::try_from(count).unwrap_or(i32::MAX)).collect();
+    let ids: Vec<_> = places.iter().map(|_| MediaId::new(clock).as_uuid()).collect();
+    sqlx::query!(
+        "INSERT INTO media (id, source_message_id, account_id, position, state, fetch_after)
+         SELECT m.id, s.id, s.account_id, m.position, 'pending', $2
+         FROM unnest($3::uuid[], $4::integer[]) AS m(id, position) JOIN source_messages s ON s.id = $1
+         ON CONFLICT ON CONSTRAINT media_position_key DO NOTHING",
+        message as SourceMessageId,
+        clock.now(),
+        &ids,
+        &places
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Asks for attachments whose bytes were dropped once more. Returns how many of them are being fetched: fewer when the

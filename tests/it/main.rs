@@ -22,6 +22,7 @@ mod media;
 mod operations;
 mod pace;
 mod pairs;
+mod portraits;
 mod reconcile;
 mod recovery;
 mod rules;

@@ -4,8 +4,9 @@ use std::fs;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use domain::{Clock as _, MediaId, SystemClock, media_link::LinkKey};
-use reqwest::{Client, Response, header};
+use reqwest::{Client, Method, Response, header};
 use sandbox::{
+    client::NewPair,
     scene::until,
     stack::{Part, Stack},
 };
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness::{self, MEDIA_LINK_KEY, on_stack_runtime},
-    world::{Bot, PATIENCE, Person, World, place},
+    world::{Bot, PATIENCE, Person, World, pair, place},
 };
 
 /// A picture of one pixel.
@@ -206,4 +207,47 @@ async fn families_of_attachments_are_albums_on_telegram() {
     assert_eq!((shown[0].0, shown[2].0), (&json!("photo"), &json!("document")));
     assert!(shown[0] == shown[1] && shown[2] == shown[3], "{shown:?}");
     assert!(!shown[0].1.is_null() && !shown[2].1.is_null() && shown[0].1 != shown[2].1, "{shown:?}");
+}
+
+#[tokio::test]
+async fn a_native_forward_fetches_nothing_until_the_pair_copies() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let person = world.person(None).await;
+    let (source, destination) = (world.channel(&person, &[]).await, world.channel(&person, &[]).await);
+    let account = world.link_person(&person).await;
+    let new =
+        NewPair { mode: Some("forward".to_owned()), ..pair(place(&account, source), place(&account, destination)) };
+    let made = world.api.create_pair(&new).await.unwrap().id;
+    let fault = json!({ "kind": "rpc_error", "method": "upload.getFile", "user": person.user, "times": 1,
+                        "code": 500, "message": "NOT_NEEDED" });
+    let _: Value = world.controls.telegram.http().post("/faults", &fault).await.unwrap();
+    let post = async |name: &str| {
+        let file = json!({ "name": name, "mime": "text/plain", "base64": STANDARD.encode(name) });
+        let message = json!({ "from": person.user, "text": name, "document": file });
+        world.controls.telegram.post(source, &message).await.unwrap();
+    };
+    post("forwarded.txt").await;
+    world.telegram_holds(destination, &["forwarded.txt"]).await;
+    let stands = world.controls.telegram.messages(destination).await.unwrap();
+    assert!(!stands[0].rest["fwd_from"].is_null(), "{stands:#?}");
+    let database = sqlx::PgPool::connect(&stack.urls().database).await.unwrap();
+    let asked =
+        "SELECT count(*) FROM media m JOIN source_messages s ON s.id = m.source_message_id WHERE s.chat_id = $1";
+    let asked: i64 = sqlx::query_scalar(asked).bind(source).fetch_one(&database).await.unwrap();
+    assert_eq!(asked, 0);
+    // One that came while the pair forwarded, and is carried when it copies, is fetched then, after one failure.
+    world.api.pause(&made).await.unwrap();
+    post("copied.txt").await;
+    world.deliveries(&made, |found| found.len() == 2).await;
+    let copy = json!({ "mode": "copy" });
+    let _: Value = world.api.http().call(Method::PATCH, &format!("/pairs/{made}"), Some(&copy)).await.unwrap();
+    world.api.resume(&made).await.unwrap();
+    world.telegram_holds(destination, &["forwarded.txt", "copied.txt"]).await;
+    let stands = world.controls.telegram.messages(destination).await.unwrap();
+    assert!(stands[1].rest["fwd_from"].is_null(), "{stands:#?}");
+    assert_eq!(
+        (&stands[1].rest["media"]["name"], &stands[1].rest["media"]["size"]),
+        (&json!("copied.txt"), &json!(10))
+    );
 }

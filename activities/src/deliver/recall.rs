@@ -1,6 +1,6 @@
 //! Attachments that have to be sent again although their bytes were dropped: they are fetched from the source once more.
 
-use domain::Operation;
+use domain::{Message, Operation, SourceMessageId};
 use store::{
     StoreError,
     media::{self, MediaState, StoredMedia},
@@ -38,6 +38,25 @@ impl Delivery<'_> {
             source.media.notify_one();
         }
         self.media_awaited().await.map(Recall::Asked)
+    }
+
+    /// The attachments of `message`, which are recorded with `owner`. A pair that forwarded by itself when the message came,
+    /// and copies now, is the first that needs them.
+    pub(super) async fn stored(
+        &self,
+        owner: SourceMessageId,
+        message: &Message,
+    ) -> Result<Vec<StoredMedia>, StoreError> {
+        let mut database = self.context.database().await?;
+        let stored = media::of_message(&mut database, owner).await?;
+        if !stored.is_empty() || self.pair.forwards_natively() {
+            return Ok(stored);
+        }
+        media::fetch_first(&mut database, self.context.clock.as_ref(), owner, message.media.len()).await?;
+        if let Some(source) = self.context.hosts.get(self.pair.source_account_id) {
+            source.media.notify_one();
+        }
+        media::of_message(&mut database, owner).await
     }
 
     /// What was here once stands at the destination already, whatever came of fetching it again: a change takes it as

@@ -68,7 +68,7 @@ impl Voice {
             name: name.to_owned(),
             avatar_url: match author.and_then(|author| author.avatar.as_ref()) {
                 Some(Avatar::Url { url }) => Some(url.clone()),
-                // Telegram shows its pictures to its own clients only.
+                // Telegram shows its pictures to its own clients only; see `portray`.
                 Some(Avatar::TelegramPhoto { .. }) | None => None,
             },
         });
@@ -93,7 +93,10 @@ impl Delivery<'_> {
                 return Ok(Ruled::Refused(DuplicateCheck::CODE, format!("{rule}: {text}")));
             }
         }
-        let voice = Voice::of(&rules, message, self.pair);
+        let mut voice = Voice::of(&rules, message, self.pair);
+        if let Some(persona) = &mut voice.persona {
+            self.portray(persona, message).await?;
+        }
         let shown = rules.transform(message, self.pair.source_platform, &self.pair.source_chat());
         Ok(Ruled::Carried(Box::new(Carried { shown, voice })))
     }

@@ -144,7 +144,8 @@ impl Webhooks {
         let mut body = body(request, parts);
         if let Some(persona) = &request.persona {
             body["username"] = json!(shown_name(&persona.name));
-            if let Some(url) = persona.avatar_url.as_ref().filter(|url| url.starts_with("https://")) {
+            let is_web = |url: &&String| url.starts_with("https://") || url.starts_with("http://");
+            if let Some(url) = persona.avatar_url.as_ref().filter(is_web) {
                 body["avatar_url"] = json!(url);
             }
         }

@@ -3,11 +3,13 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, Utc};
 use domain::{ChatFacts, ChatId, Clock, Media, Message};
 use grammers_session::types::{PeerInfo, UpdatesState};
 use grammers_tl_types::{enums, functions, types};
 use secrecy::SecretString;
+use store::avatars::Portrait;
 use tokio::sync::mpsc;
 
 use super::{
@@ -158,6 +160,10 @@ impl Connection for TelegramConnection {
 
     async fn download(&self, media: &Media, bytes_max: u64, sink: &mut dyn ByteSink) -> Result<u64, PlatformError> {
         self.account.download(media, bytes_max, sink).await
+    }
+
+    async fn portrait(&self, portrait: &Portrait) -> Result<Bytes, PlatformError> {
+        self.account.portrait(portrait).await
     }
 
     async fn health(&self) -> Result<(), PlatformError> {

@@ -1,20 +1,25 @@
 //! Fetching an attachment: the message is read again, because a file reference expires and a message id does not.
 
+use bytes::{Bytes, BytesMut};
 use domain::{Media, message::MediaSource};
 use grammers_tl_types::{
     enums::{self, InputFileLocation},
-    functions,
+    functions, types,
 };
+use store::avatars::Portrait;
 
 use super::{
     account::Account,
     errors::{CallError, retryable},
+    history::message_number,
     media::location,
 };
 use crate::platform::{ByteSink, PlatformError};
 
 /// Telegram's largest chunk.
 const CHUNK_BYTES: i32 = 512 * 1024;
+/// The largest picture of a person: Telegram makes them of at most 640 pixels a side.
+const PORTRAIT_BYTES_MAX: u64 = 1024 * 1024;
 /// How often an expired file reference is renewed within one download.
 const RENEWALS_MAX: usize = 2;
 
@@ -45,6 +50,27 @@ impl Account {
             }
         }
         Err(retryable("file_reference_expired", "the file's reference expires faster than it can be read"))
+    }
+
+    /// The picture that a person wears. Somebody whom the account knows from a message only is addressed by it.
+    pub(super) async fn portrait(&self, portrait: &Portrait) -> Result<Bytes, PlatformError> {
+        let peer = match self.known_user(portrait.person) {
+            Some(enums::InputUser::UserSelf) => enums::InputPeer::PeerSelf,
+            Some(enums::InputUser::User(user)) => {
+                types::InputPeerUser { user_id: user.user_id, access_hash: user.access_hash }.into()
+            }
+            _ => types::InputPeerUserFromMessage {
+                peer: self.input_peer(portrait.chat).await?,
+                msg_id: message_number(portrait.message_id)?,
+                user_id: portrait.person,
+            }
+            .into(),
+        };
+        let place = types::InputPeerPhotoFileLocation { big: true, peer, photo_id: portrait.photo_id }.into();
+        let mut bytes = BytesMut::new();
+        let mut target = Target { sink: &mut bytes, written: 0, bytes_max: PORTRAIT_BYTES_MAX };
+        self.fetch(&place, 0, &mut target).await?;
+        Ok(bytes.freeze())
     }
 
     /// Goes on after what `target` already has.

@@ -13,7 +13,7 @@ use salvo::{
     prelude::*,
 };
 use store::{
-    PgPool, StoreError,
+    PgPool, StoreError, avatars,
     media::{chunks, links},
 };
 
@@ -60,7 +60,13 @@ pub(crate) async fn download(
     }
     let linked = {
         let mut database = app.database().await?;
-        links::linked(&mut database, id).await?.ok_or(ApiError::NotFound(Thing::Media))?
+        match links::linked(&mut database, id).await? {
+            Some(linked) => linked,
+            None => {
+                let bytes = avatars::read(&mut database, id).await?.ok_or(ApiError::NotFound(Thing::Media))?;
+                return portrait(res, id, bytes);
+            }
+        }
     };
     if !linked.kept {
         return Err(ApiError::LinkExpired);
@@ -80,6 +86,20 @@ pub(crate) async fn download(
     }
     res.stream(bytes(app.pool.clone(), id, part));
     Ok(())
+}
+
+/// The picture of an author. It is small, and served whole.
+fn portrait(res: &mut Response, id: MediaId, bytes: Vec<u8>) -> Result<(), ApiError> {
+    let linked = links::Linked {
+        file_name: "avatar.jpg".to_owned(),
+        mime: "image/jpeg".to_owned(),
+        size_bytes: i64::try_from(bytes.len()).map_err(ApiError::internal)?,
+        kept: true,
+    };
+    describe(res, &linked, &format!("\"{id}\""))?;
+    res.headers_mut().remove(ACCEPT_RANGES);
+    res.status_code(StatusCode::OK);
+    res.write_body(bytes).map_err(ApiError::internal)
 }
 
 /// The part that the request asks for; `None`: the whole. Several ranges in one request count as none, as RFC 9110

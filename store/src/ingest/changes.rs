@@ -138,6 +138,8 @@ struct Row {
     elsewhere: bool,
     album: Option<i64>,
     travels: bool,
+    /// Telegram forwards by itself on the pair: no attachment is needed.
+    native: bool,
 }
 
 /// The deliveries of these messages, locked together with those that they travel with: no drain claims them before the
@@ -150,7 +152,9 @@ async fn deliveries(
     let found = sqlx::query!(
         r#"SELECT d.pair_id AS pair, d.seq, s.chat_id AS chat, s.message_id,
                   d.operation, coalesce(d.root_seq, d.seq) AS "root_seq!", d.album,
-                  coalesce(d.reason_code = 'album', false) AS "travels!", a.host
+                  coalesce(d.reason_code = 'album', false) AS "travels!", a.host,
+                  p.mode = 'forward' AND a.platform = 'telegram'
+                    AND p.source_account_id = p.destination_account_id AS "native!"
            FROM unnest($2::bigint[], $3::bigint[]) AS asked(chat, message)
            JOIN source_messages s ON s.account_id = $1 AND s.chat_id = asked.chat AND s.message_id = asked.message
            JOIN deliveries d ON d.source_message_id = s.id
@@ -199,6 +203,7 @@ async fn deliveries(
             elsewhere: ingest.is_elsewhere(row.host.as_deref()),
             album: row.album,
             travels: row.travels,
+            native: row.native,
         })
     });
     Ok(rows.collect())
@@ -236,19 +241,20 @@ async fn apply(
     for (revision, change, new_media) in changes {
         let key = (revision.message.chat, revision.message.message_id);
         let own: Vec<&Row> = rows.iter().filter(|row| (row.chat, row.message_id) == key).collect();
-        let mut carried = false;
+        let mut wanted = false;
         for group in own.chunk_by(|one, two| one.pair == two.pair) {
+            let needs_media = *new_media && !group.iter().any(|row| row.native);
             let known: Vec<Known> = group.iter().map(|row| row.known).collect();
             for reaction in react(*change, &known) {
-                carried |= !matches!(reaction, Reaction::Ignore { .. });
+                wanted |= needs_media && !matches!(reaction, Reaction::Ignore { .. });
                 match reaction {
-                    Reaction::Fold { seq } => fold(&mut folds, group, seq, revision, *change, *new_media),
+                    Reaction::Fold { seq } => fold(&mut folds, group, seq, revision, *change, needs_media),
                     Reaction::Withdraw { seq } => {
                         withdraw(&mut withdrawals, group, seq);
                         roused.extend(group.first().map(|row| (row.pair, row.elsewhere)));
                     }
                     Reaction::Append { root_seq } => {
-                        new.extend(appended(ingest, group, root_seq, (revision, *change, *new_media), None));
+                        new.extend(appended(ingest, group, root_seq, (revision, *change, needs_media), None));
                     }
                     Reaction::Ignore { root_seq } => {
                         let skip = Skip::new("original_not_sent", "the message itself was not carried");
@@ -257,7 +263,7 @@ async fn apply(
                 }
             }
         }
-        if carried && *new_media {
+        if wanted {
             media.push((revision.id, revision.message.media.len()));
         }
     }

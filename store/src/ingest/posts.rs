@@ -59,8 +59,7 @@ pub(super) async fn record(
         for route in ingest.routes.of(&revision.message) {
             deliver(ingest, route, revision, &mut heads, &mut new, &mut joined);
         }
-        let carried = new.iter().skip(first).any(|row: &NewDelivery| is_carried(row));
-        if carried && !revision.message.media.is_empty() {
+        if new.iter().skip(first).any(|row: &NewDelivery| row.has_media && is_carried(row)) {
             media.push((revision.id, revision.message.media.len()));
         }
     }
@@ -120,7 +119,7 @@ fn deliver(
     joined: &mut Vec<Joined>,
 ) {
     let message = revision.message.as_ref();
-    let (album, has_media) = (message.album, !message.media.is_empty());
+    let (album, has_media) = (message.album, !message.media.is_empty() && !route.native);
     let (due_at, waits, skip) = match verdict(ingest, route, message, &revision.lineage) {
         Ok((due_at, waits)) => (due_at, waits, None),
         Err(skip) => (ingest.now, None, Some(skip)),
