@@ -1,5 +1,7 @@
 //! Reconciling: what the history of the source holds and the ledger does not is told, and ingested when asked for.
 
+use std::time::Duration;
+
 use domain::PairId;
 use sandbox::{scene::until, stack::Stack};
 use serde_json::{Value, json};
@@ -7,8 +9,11 @@ use sqlx::PgPool;
 
 use crate::{
     harness,
-    world::{Bot, PATIENCE, Person, World, place},
+    world::{Bot, Person, World, place},
 };
+
+/// A reconciliation is in no hurry: one that meets a worker that was just killed waits for a time-out or two.
+const RECONCILED_WITHIN: Duration = Duration::from_secs(180);
 
 /// A pair from Telegram to Discord and one back.
 struct Scene {
@@ -57,7 +62,7 @@ impl Scene {
 
     async fn finished(&self, pair: &str, id: &Value) -> Value {
         let path = format!("/pairs/{pair}/reconcile");
-        until("the reconciliation ends", PATIENCE, async || {
+        until("the reconciliation ends", RECONCILED_WITHIN, async || {
             let reports: Value = self.world.api.http().get(&path).await?;
             let reports = reports["reconciliations"].as_array().cloned().unwrap_or_default();
             Ok(reports.into_iter().find(|report| report["id"] == *id && report["state"] != "running"))

@@ -23,8 +23,17 @@ const REHOST_PATIENCE: Duration = Duration::from_secs(120);
 pub struct Kills {
     /// How many there were.
     pub count: usize,
-    /// For each start of the worker: how long until all of its accounts were online again.
-    pub rehosted: Vec<Duration>,
+    /// For each start of the worker.
+    pub starts: Vec<Rehosted>,
+}
+
+/// What became of the accounts after a start of the worker. When it is killed again before that: how long it had lived.
+#[derive(Clone, Debug, Default)]
+pub struct Rehosted {
+    /// For each account: how long until the new process had it, connected to its platform.
+    pub accounts: Vec<Duration>,
+    /// How long until the API said of all of them that they are online: they have caught up too.
+    pub all_online: Duration,
 }
 
 /// Carries out the kills. They may overlap: a part is killed at its time although another is not back yet.
@@ -33,7 +42,7 @@ pub struct Kills {
 /// When a part does not start again.
 pub async fn kill_all(stack: &Stack, stage: &Stage, kills: &[Kill], start: Instant) -> anyhow::Result<Kills> {
     let turns: BTreeMap<Part, Turn<()>> = Part::ALL.into_iter().map(|part| (part, Turn::new(()))).collect();
-    let rehosted = Mutex::new(Vec::new());
+    let starts = Mutex::new(Vec::new());
     let one = async |kill: &Kill| {
         tokio::time::sleep_until((start + kill.at).into()).await;
         let Some(turn) = turns.get(&kill.part) else { return anyhow::Ok(()) };
@@ -53,26 +62,32 @@ pub async fn kill_all(stack: &Stack, stage: &Stage, kills: &[Kill], start: Insta
         drop(turn);
         if kill.part == Part::Worker {
             let hosted = rehosted_after(stack, stage, began).await;
-            rehosted.lock().unwrap_or_else(PoisonError::into_inner).push(hosted);
+            starts.lock().unwrap_or_else(PoisonError::into_inner).push(hosted);
         }
         Ok(())
     };
     try_join_all(kills.iter().map(one)).await?;
-    Ok(Kills { count: kills.len(), rehosted: rehosted.into_inner().unwrap_or_else(PoisonError::into_inner) })
+    Ok(Kills { count: kills.len(), starts: starts.into_inner().unwrap_or_else(PoisonError::into_inner) })
 }
 
-/// How long after `began` the new worker process has all accounts and the API says that they are online. When the worker
-/// is killed before that: how long it had lived.
-async fn rehosted_after(stack: &Stack, stage: &Stage, began: Instant) -> Duration {
-    let process = stack.pid(Part::Worker);
+/// How the accounts come back after `began`.
+async fn rehosted_after(stack: &Stack, stage: &Stage, began: Instant) -> Rehosted {
+    let (process, wanted) = (stack.pid(Part::Worker), stage.accounts.len());
+    let mut accounts = Vec::with_capacity(wanted);
     while began.elapsed() < REHOST_PATIENCE && stack.pid(Part::Worker) == process {
         // The metric is the new process's own; a row may still say `online` of the killed one.
-        if hosted(stack).await == Some(stage.accounts.len()) && all_online(stage).await {
+        let count = hosted(stack).await.unwrap_or(0).min(wanted);
+        while accounts.len() < count {
+            accounts.push(began.elapsed());
+        }
+        if count == wanted && all_online(stage).await {
             break;
         }
         sleep(LOOK_PERIOD).await;
     }
-    began.elapsed()
+    let all_online = began.elapsed();
+    accounts.resize(wanted, all_online);
+    Rehosted { accounts, all_online }
 }
 
 async fn hosted(stack: &Stack) -> Option<usize> {

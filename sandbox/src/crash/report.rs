@@ -117,7 +117,9 @@ impl fmt::Display for Outcome {
             writeln!(f, "crash: {offence}")?;
         }
         let count = |fault| self.verdict.count(fault);
-        let rehosted = sorted(self.kills.rehosted.clone());
+        let starts = &self.kills.starts;
+        let rehosted = sorted(starts.iter().flat_map(|start| start.accounts.iter().copied()).collect());
+        let all_online = sorted(starts.iter().map(|start| start.all_online).collect());
         writeln!(
             f,
             "crash: edits={} deletes={} faults={} stale={} undeleted={} misanswered={} foreign={}",
@@ -131,10 +133,12 @@ impl fmt::Display for Outcome {
         )?;
         writeln!(
             f,
-            "crash: worker_starts={} rehosted_p50_s={:.1} rehosted_max_s={:.1} recovered_p50_s={:.1}",
-            rehosted.len(),
+            "crash: worker_starts={} rehosted_p50_s={:.1} rehosted_max_s={:.1} all_online_p50_s={:.1} \
+             recovered_p50_s={:.1}",
+            starts.len(),
             percentile(&rehosted, 50),
             percentile(&rehosted, 100),
+            percentile(&all_online, 50),
             percentile(&self.recovered, 50)
         )?;
         writeln!(f, "crash: seed={}", self.seed)?;
@@ -165,13 +169,16 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crash::killer::Rehosted;
 
     #[test]
     fn the_last_line_has_its_shape() {
         let seconds = |from: u64, to: u64| (from..=to).map(Duration::from_secs).collect::<Vec<_>>();
+        let start = |from| Rehosted { accounts: seconds(from, from + 2), all_online: Duration::from_secs(from + 4) };
+        let starts = (1..=3).map(start).collect();
         let outcome = Outcome {
             seed: 7,
-            kills: Kills { count: 3, rehosted: seconds(1, 3) },
+            kills: Kills { count: 3, starts },
             faults: 2,
             verdict: Verdict::default(),
             messages: 2_000,
@@ -184,7 +191,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().rev().collect();
         assert_eq!(lines[0], "crash: kills=3 messages=2000 lost=0 duplicated=0 out_of_order=0 recovered_p99_s=99.0");
         assert_eq!(lines[1], "crash: seed=7");
-        assert_eq!(lines[2], "crash: worker_starts=3 rehosted_p50_s=2.0 rehosted_max_s=3.0 recovered_p50_s=50.0");
+        let rehosted = "crash: worker_starts=3 rehosted_p50_s=3.0 rehosted_max_s=5.0 all_online_p50_s=6.0";
+        assert_eq!(lines[2], format!("{rehosted} recovered_p50_s=50.0"));
         assert!(outcome.is_clean());
     }
 }
