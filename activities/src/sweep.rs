@@ -43,9 +43,10 @@ impl Sweep {
         let mut database = self.0.database().await.retry("database")?;
         let mut report = SweepReport::default();
         for pair in store::sweep::unstarted_pairs(&mut database, before, BATCH).await.retry("database")? {
-            wake::signal_pair(&client, pair.id, pair.user_id).await;
-            store::pairs::set_workflow_started(&mut database, pair.id, true).await.retry("database")?;
-            report.workflows_started += 1;
+            if wake::signal_pair(&client, pair.id, pair.user_id).await {
+                store::pairs::set_workflow_started(&mut database, pair.id, true).await.retry("database")?;
+                report.workflows_started += 1;
+            }
         }
         for account in store::sweep::unstarted_accounts(&mut database, before, BATCH).await.retry("database")? {
             let row = store::accounts::load(&mut database, account.id).await.retry("database")?;

@@ -1,6 +1,6 @@
 //! Telling a pair's workflow that there is something to do.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
 use domain::{PairId, UserId};
 use futures::FutureExt as _;
@@ -12,6 +12,13 @@ use workflows::{
 };
 
 use crate::{context::Context, drain};
+
+/// First wait after a signal that Temporal has not heard; doubled up to [`SIGNAL_RETRY_MAX`].
+const SIGNAL_RETRY_FIRST: Duration = Duration::from_millis(250);
+/// Longest wait.
+const SIGNAL_RETRY_MAX: Duration = Duration::from_secs(5);
+/// Signals after which the sweep is left to it: it comes every minute.
+const SIGNALS_MAX: usize = 20;
 
 /// Makes every pair carry what was committed for it. One that drains on this worker is told. Of the others, those whose
 /// destination is hosted here are drained at once, without Temporal; what such a drain leaves open, and all the rest, is
@@ -43,19 +50,33 @@ async fn carry(context: Arc<Context>, client: Client, wake: Wake) {
     };
     context.metrics.wakes.with_label_values(&[if done { "express" } else { "signal" }]).inc();
     if !done {
-        signal_pair(&client, wake.pair, wake.user).await;
+        insist(&context, &client, wake).await;
     }
 }
 
-/// Wakes the pair's workflow, starting it where a crash has prevented that. A failure is only logged: the sweep wakes
-/// every pair that has due deliveries.
-pub(crate) async fn signal_pair(client: &Client, pair: PairId, user: UserId) {
+/// Signals until Temporal has heard it: while it is away, nobody else wakes the pair before the sweep.
+async fn insist(context: &Context, client: &Client, wake: Wake) {
+    let mut wait = SIGNAL_RETRY_FIRST;
+    for _ in 0..SIGNALS_MAX {
+        if signal_pair(client, wake.pair, wake.user).await || context.stopping.is_cancelled() {
+            return;
+        }
+        tokio::time::sleep(wait).await;
+        wait = (wait * 2).min(SIGNAL_RETRY_MAX);
+    }
+}
+
+/// Wakes the pair's workflow, starting it where a crash has prevented that. False when Temporal cannot be told: then the
+/// sweep wakes every pair that has due deliveries.
+pub(crate) async fn signal_pair(client: &Client, pair: PairId, user: UserId) -> bool {
     let options = WorkflowStartOptions::new(CONTROL_QUEUE, pair_workflow_id(pair)).build();
     let input = PairInput { pair, user, woken: true, totals: Default::default(), history_max: 0 };
     let woken = client.signal_with_start_workflow(PairForwarding::run, input, PairForwarding::wake, (), options).await;
     if let Err(error) = woken {
         tracing::warn!(pair.id = %pair, %error, "A pair could not be woken; the sweep will do it.");
+        return false;
     }
+    true
 }
 
 /// Makes the pair's workflow drain now, whatever it waits for. False when it does not run.

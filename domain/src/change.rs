@@ -60,27 +60,32 @@ pub enum Reaction {
 pub fn react(change: Change, known: &[Known]) -> Vec<Reaction> {
     let Some(post) = known.iter().find(|delivery| delivery.operation == Operation::Post) else { return Vec::new() };
     let (seq, root_seq) = (post.seq, post.root_seq);
+    let edits = || known.iter().filter(|delivery| delivery.operation == Operation::Edit);
     match post.state {
         DeliveryState::Skipped | DeliveryState::Dead => return vec![Reaction::Ignore { root_seq }],
         DeliveryState::Pending | DeliveryState::Sending if post.untouched => {
             // The last item of an album to go takes the delivery with it when its turn comes.
-            return match change {
-                Change::Delete if !post.album => vec![Reaction::Withdraw { seq }],
-                Change::Edit | Change::Delete => vec![Reaction::Fold { seq }],
+            // Edits that were added while the post was on its way the first time come after it: they must not bring back
+            // what they say.
+            let open = edits().filter(|edit| matches!(edit.state, DeliveryState::Pending | DeliveryState::Sending));
+            let first = match change {
+                Change::Delete if !post.album => Reaction::Withdraw { seq },
+                Change::Edit | Change::Delete => Reaction::Fold { seq },
             };
+            let overtaken = open.map(|edit| Reaction::Withdraw { seq: edit.seq });
+            return std::iter::once(first).chain(overtaken).collect();
         }
         DeliveryState::Pending | DeliveryState::Sending | DeliveryState::Sent => (),
     }
-    let waiting = known.iter().filter(|delivery| {
-        delivery.operation == Operation::Edit && delivery.state == DeliveryState::Pending && delivery.untouched
-    });
+    let waits = |edit: &Known| edit.state == DeliveryState::Pending && edit.untouched;
     match change {
         Change::Edit => {
-            let newest = waiting.map(|delivery| delivery.seq).max();
-            vec![newest.map_or(Reaction::Append { root_seq }, |seq| Reaction::Fold { seq })]
+            // Into the last one only: any other is overwritten by those behind it.
+            let newest = edits().max_by_key(|edit| edit.seq).filter(|edit| waits(edit));
+            vec![newest.map_or(Reaction::Append { root_seq }, |edit| Reaction::Fold { seq: edit.seq })]
         }
         Change::Delete => {
-            let overtaken = waiting.map(|delivery| Reaction::Withdraw { seq: delivery.seq });
+            let overtaken = edits().filter(|edit| waits(edit)).map(|edit| Reaction::Withdraw { seq: edit.seq });
             overtaken.chain([Reaction::Append { root_seq }]).collect()
         }
     }
@@ -105,6 +110,23 @@ mod tests {
         assert_eq!(react(Change::Delete, &waiting), [Reaction::Withdraw { seq: 4 }]);
         let item = [Known { album: true, ..waiting[0] }];
         assert_eq!(react(Change::Delete, &item), [Reaction::Fold { seq: 4 }], "the album's other items go on");
+    }
+
+    #[test]
+    fn a_change_of_a_post_that_came_back_untouched_overtakes_the_edits_behind_it() {
+        for state in [DeliveryState::Pending, DeliveryState::Sending] {
+            let back =
+                [post(DeliveryState::Pending, true), edit(6, DeliveryState::Skipped, false), edit(7, state, false)];
+            assert_eq!(react(Change::Edit, &back), [Reaction::Fold { seq: 4 }, Reaction::Withdraw { seq: 7 }]);
+            assert_eq!(react(Change::Delete, &back), [Reaction::Withdraw { seq: 4 }, Reaction::Withdraw { seq: 7 }]);
+        }
+    }
+
+    #[test]
+    fn no_edit_folds_in_front_of_another() {
+        let sent = post(DeliveryState::Sent, false);
+        let between = [sent, edit(7, DeliveryState::Pending, true), edit(9, DeliveryState::Sending, false)];
+        assert_eq!(react(Change::Edit, &between), [Reaction::Append { root_seq: 4 }]);
     }
 
     #[test]

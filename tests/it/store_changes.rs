@@ -83,6 +83,24 @@ async fn a_deletion_withdraws_a_delivery_that_waits_and_rouses_its_pair() {
 }
 
 #[tokio::test]
+async fn an_edit_of_a_post_that_came_back_is_not_undone_by_an_earlier_one() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let claimed = ids(&scene.claim_rows().await);
+    assert_eq!(claimed, [11]);
+    // On its way, so the first edit is a delivery of its own; then it comes back, and the second one folds.
+    assert_eq!(scene.edit(11, "first").await, 1);
+    deliveries::unclaim(&mut scene.database, scene.pair, &[1]).await.unwrap();
+    scene.clock.advance(TimeDelta::seconds(1));
+    assert_eq!(scene.edit(11, "second").await, 1);
+    let rows = scene.claim_rows().await;
+    let texts: Vec<_> = rows.iter().map(|row| (row.operation, row.message.text.text.as_str())).collect();
+    assert_eq!(texts, [(Operation::Post, "second")]);
+    let history = scene.history().await;
+    assert_eq!((history[1].state, history[1].reason_code.as_deref()), (DeliveryState::Skipped, Some("superseded")));
+}
+
+#[tokio::test]
 async fn changes_of_what_was_sent_are_deliveries_and_fold_among_themselves() {
     let mut scene = scene(0).await;
     scene.ingest_ids(&[11]).await;

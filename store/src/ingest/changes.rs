@@ -293,7 +293,9 @@ fn withdraw(withdrawals: &mut Withdrawals, group: &[&Row], seq: i64) {
     let Some(row) = group.iter().find(|row| row.known.seq == seq) else { return };
     let (code, reason) = match row.known.operation {
         Operation::Post => ("deleted_at_source", "the message was deleted before it was sent"),
-        Operation::Edit | Operation::Delete => ("superseded", "the message was deleted before this edit was carried"),
+        Operation::Edit | Operation::Delete => {
+            ("superseded", "the message was changed again or deleted before this edit was carried")
+        }
     };
     withdrawals.pairs.push(row.pair.as_uuid());
     withdrawals.seqs.push(seq);
