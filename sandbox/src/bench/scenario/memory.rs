@@ -23,7 +23,7 @@ pub(super) async fn run(bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<
     let restarted = rested(bench).await?;
     field.link(more).await?;
     let linked = rested(bench).await?;
-    let pairs = bench.either(2_500, 1_000);
+    let pairs = bench.either(2_500, 250);
     super::crowd::idle_pairs(bench, field, pairs).await?;
     let paired = rested(bench).await?;
     bench.stack.restart_worker().await?;
