@@ -1,6 +1,7 @@
 //! What serenity calls on the gateway's thread.
 
 use std::collections::{HashMap, VecDeque};
+use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::{ChatId, Deletion, Update};
@@ -40,7 +41,8 @@ impl Handler {
     fn edited(&self, event: &MessageUpdateEvent) {
         let Some(at) = event.edited_timestamp else { return };
         let message_id = signed(event.id.get());
-        if !self.edits.lock().unwrap_or_else(PoisonError::into_inner).is_new(message_id, at.timestamp_micros()) {
+        let edit = (at.timestamp_micros(), digest(event.content.as_deref()));
+        if !self.edits.lock().unwrap_or_else(PoisonError::into_inner).is_new(message_id, edit) {
             return;
         }
         match whole(event) {
@@ -164,17 +166,24 @@ impl Named {
     }
 }
 
-/// The latest edits, by message.
+/// Tells two texts apart: two edits may bear the same time.
+fn digest(content: Option<&str>) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    content.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The latest edits, by message: when, and what they say.
 #[derive(Default)]
 struct Edits {
-    at: HashMap<i64, i64>,
+    at: HashMap<i64, (i64, u64)>,
     order: VecDeque<i64>,
 }
 
 impl Edits {
-    fn is_new(&mut self, message: i64, at: i64) -> bool {
-        match self.at.insert(message, at) {
-            Some(known) => known != at,
+    fn is_new(&mut self, message: i64, edit: (i64, u64)) -> bool {
+        match self.at.insert(message, edit) {
+            Some(known) => known != edit,
             None => {
                 self.order.push_back(message);
                 if self.order.len() > EDITS_MAX
@@ -195,11 +204,13 @@ mod tests {
     #[test]
     fn the_same_edit_is_told_once() {
         let mut edits = Edits::default();
-        assert!(edits.is_new(1, 10));
-        assert!(!edits.is_new(1, 10));
-        assert!(edits.is_new(1, 11));
-        (2..3 + i64::try_from(EDITS_MAX).unwrap()).for_each(|message| assert!(edits.is_new(message, 10)));
-        assert!(edits.is_new(1, 11), "the oldest is forgotten");
+        let (one, other) = (digest(Some("one")), digest(Some("other")));
+        assert!(edits.is_new(1, (10, one)));
+        assert!(!edits.is_new(1, (10, one)));
+        assert!(edits.is_new(1, (10, other)), "another text at the same time");
+        assert!(edits.is_new(1, (11, other)));
+        (2..3 + i64::try_from(EDITS_MAX).unwrap()).for_each(|message| assert!(edits.is_new(message, (10, one))));
+        assert!(edits.is_new(1, (11, other)), "the oldest is forgotten");
         assert_eq!((edits.at.len(), edits.order.len()), (EDITS_MAX, EDITS_MAX));
     }
 }
