@@ -76,12 +76,13 @@ async fn an_album_with_a_lost_answer_is_found() {
     assert_eq!(live.connection.read_back(&request, since).await.unwrap(), None);
     sandbox.fault(json!({ "kind": "lose_answer", "method": "messages.sendMultiMedia" })).await;
     assert_eq!(name(&live.connection.send(&request).await.unwrap_err()).0, "retryable");
+    // A send right after the loss may meet the dead connection once more; a read asks again by itself.
+    let longer = album(chat, "lost", vec![photo(1), photo(2), photo(3)]);
+    assert_eq!(live.connection.read_back(&longer, since).await.unwrap(), None);
     live.send(&text(chat, "something else")).await.unwrap();
     let found = live.connection.read_back(&request, since).await.unwrap().expect("it stands there");
     assert_eq!(found.message_ids.len(), 2);
     assert_eq!(live.connection.send(&request).await.unwrap(), found);
-    let longer = album(chat, "lost", vec![photo(1), photo(2), photo(3)]);
-    assert_eq!(live.connection.read_back(&longer, since).await.unwrap(), None);
 
     let forward =
         SendRequest::new(chat, key(), SendBody::Forward { from: chat, message_ids: found.message_ids.clone() });
