@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{IdempotencyKey, Message, Operation};
 use store::{
     StoreError,
-    deliveries::{self, Claimed, SentDelivery, SentPart, Settlement},
+    deliveries::{self, Claimed, Counterpart, SentDelivery, SentPart, Settlement},
     media::{MediaState, StoredMedia},
     pairs::Pair,
 };
@@ -54,6 +54,16 @@ pub(crate) enum Delivered {
     Stop(Next),
 }
 
+/// What a message became.
+struct Draft {
+    /// The message: of an album, all items in one.
+    message: Message,
+    /// Where the message that it answers stands at the destination.
+    answered: Option<Counterpart>,
+    /// The sends, in order.
+    parts: Vec<Outgoing>,
+}
+
 /// One claimed delivery on its way.
 pub(crate) struct Delivery<'a> {
     /// The worker.
@@ -70,8 +80,8 @@ pub(crate) struct Delivery<'a> {
 
 /// What a delivery has to show.
 enum Content {
-    /// These sends, in order, composed from this message: of an album, all items in one.
-    Parts(Box<Message>, Vec<Outgoing>),
+    /// A message.
+    Draft(Box<Draft>),
     /// Nothing, by a rule: its code and its words.
     Nothing(&'static str, Cow<'static, str>),
     /// An attachment is not here yet.
@@ -94,12 +104,13 @@ impl Delivery<'_> {
         match self.content().await? {
             Content::Nothing(code, text) => self.skip(code, &text).await,
             Content::Waiting => self.wait_for_media().await,
-            Content::Parts(message, parts) => {
-                let target = match self.target(&message).await? {
+            Content::Draft(draft) => {
+                let Draft { message, answered, parts } = *draft;
+                let target = match self.target(&message, answered.as_ref()).await? {
                     Ok(target) => target,
                     Err(error) => return self.failed(error).await,
                 };
-                let reply_to = self.reply_to(&message, &target).await?;
+                let reply_to = target.reply_to(answered);
                 self.send_parts(parts, target, reply_to).await
             }
         }
@@ -121,8 +132,8 @@ impl Delivery<'_> {
             Ruled::Carried(ruled) => ruled,
             Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
         };
-        let reply_known = self.counterpart(&message).await?.is_some();
-        let manner = (reply_known, ruled.voice.pings);
+        let answered = self.answered(&message).await?;
+        let manner = (answered.is_some(), ruled.voice.pings);
         match compose::compose(self.context, self.pair, &ruled.shown, &stored, manner) {
             Composed::Nothing { code, text } => Ok(Content::Nothing(code, text.into())),
             Composed::Parts(parts) => {
@@ -130,7 +141,7 @@ impl Delivery<'_> {
                 let made = |part| Outgoing::new(part, platform, &message_ids, &message.media);
                 let outgoing = |part| ruled.voice.clone().lent(made(part));
                 let parts = parts.into_iter().map(outgoing).collect();
-                Ok(Content::Parts(Box::new(message), parts))
+                Ok(Content::Draft(Box::new(Draft { message, answered, parts })))
             }
         }
     }

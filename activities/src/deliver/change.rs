@@ -37,7 +37,7 @@ impl Delivery<'_> {
         let target = Target::thread(first.part.thread);
         let parts = match self.content().await? {
             Content::Waiting => return self.wait_for_media().await,
-            Content::Parts(_, parts) => parts,
+            Content::Draft(draft) => draft.parts,
             // The message is gone, and with an album its last item.
             Content::Nothing("deleted_at_source", _) => Vec::new(),
             Content::Nothing(code, text) => return self.skip(code, &text).await,

@@ -49,8 +49,8 @@ impl Delivery<'_> {
                 MediaState::Pending if now - kept.created_at > WAIT_MAX => return Ok(()),
                 MediaState::Pending => (),
             }
-            if let Some(source) = self.context.hosts.get(self.pair.source_account_id).filter(|_| !told) {
-                source.media.notify_one();
+            if !told {
+                self.wake_fetcher();
                 told = true;
             }
             tokio::time::sleep(LOOK_EVERY).await;

@@ -34,9 +34,7 @@ impl Delivery<'_> {
             let detail = "an attachment that has to be sent again cannot be fetched any more".into();
             return Ok(Recall::Gone(PlatformError::Message { code: "media_expired".into(), detail }));
         }
-        if let Some(source) = self.context.hosts.get(self.pair.source_account_id) {
-            source.media.notify_one();
-        }
+        self.wake_fetcher();
         self.media_awaited().await.map(Recall::Asked)
     }
 
@@ -53,10 +51,16 @@ impl Delivery<'_> {
             return Ok(stored);
         }
         media::fetch_first(&mut database, self.context.clock.as_ref(), owner, message.media.len()).await?;
+        self.wake_fetcher();
+        media::of_message(&mut database, owner).await
+    }
+
+    /// Tells the source's fetcher that there is something to fetch, if the source is hosted here; else its host looks by
+    /// itself.
+    pub(super) fn wake_fetcher(&self) {
         if let Some(source) = self.context.hosts.get(self.pair.source_account_id) {
             source.media.notify_one();
         }
-        media::of_message(&mut database, owner).await
     }
 
     /// What was here once stands at the destination already, whatever came of fetching it again: a change takes it as

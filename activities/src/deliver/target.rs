@@ -34,12 +34,21 @@ impl Target {
             (Platform::Discord, None) | (Platform::Telegram, _) => pair.destination_chat_id,
         }
     }
+
+    /// The message to answer, if it stands where the answer goes.
+    pub fn reply_to(&self, answered: Option<Counterpart>) -> Option<i64> {
+        answered.filter(|found| found.thread == self.thread).map(|found| found.message_id)
+    }
 }
 
 impl Delivery<'_> {
     /// Where `message` goes: the pair's topic; in a forum the thread that stands for the one at the source, made when it
-    /// is needed; else the chat itself.
-    pub(super) async fn target(&self, message: &Message) -> Result<Result<Target, PlatformError>, StoreError> {
+    /// is needed, or that of the message which it answers; else the chat itself.
+    pub(super) async fn target(
+        &self,
+        message: &Message,
+        answered: Option<&Counterpart>,
+    ) -> Result<Result<Target, PlatformError>, StoreError> {
         if self.pair.destination_topic_id.is_some() || self.pair.destination_kind != Some(ChatKind::Forum) {
             return Ok(Ok(Target::thread(self.pair.destination_topic_id)));
         }
@@ -55,8 +64,8 @@ impl Delivery<'_> {
             if let Some(thread) = store::threads::find(&mut database, self.pair.id, source).await? {
                 return Ok(Ok(Target::thread(Some(thread))));
             }
-        } else if let Some(answered) = self.counterpart(message).await?.filter(|found| found.thread.is_some()) {
-            return Ok(Ok(Target::thread(answered.thread)));
+        } else if let Some(thread) = answered.and_then(|found| found.thread) {
+            return Ok(Ok(Target::thread(Some(thread))));
         }
         let title = message.headline();
         match (self.pair.destination_platform, source) {
@@ -121,15 +130,9 @@ impl Delivery<'_> {
     }
 
     /// Where the message stands that `message` answers.
-    pub(super) async fn counterpart(&self, message: &Message) -> Result<Option<Counterpart>, StoreError> {
+    pub(super) async fn answered(&self, message: &Message) -> Result<Option<Counterpart>, StoreError> {
         let Some(answered) = message.reply_to else { return Ok(None) };
         let mut database = self.context.database().await?;
         deliveries::counterpart(&mut database, self.pair.id, message.chat, answered).await
-    }
-
-    /// The counterpart of the answered message, if it stands where the answer goes.
-    pub(super) async fn reply_to(&self, message: &Message, target: &Target) -> Result<Option<i64>, StoreError> {
-        let found = self.counterpart(message).await?;
-        Ok(found.filter(|found| found.thread == target.thread).map(|found| found.message_id))
     }
 }
