@@ -134,6 +134,39 @@ pub async fn put_back(
     Ok(())
 }
 
+/// Puts back a claimed delivery that was not begun: the claim does not count. The reason is shown; its history has it
+/// once, however often the wait is renewed.
+pub async fn hold(
+    connection: &mut PgConnection,
+    pair: PairId,
+    seq: i64,
+    reason: (&str, &str),
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let (code, text) = reason;
+    sqlx::query!(
+        "WITH former AS (
+           SELECT pair_id, seq, reason_code FROM deliveries WHERE pair_id = $1 AND seq = $2 FOR UPDATE),
+         held AS (
+           UPDATE deliveries d SET attempts = d.attempts - 1,
+                  state = CASE WHEN d.attempts <= 1 THEN 'pending' ELSE d.state END,
+                  first_attempt_at = CASE WHEN d.attempts <= 1 THEN NULL ELSE d.first_attempt_at END,
+                  reason_code = $3, reason = $4
+           FROM former f WHERE d.pair_id = f.pair_id AND d.seq = f.seq AND d.state = 'sending'
+           RETURNING d.pair_id, d.seq, f.reason_code AS former)
+         INSERT INTO delivery_events (pair_id, seq, at, kind, detail)
+         SELECT pair_id, seq, $5, 'waiting', $4 FROM held WHERE former IS DISTINCT FROM $3",
+        pair as PairId,
+        seq,
+        code,
+        text,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Returns claimed deliveries that were not begun to their former state.
 pub async fn unclaim(connection: &mut PgConnection, pair: PairId, seqs: &[i64]) -> Result<(), StoreError> {
     sqlx::query!(

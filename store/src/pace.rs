@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, ChatId, PairId, Plan, UserId,
+    AccountId, ChatId, Plan, UserId,
     pace::{Budget, LastWait, Scope, Snapshot},
 };
 use sqlx::PgConnection;
@@ -138,37 +138,4 @@ pub async fn owner_of(connection: &mut PgConnection, account: AccountId) -> Resu
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| (row.id, row.plan)))
-}
-
-/// Puts back a claimed delivery that was not begun: the claim does not count. The reason is shown; its history has it
-/// once, however often the wait is renewed.
-pub async fn hold(
-    connection: &mut PgConnection,
-    pair: PairId,
-    seq: i64,
-    reason: (&str, &str),
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (code, text) = reason;
-    sqlx::query!(
-        "WITH former AS (
-           SELECT pair_id, seq, reason_code FROM deliveries WHERE pair_id = $1 AND seq = $2 FOR UPDATE),
-         held AS (
-           UPDATE deliveries d SET attempts = d.attempts - 1,
-                  state = CASE WHEN d.attempts <= 1 THEN 'pending' ELSE d.state END,
-                  first_attempt_at = CASE WHEN d.attempts <= 1 THEN NULL ELSE d.first_attempt_at END,
-                  reason_code = $3, reason = $4
-           FROM former f WHERE d.pair_id = f.pair_id AND d.seq = f.seq AND d.state = 'sending'
-           RETURNING d.pair_id, d.seq, f.reason_code AS former)
-         INSERT INTO delivery_events (pair_id, seq, at, kind, detail)
-         SELECT pair_id, seq, $5, 'waiting', $4 FROM held WHERE former IS DISTINCT FROM $3",
-        pair as PairId,
-        seq,
-        code,
-        text,
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
 }

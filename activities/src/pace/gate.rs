@@ -60,7 +60,8 @@ impl Delivery<'_> {
 
     async fn held(&self, code: &str, text: &str, left: Duration) -> Result<Next, StoreError> {
         let mut database = self.context.database().await?;
-        store::pace::hold(&mut database, self.pair.id, self.row.seq, (code, text), self.context.clock.now()).await?;
+        store::deliveries::hold(&mut database, self.pair.id, self.row.seq, (code, text), self.context.clock.now())
+            .await?;
         let ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX).saturating_add(1);
         Ok(Next::In { ms, reason: text.to_owned() })
     }
