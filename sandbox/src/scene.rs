@@ -3,6 +3,7 @@
 mod count;
 mod latency;
 mod link;
+mod rank;
 mod spot;
 mod standing;
 
@@ -12,6 +13,7 @@ pub use self::{
     count::{Tally, marker, number_in, tally},
     latency::{Latency, idle_latency},
     link::{link_discord, link_telegram, wait_for_status},
+    rank::nearest_rank,
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
 };

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 
 use crate::{
     arrivals::{Arrival, now_us},
-    scene::{Direction, Route, marker, number_in, tally},
+    scene::{Direction, Route, marker, nearest_rank, number_in, tally},
 };
 
 /// One message that was written and has arrived.
@@ -114,11 +114,10 @@ pub fn times_ms(trips: &[Trip]) -> Vec<f64> {
     times
 }
 
-/// Nearest rank: the smallest of `times`, shortest first, that at least `percent` of all do not exceed.
+/// A percentile of `times`, shortest first; not a number when nothing was measured.
 #[must_use]
 pub fn percentile(times: &[f64], percent: usize) -> f64 {
-    let rank = (times.len() * percent).div_ceil(100).max(1);
-    times.get(rank - 1).copied().unwrap_or(f64::NAN)
+    nearest_rank(times, percent).unwrap_or(f64::NAN)
 }
 
 /// A number of messages for a division.
@@ -133,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn percentiles_are_nearest_ranks() {
+    fn times_are_in_milliseconds_and_in_order() {
         let trips: Vec<Trip> = (1..=200).rev().map(|ms| Trip { from_us: 5, to_us: 5 + ms * 1_000 }).collect();
         let times = times_ms(&trips);
         assert!((percentile(&times, 50) - 100.0).abs() < 1e-6 && (percentile(&times, 99) - 198.0).abs() < 1e-6);

@@ -9,7 +9,7 @@ use super::{
     killer::Kills,
     stage::Stage,
 };
-use crate::stack::Stack;
+use crate::{scene::nearest_rank, stack::Stack};
 
 /// So many offences are described; all are counted.
 const SHOWN_MAX: usize = 40;
@@ -160,10 +160,9 @@ fn sorted(mut times: Vec<Duration>) -> Vec<Duration> {
     times
 }
 
-/// Nearest rank, in seconds; 0 when nothing was measured.
+/// In seconds; 0 when nothing was measured.
 fn percentile(sorted: &[Duration], percent: usize) -> f64 {
-    let rank = (sorted.len() * percent).div_ceil(100).max(1);
-    sorted.get(rank - 1).map_or(0.0, Duration::as_secs_f64)
+    nearest_rank(sorted, percent).as_ref().map_or(0.0, Duration::as_secs_f64)
 }
 
 #[cfg(test)]

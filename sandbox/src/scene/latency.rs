@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::{ARRIVAL_PATIENCE, Controls, Route, marker};
+use super::{ARRIVAL_PATIENCE, Controls, Route, marker, nearest_rank};
 use crate::stack::{Progress, span};
 
 /// Between two messages of one pair: longer than a drain lingers for more, so that every message has to wake its pair.
@@ -25,11 +25,7 @@ impl Latency {
     #[must_use]
     pub fn of(mut times: Vec<Duration>) -> Self {
         times.sort_unstable();
-        let at = |percent: usize| {
-            // Nearest rank: the smallest time that at least `percent` of all do not exceed.
-            let rank = (times.len() * percent).div_ceil(100).max(1);
-            times.get(rank - 1).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0)
-        };
+        let at = |percent| nearest_rank(&times, percent).map_or(f64::NAN, |time| time.as_secs_f64() * 1_000.0);
         Self { p50_ms: at(50), p99_ms: at(99) }
     }
 }
@@ -70,18 +66,4 @@ async fn once(controls: &Controls, route: &Route, number: usize) -> anyhow::Resu
         tokio::time::sleep(LOOK_PERIOD).await;
     }
     Ok(start.elapsed())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn percentiles_are_nearest_ranks() {
-        let times: Vec<Duration> = (1..=200).rev().map(Duration::from_millis).collect();
-        let latency = Latency::of(times);
-        assert!((latency.p50_ms - 100.0).abs() < 1e-6 && (latency.p99_ms - 198.0).abs() < 1e-6, "{latency:?}");
-        let one = Latency::of(vec![Duration::from_millis(7)]);
-        assert!((one.p50_ms - 7.0).abs() < 1e-6 && (one.p99_ms - 7.0).abs() < 1e-6);
-    }
 }
