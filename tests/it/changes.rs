@@ -110,8 +110,7 @@ async fn edits_and_deletions_follow_in_all_directions() {
     scene.delete(&two).await;
     scene.all_hold(&["ONE", "three"]).await;
     for pair in &scene.pairs {
-        let all_sent = |found: &[Value]| found.len() == 5 && found.iter().all(|one| one["state"] == "sent");
-        let settled = scene.world.deliveries(pair, all_sent).await;
+        let settled = scene.world.all_sent(pair, 5).await;
         let operations: Vec<_> = settled.iter().map(|one| one["operation"].as_str().unwrap()).collect();
         assert_eq!(operations, ["delete", "edit", "post", "post", "post"], "the same edit twice is one");
         assert_eq!((&settled[0]["root_seq"], &settled[1]["root_seq"]), (&json!(2), &json!(1)));

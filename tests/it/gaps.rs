@@ -133,13 +133,8 @@ async fn threads_that_were_opened_while_the_worker_was_away_are_read() {
     let (telegram, reader) = (world.link_person(&person).await, world.link_bot(&bot).await);
     let back = world.channel(&person, &[]).await;
     // As old as the pair, and known to nobody when the worker goes.
-    let path = format!("/guilds/{}/channels", bot.guild);
     let discord = world.controls.discord.clone();
-    let open = async |name: &str| {
-        let thread = json!({ "name": name, "kind": "thread", "parent": bot.channel });
-        let made: Value = discord.http().post(&path, &thread).await.unwrap();
-        made["id"].as_str().unwrap().to_owned()
-    };
+    let open = async |name: &str| discord.create_thread(&bot.guild, &bot.channel, name).await.unwrap();
     let say = async |thread: &str, text: &str| drop(discord.say(thread, &bot.human, text).await.unwrap());
     let archive = async |thread: &str| {
         let path = format!("/channels/{thread}");

@@ -95,7 +95,7 @@ async fn a_long_text_is_split_and_a_reply_finds_its_counterpart() {
         .post(channel, &json!({ "from": person.user, "text": "an answer", "reply_to": first }))
         .await
         .unwrap();
-    world.deliveries(&pair.id, |found| found.len() == 2 && found.iter().all(|one| one["state"] == "sent")).await;
+    world.all_sent(&pair.id, 2).await;
     let messages = world.controls.discord.messages(&bot.channel).await.unwrap();
     let (answer, parts) = messages.split_last().unwrap();
     assert!(parts.len() >= 2);
@@ -187,7 +187,7 @@ async fn a_delay_holds_messages_back_in_order_and_a_pause_holds_them_longer() {
         world.api.resume(&pair.id).await.unwrap();
     }
     world.discord_holds(&bot.channel, &["one", "two", "three"]).await;
-    let history = world.deliveries(&pair.id, |found| found.iter().all(|one| one["state"] == "sent")).await;
+    let history = world.all_sent(&pair.id, 3).await;
     let steps: Vec<_> = history[0]["steps"].as_array().unwrap().iter().map(|step| step["kind"].clone()).collect();
     assert_eq!(steps, ["received", "sent"]);
     world.api.delete_pair(&pair.id).await.unwrap();

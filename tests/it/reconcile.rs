@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::PairId;
+use domain::{PairId, ReconciliationId, SystemClock};
 use sandbox::{scene::until, stack::Stack};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -69,6 +69,19 @@ impl Scene {
         })
         .await
         .unwrap()
+    }
+
+    /// A reconciliation that is on record as running and has no workflow, as if the API had died between its commit and the
+    /// start.
+    async fn without_workflow(&self, pair: &str) -> ReconciliationId {
+        let pair: PairId = pair.parse().unwrap();
+        let id = ReconciliationId::new(&SystemClock);
+        let made = sqlx::query(
+            "INSERT INTO reconciliations (id, pair_id, state, repair, chat_id, cursor, started_at)
+             SELECT $1, $2, 'running', false, source_chat_id, 0, now() - interval '1 minute' FROM pairs WHERE id = $2",
+        );
+        made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&self.database).await.unwrap();
+        id
     }
 
     /// Takes a message out of the ledger as if it had never been ingested; or, with `delivery_only`, its delivery.
@@ -192,13 +205,10 @@ async fn missed_edits_and_deletions_are_told_and_repaired() {
 async fn threads_are_compared_too() {
     let stack = harness::shared().await;
     let scene = Scene::new(&stack).await;
-    let path = format!("/guilds/{}/channels", scene.back_source.guild);
-    let discord = &scene.world.controls.discord;
+    let (discord, source) = (&scene.world.controls.discord, &scene.back_source);
     let mut threads = Vec::new();
     for name in ["first", "second"] {
-        let thread = json!({ "name": name, "kind": "thread", "parent": scene.back_source.channel });
-        let made: Value = discord.http().post(&path, &thread).await.unwrap();
-        threads.push(made["id"].as_str().unwrap().to_owned());
+        threads.push(discord.create_thread(&source.guild, &source.channel, name).await.unwrap());
     }
     scene.world.api.pause(&scene.backward).await.unwrap();
     let human = &scene.back_source.human;
@@ -223,14 +233,7 @@ async fn asking_twice_is_one_reconciliation() {
     scene.say("one").await;
     scene.both_hold(&["one"]).await;
     let path = format!("/pairs/{}/reconcile", scene.forth);
-    // As if the API had died between its commit and the start: a row that runs, and no workflow.
-    let pair: PairId = scene.forth.parse().unwrap();
-    let id = domain::ReconciliationId::new(&domain::SystemClock);
-    let made = sqlx::query(
-        "INSERT INTO reconciliations (id, pair_id, state, repair, chat_id, cursor, started_at)
-         SELECT $1, $2, 'running', false, source_chat_id, 0, now() - interval '1 minute' FROM pairs WHERE id = $2",
-    );
-    made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&scene.database).await.unwrap();
+    let id = scene.without_workflow(&scene.forth).await;
     let begun: Value = scene.world.api.http().post(&path, &json!({ "repair": true })).await.unwrap();
     assert_eq!((&begun["id"], &begun["repair"]), (&json!(id.to_string()), &json!(false)));
     assert_eq!(scene.finished(&scene.forth, &begun["id"]).await["state"], "done");
@@ -243,13 +246,7 @@ async fn asking_twice_is_one_reconciliation() {
 async fn the_sweep_starts_what_was_left_without_a_workflow() {
     let stack = harness::shared().await;
     let scene = Scene::new(&stack).await;
-    let pair: PairId = scene.backward.parse().unwrap();
-    let id = domain::ReconciliationId::new(&domain::SystemClock);
-    let made = sqlx::query(
-        "INSERT INTO reconciliations (id, pair_id, state, repair, chat_id, cursor, started_at)
-         SELECT $1, $2, 'running', false, source_chat_id, 0, now() - interval '1 minute' FROM pairs WHERE id = $2",
-    );
-    made.bind(id.as_uuid()).bind(pair.as_uuid()).execute(&scene.database).await.unwrap();
+    let id = scene.without_workflow(&scene.backward).await;
     crate::histories::sweep(&crate::histories::temporal(&stack).await).await;
     let report = scene.finished(&scene.backward, &json!(id.to_string())).await;
     assert_eq!(report["state"], "done", "{report:#}");

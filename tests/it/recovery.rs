@@ -60,7 +60,7 @@ async fn a_lost_answer_does_not_double_a_message() {
     scene.say("two").await;
     scene.say("three").await;
     scene.both_hold(&["one", "two", "three"]).await;
-    let retried = scene.world.deliveries(&scene.backward, |found| found.iter().all(|one| one["state"] == "sent")).await;
+    let retried = scene.world.all_sent(&scene.backward, 3).await;
     assert!(retried[1]["attempts"].as_u64() >= Some(2), "{retried:#?}");
     assert_eq!(scene.world.telegram_texts(scene.back).await, ["one", "two", "three"]);
 }
@@ -75,7 +75,7 @@ async fn a_flood_wait_is_waited_out_in_order_and_is_seen() {
         scene.say(text).await;
     }
     scene.both_hold(&["one", "two", "three"]).await;
-    let history = scene.world.deliveries(&scene.backward, |found| found.iter().all(|one| one["state"] == "sent")).await;
+    let history = scene.world.all_sent(&scene.backward, 3).await;
     let first = history.last().unwrap()["steps"].as_array().unwrap().clone();
     assert!(first.iter().any(|step| step["kind"] == "waiting"), "{first:#?}");
 }

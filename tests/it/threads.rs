@@ -1,6 +1,9 @@
 //! Topics, threads and forum posts, as source and as destination.
 
-use sandbox::{client::NewPair, stack::Part};
+use sandbox::{
+    client::NewPair,
+    stack::{Part, Stack},
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -63,15 +66,32 @@ async fn a_topic_is_read_and_written_alone() {
     world.refused("/pairs", on_discord, 422, "topic_not_supported").await;
 }
 
+/// A pair between two forums of one person, the source with two topics.
+struct Forums {
+    world: World,
+    person: Person,
+    source: i64,
+    sink: i64,
+    plans: i64,
+    chatter: i64,
+}
+
+impl Forums {
+    async fn new(stack: &Stack) -> Self {
+        let world = World::new(stack).await;
+        let person = world.person(None).await;
+        let (source, sink) = (forum(&world, &person).await, forum(&world, &person).await);
+        let (plans, chatter) = (topic(&world, source, "plans").await, topic(&world, source, "chatter").await);
+        let telegram = world.link_person(&person).await;
+        world.pair(place(&telegram, source), place(&telegram, sink)).await;
+        Self { world, person, source, sink, plans, chatter }
+    }
+}
+
 #[tokio::test]
 async fn each_topic_gets_its_own_at_a_forum() {
     let stack = harness::shared().await;
-    let world = World::new(&stack).await;
-    let person = world.person(None).await;
-    let (source, sink) = (forum(&world, &person).await, forum(&world, &person).await);
-    let (plans, chatter) = (topic(&world, source, "plans").await, topic(&world, source, "chatter").await);
-    let telegram = world.link_person(&person).await;
-    world.pair(place(&telegram, source), place(&telegram, sink)).await;
+    let Forums { world, person, source, sink, plans, chatter } = Forums::new(&stack).await;
     let first = say(&world, source, &person, plans, "one").await;
     say(&world, source, &person, chatter, "two").await;
     let answer = json!({ "from": person.user, "text": "three", "topic": plans, "reply_to": first });
@@ -90,17 +110,13 @@ async fn a_discord_forum_gets_a_post_for_each_topic_and_one_for_each_loose_messa
     let (person, bot) = (world.person(None).await, world.bot().await);
     let source = forum(&world, &person).await;
     let plans = topic(&world, source, "plans").await;
-    let path = format!("/guilds/{}/channels", bot.guild);
-    let made: Value =
-        world.controls.discord.http().post(&path, &json!({ "name": "posts", "kind": "forum" })).await.unwrap();
-    let sink = made["id"].as_str().unwrap().to_owned();
+    let sink = world.controls.discord.create_forum(&bot.guild, "posts").await.unwrap();
     let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
     let pair = world.pair(place(&telegram, source), place(&discord, &sink)).await;
     say(&world, source, &person, plans, "one").await;
     say(&world, source, &person, plans, "two").await;
     world.controls.telegram.say(source, person.user, "loose\nwith a second line").await.unwrap();
-    let sent =
-        world.deliveries(&pair.id, |found| found.len() == 3 && found.iter().all(|one| one["state"] == "sent")).await;
+    let sent = world.all_sent(&pair.id, 3).await;
     // A post has the id of its first message.
     let post = |index: usize| sent[index]["destination_message_ids"][0].as_str().unwrap().to_owned();
     world.discord_holds(&post(2), &["one", "two"]).await;
@@ -115,10 +131,7 @@ async fn a_channel_carries_its_threads() {
     let sink = world.channel(&person, &[]).await;
     let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
     world.pair(place(&discord, &bot.channel), place(&telegram, sink)).await;
-    let path = format!("/guilds/{}/channels", bot.guild);
-    let thread = json!({ "name": "side", "kind": "thread", "parent": bot.channel });
-    let made: Value = world.controls.discord.http().post(&path, &thread).await.unwrap();
-    let thread = made["id"].as_str().unwrap().to_owned();
+    let thread = world.controls.discord.create_thread(&bot.guild, &bot.channel, "side").await.unwrap();
     world.controls.discord.say(&thread, &bot.human, "in the thread").await.unwrap();
     world.telegram_holds(sink, &["in the thread"]).await;
     world.controls.discord.say(&bot.channel, &bot.human, "in the channel").await.unwrap();
@@ -135,12 +148,7 @@ async fn topics(world: &World, forum: i64) -> Vec<i64> {
 #[tokio::test]
 async fn a_topic_whose_making_was_not_heard_of_is_found_and_not_made_again() {
     let stack = harness::exclusive().await;
-    let world = World::new(&stack).await;
-    let person = world.person(None).await;
-    let (source, sink) = (forum(&world, &person).await, forum(&world, &person).await);
-    let (plans, chatter) = (topic(&world, source, "plans").await, topic(&world, source, "chatter").await);
-    let telegram = world.link_person(&person).await;
-    world.pair(place(&telegram, source), place(&telegram, sink)).await;
+    let Forums { world, person, source, sink, plans, chatter } = Forums::new(&stack).await;
     // The worker dies between the making of the topic and its record.
     let controls = &world.controls.telegram;
     controls.fault(&json!({ "kind": "delay", "method": "messages.createForumTopic", "ms": 60_000 })).await.unwrap();

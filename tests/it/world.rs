@@ -151,6 +151,12 @@ impl World {
         last
     }
 
+    /// Waits until the pair has so many deliveries, at most 50, and all are sent; newest first.
+    pub async fn all_sent(&self, pair: &str, count: usize) -> Vec<Value> {
+        let sent = |found: &[Value]| found.len() == count && found.iter().all(|one| one["state"] == "sent");
+        self.deliveries(pair, sent).await
+    }
+
     /// Waits until an account has the status.
     pub async fn status(&self, account: &str, status: &str) -> Value {
         let account = scene::wait_for_status(&self.api, account, status).await.expect("the status comes");

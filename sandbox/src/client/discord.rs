@@ -99,8 +99,27 @@ impl DiscordControl {
     /// # Errors
     /// When the sandbox refuses.
     pub async fn create_channel(&self, guild: &str, name: &str) -> Result<String, CallError> {
-        let body = json!({ "name": name, "kind": "text" });
-        let Id { id } = self.0.post(&format!("/guilds/{guild}/channels"), &body).await?;
+        self.create(guild, &json!({ "name": name, "kind": "text" })).await
+    }
+
+    /// Makes a forum and returns its id.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn create_forum(&self, guild: &str, name: &str) -> Result<String, CallError> {
+        self.create(guild, &json!({ "name": name, "kind": "forum" })).await
+    }
+
+    /// Makes a thread below a channel and returns its id.
+    ///
+    /// # Errors
+    /// When the sandbox refuses.
+    pub async fn create_thread(&self, guild: &str, channel: &str, name: &str) -> Result<String, CallError> {
+        self.create(guild, &json!({ "name": name, "kind": "thread", "parent": channel })).await
+    }
+
+    async fn create(&self, guild: &str, channel: &Value) -> Result<String, CallError> {
+        let Id { id } = self.0.post(&format!("/guilds/{guild}/channels"), channel).await?;
         Ok(id)
     }
 
