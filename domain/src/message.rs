@@ -3,14 +3,19 @@
 //! It is stored as JSON in `source_messages.content`, so changes must be additive (`#[serde(default)]`).
 
 mod album;
-mod headline;
+mod extra;
+mod media;
 mod sameness;
-
-use std::borrow::Cow;
+mod thread;
 
 use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
+pub use self::{
+    extra::{Contact, Embed, EmbedField, Extra, Location, Poll},
+    media::{Media, MediaKind, MediaSource},
+    thread::GENERAL_TOPIC,
+};
 use crate::{chat::ChatId, text::RichText};
 
 /// A message as the source platform showed it, in words that both platforms share.
@@ -154,233 +159,6 @@ pub struct Origin {
     /// The name of its author or chat; `None` when the platform hides it.
     #[serde(default)]
     pub name: Option<String>,
-}
-
-/// What an attachment is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum MediaKind {
-    /// An image shown in the chat.
-    Photo,
-    /// A video with its picture in the chat.
-    Video,
-    /// A short round video (Telegram).
-    VideoNote,
-    /// A short video without sound that plays by itself: a GIF.
-    Animation,
-    /// Music, with title and performer where the platform knows them.
-    Audio,
-    /// A spoken message.
-    Voice,
-    /// A sticker: WebP or PNG, animated (`application/x-tgsticker`, APNG, GIF) or a video (WebM).
-    Sticker,
-    /// Any other file.
-    Document,
-}
-
-/// One attachment, by reference: the bytes are fetched after the message is durable.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Media {
-    /// What it is.
-    pub kind: MediaKind,
-    /// File name; made up for a Telegram photo.
-    pub file_name: String,
-    /// MIME type; `application/octet-stream` when the platform does not say.
-    pub mime: String,
-    /// Size in bytes as the platform states it.
-    pub size_bytes: u64,
-    /// How the source platform finds the bytes again.
-    pub source: MediaSource,
-    /// Hidden until somebody touches it.
-    #[serde(default)]
-    pub spoiler: bool,
-    /// In pixels, where the platform says.
-    #[serde(default)]
-    pub width: Option<u32>,
-    /// In pixels, where the platform says.
-    #[serde(default)]
-    pub height: Option<u32>,
-    /// Playing time in seconds, where the platform says.
-    #[serde(default)]
-    pub duration_seconds: Option<u32>,
-    /// The emoji that a sticker stands for.
-    #[serde(default)]
-    pub emoji: Option<String>,
-    /// What a piece of music is called.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// Who plays it.
-    #[serde(default)]
-    pub performer: Option<String>,
-}
-
-impl Media {
-    /// The name that says most to people: performer and title of a piece of music, with the ending of its file; else the
-    /// file's name.
-    #[must_use]
-    pub fn label(&self) -> Cow<'_, str> {
-        let parts = [self.performer.as_deref(), self.title.as_deref()];
-        let track = parts.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" - ");
-        if track.is_empty() || self.kind != MediaKind::Audio {
-            return Cow::Borrowed(&self.file_name);
-        }
-        let ending = self.file_name.rsplit_once('.').map(|(_, ending)| ending);
-        let ending =
-            ending.filter(|ending| ending.len() <= 5 && ending.bytes().all(|byte| byte.is_ascii_alphanumeric()));
-        Cow::Owned(ending.map_or(track.clone(), |ending| format!("{track}.{ending}")))
-    }
-
-    /// An attachment of which only the ordinary facts are known.
-    #[must_use]
-    pub const fn new(kind: MediaKind, file_name: String, mime: String, size_bytes: u64, source: MediaSource) -> Self {
-        Self {
-            kind,
-            file_name,
-            mime,
-            size_bytes,
-            source,
-            spoiler: false,
-            width: None,
-            height: None,
-            duration_seconds: None,
-            emoji: None,
-            title: None,
-            performer: None,
-        }
-    }
-}
-
-/// How to find an attachment's bytes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "via")]
-pub enum MediaSource {
-    /// Read the Telegram message again: a file reference expires, a message id does not.
-    TelegramMessage {
-        /// The chat that holds the message.
-        chat: ChatId,
-        /// The message that holds the file.
-        message_id: i64,
-    },
-    /// An attachment of a Discord message: its URL is signed and expires, so the message is read again when it has.
-    DiscordAttachment {
-        /// The channel that holds the message.
-        chat: ChatId,
-        /// The message that holds the attachment.
-        message_id: i64,
-        /// The attachment's id.
-        attachment_id: i64,
-        /// The URL as first seen.
-        url: String,
-    },
-    /// A file at a lasting public address on the platform's own servers, such as a Discord sticker.
-    PublicUrl {
-        /// The address; adapters fetch it from their platform's hosts only.
-        url: String,
-    },
-}
-
-/// What a message carries beside text and files.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Extra {
-    /// A question with answers to choose from.
-    Poll(Poll),
-    /// A place.
-    Location(Location),
-    /// Somebody's card.
-    Contact(Contact),
-    /// A box beside the text: a bot's embed or the preview of a link.
-    Embed(Box<Embed>),
-    /// A throw of dice or another game of chance (Telegram).
-    Dice {
-        /// Which game, as its emoji.
-        emoji: String,
-        /// What came out.
-        value: i32,
-    },
-}
-
-/// A poll as it stood when the message was read; votes are not carried.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Poll {
-    /// What is asked.
-    pub question: String,
-    /// The answers, in order.
-    pub options: Vec<String>,
-    /// More than one answer may be chosen.
-    #[serde(default)]
-    pub multiple: bool,
-    /// One answer is right.
-    #[serde(default)]
-    pub quiz: bool,
-    /// Nobody can vote any more.
-    #[serde(default)]
-    pub closed: bool,
-}
-
-/// A place on the map.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Location {
-    /// Degrees north, in units of 10⁻⁷ degree.
-    pub latitude_e7: i64,
-    /// Degrees east, in units of 10⁻⁷ degree.
-    pub longitude_e7: i64,
-    /// Name of the place.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// Postal address.
-    #[serde(default)]
-    pub address: Option<String>,
-    /// It moved on the sender's map; only where it was first is carried.
-    #[serde(default)]
-    pub live: bool,
-}
-
-/// Somebody's card.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Contact {
-    /// Their name.
-    pub name: String,
-    /// Their number, as the platform writes it.
-    pub phone: String,
-}
-
-/// A box beside the text.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Embed {
-    /// It is the preview of a link that stands in the text: the destination makes its own.
-    #[serde(default)]
-    pub preview: bool,
-    /// Where the title leads.
-    #[serde(default)]
-    pub url: Option<String>,
-    /// Headline.
-    #[serde(default)]
-    pub title: Option<String>,
-    /// Body, with its formatting.
-    #[serde(default)]
-    pub description: RichText,
-    /// Name of the author or site.
-    #[serde(default)]
-    pub author: Option<String>,
-    /// Small print.
-    #[serde(default)]
-    pub footer: Option<String>,
-    /// Named values, in order.
-    #[serde(default)]
-    pub fields: Vec<EmbedField>,
-    /// Address of its picture.
-    #[serde(default)]
-    pub image_url: Option<String>,
-}
-
-/// A named value of an [`Embed`].
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct EmbedField {
-    /// Its name.
-    pub name: String,
-    /// Its value, with its formatting.
-    pub value: RichText,
 }
 
 /// Something that happened to a message at the source.

@@ -23,6 +23,15 @@ pub enum CopyMode {
     Forward,
 }
 
+impl CopyMode {
+    /// The platform itself forwards what `reader` sees and `writer` posts at `platform`, attachments and all: on Telegram,
+    /// where both are one account.
+    #[must_use]
+    pub fn is_native(self, reader: AccountId, writer: AccountId, platform: Platform) -> bool {
+        self == Self::Forward && platform == Platform::Telegram && reader == writer
+    }
+}
+
 /// The state of a pair.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "pair_status", rename_all = "snake_case"))]

@@ -94,12 +94,10 @@ impl Pair {
         options.ping_mentions.then_some(Pings { roles })
     }
 
-    /// Telegram forwards by itself where the account that writes is the one that reads.
+    /// Telegram forwards by itself: see [`CopyMode::is_native`].
     #[must_use]
     pub fn forwards_natively(&self) -> bool {
-        self.mode == CopyMode::Forward
-            && self.destination_platform == Platform::Telegram
-            && self.source_account_id == self.destination_account_id
+        self.mode.is_native(self.source_account_id, self.destination_account_id, self.destination_platform)
     }
 }
 

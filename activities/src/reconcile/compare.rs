@@ -25,8 +25,6 @@ use crate::{
 const ON_ITS_WAY: TimeDelta = TimeDelta::seconds(60);
 /// What seems to be missing is looked for once more after this: the stream may have been bringing it.
 const SECOND_LOOK: Duration = Duration::from_secs(5);
-/// Telegram's first topic of every forum: its messages name no topic.
-const GENERAL_TOPIC: i64 = 1;
 
 /// One look at one chat of a reconciliation.
 pub(super) struct Comparison<'a> {
@@ -84,7 +82,8 @@ impl Comparison<'_> {
             None => return Ok(true),
         };
         let found = self.found(&page, cursor).await?;
-        let checked = i64::try_from(page.iter().filter(|message| self.is_read(message)).count()).unwrap_or(i64::MAX);
+        let compared = page.iter().filter(|message| message.is_in_topic(self.work.topic));
+        let checked = i64::try_from(compared.count()).unwrap_or(i64::MAX);
         let missing: Vec<Missing> = found.iter().map(Found::missing).collect();
         let tally = Tally { cursor, checked, missing };
         let mut database = self.context.database().await?;
@@ -123,12 +122,7 @@ impl Comparison<'_> {
     async fn look(&self, page: &[Message], cursor: i64) -> Result<Vec<Found>, StoreError> {
         let mut database = self.context.database().await?;
         let known = store::reconcile::known(&mut database, self.work, cursor).await?;
-        Ok(lacking(page, &known, |message| self.is_read(message)))
-    }
-
-    /// The pair reads the topic of this message.
-    fn is_read(&self, message: &Message) -> bool {
-        self.work.topic.is_none_or(|topic| message.topic.unwrap_or(GENERAL_TOPIC) == topic)
+        Ok(lacking(page, &known, |message| message.is_in_topic(self.work.topic)))
     }
 
     /// Ingests what was found as if the stream had brought it now, and counts what the ledger has afterwards.

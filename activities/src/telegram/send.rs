@@ -1,7 +1,7 @@
 //! Sending: raw calls, because only they take our own `random_id`, which makes a repeated send harmless.
 
 use chrono::TimeDelta;
-use domain::{PartText, RichText};
+use domain::{PartText, RichText, message::GENERAL_TOPIC};
 use grammers_tl_types::{enums, functions, types};
 
 use super::{account::Account, errors::retryable, history::message_number, shown::Shown};
@@ -10,8 +10,6 @@ use crate::platform::{PlatformError, SendBody, SendRequest, Sent, Upload};
 /// How far back a send is looked for when Telegram says that it has already seen its `random_id`; the memory itself
 /// is shorter.
 const RANDOM_ID_MEMORY: TimeDelta = TimeDelta::days(1);
-/// The topic that every forum begins with. Messages in it name no topic.
-const GENERAL_TOPIC: i64 = 1;
 
 /// A call that writes one message: what `SendMessage` and `SendMedia` share, and what is particular to one of them.
 macro_rules! write_call {

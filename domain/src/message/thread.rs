@@ -1,6 +1,9 @@
-//! A name for a thread that a message begins.
+//! Topics and threads: which one a message stands in, and a name for one that it begins.
 
 use super::Message;
+
+/// Telegram's first topic of every forum: its messages name no topic.
+pub const GENERAL_TOPIC: i64 = 1;
 
 /// The longest name, in characters: Discord's limit.
 const HEADLINE_CHARS_MAX: usize = 100;
@@ -24,6 +27,12 @@ impl Message {
     pub fn source_thread(&self) -> Option<i64> {
         self.parent.map_or(self.topic, |_| Some(self.chat.get()))
     }
+
+    /// It stands in this topic of its chat; `None` is the whole chat.
+    #[must_use]
+    pub fn is_in_topic(&self, topic: Option<i64>) -> bool {
+        topic.is_none_or(|topic| self.topic.unwrap_or(GENERAL_TOPIC) == topic)
+    }
 }
 
 #[cfg(test)]
@@ -45,6 +54,15 @@ mod tests {
         assert_eq!(titled.headline(), "plans");
         let long = Message { text: RichText::plain("ä".repeat(300)), ..message };
         assert_eq!(long.headline().chars().count(), 100);
+    }
+
+    #[test]
+    fn what_names_no_topic_is_in_the_general_one() {
+        let general = Message::new(ChatId::new(7), 2, SystemClock.now());
+        let named = Message { topic: Some(5), ..general.clone() };
+        let stands = |message: &Message| [None, Some(GENERAL_TOPIC), Some(5)].map(|topic| message.is_in_topic(topic));
+        assert_eq!(stands(&general), [true, true, false]);
+        assert_eq!(stands(&named), [true, false, true]);
     }
 
     #[test]

@@ -152,9 +152,8 @@ async fn deliveries(
     let found = sqlx::query!(
         r#"SELECT d.pair_id AS pair, d.seq, s.chat_id AS chat, s.message_id,
                   d.operation, coalesce(d.root_seq, d.seq) AS "root_seq!", d.album,
-                  coalesce(d.reason_code = 'album', false) AS "travels!", a.host,
-                  p.mode = 'forward' AND a.platform = 'telegram'
-                    AND p.source_account_id = p.destination_account_id AS "native!"
+                  coalesce(d.reason_code = 'album', false) AS "travels!", a.host, a.platform,
+                  p.mode, p.destination_account_id AS writer
            FROM unnest($2::bigint[], $3::bigint[]) AS asked(chat, message)
            JOIN source_messages s ON s.account_id = $1 AND s.chat_id = asked.chat AND s.message_id = asked.message
            JOIN deliveries d ON d.source_message_id = s.id
@@ -203,7 +202,7 @@ async fn deliveries(
             elsewhere: ingest.is_elsewhere(row.host.as_deref()),
             album: row.album,
             travels: row.travels,
-            native: row.native,
+            native: row.mode.is_native(ingest.reader.account, row.writer, row.platform),
         })
     });
     Ok(rows.collect())

@@ -11,9 +11,6 @@ use sqlx::PgConnection;
 use super::Reader;
 use crate::{StoreError, rules};
 
-/// Telegram's first topic of every forum: its messages name no topic.
-const GENERAL_TOPIC: i64 = 1;
-
 /// One pair that reads a chat.
 #[derive(Clone, Debug)]
 pub(super) struct Route {
@@ -41,8 +38,7 @@ impl Route {
     /// The pair reads this message: of its chat, or of a thread under its channel, of its topic, and new to it.
     fn reads(&self, message: &Message) -> bool {
         let here = self.chat == message.chat || Some(self.chat) == message.parent;
-        let topic = self.topic.is_none_or(|topic| message.topic.unwrap_or(GENERAL_TOPIC) == topic);
-        here && topic && message.message_id > self.start_id
+        here && message.is_in_topic(self.topic) && message.message_id > self.start_id
     }
 }
 
@@ -72,8 +68,7 @@ impl Routes {
         let rows = sqlx::query!(
             r#"SELECT p.id, p.source_chat_id, p.source_topic_id, p.source_start_id, p.delay_seconds,
                       p.destination_chat_id, p.destination_topic_id, d.platform, d.host, p.options, p.updated_at,
-                      p.mode = 'forward' AND d.platform = 'telegram'
-                        AND p.source_account_id = p.destination_account_id AS "native!",
+                      p.mode, p.destination_account_id,
                       ARRAY(SELECT DISTINCT w.destination_chat_id FROM pairs w
                             WHERE w.destination_chat_id = ANY(array_append($2::bigint[], s.external_id))) AS "written!", s.external_id AS own
                FROM pairs p JOIN accounts d ON d.id = p.destination_account_id
@@ -96,7 +91,7 @@ impl Routes {
             destination_chat: row.destination_chat_id,
             destination_topic: row.destination_topic_id,
             destination_host: row.host,
-            native: row.native,
+            native: row.mode.is_native(reader.account, row.destination_account_id, row.platform),
             rules: rules::compiled(reader.rules, row.id, row.updated_at, &row.options),
         });
         Ok(Self { routes: routes.collect(), written: written.unwrap_or_default(), own })
