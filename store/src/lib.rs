@@ -34,8 +34,9 @@ pub const CONNECTIONS_MAX: u32 = 16;
 /// How long a caller waits for a connection before it is told that the database is unavailable.
 const ACQUIRE_TIMEOUT: std::time::Duration = std::time::Duration::from_secs(5);
 
-/// A connection that was idle for longer is asked whether it still lives before it is used.
-const PROBE_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
+/// A connection that was idle for longer is asked whether it still lives before it is used. One that was used since fails
+/// its next user once when the database has been away meanwhile.
+pub const PROBE_AFTER: std::time::Duration = std::time::Duration::from_millis(500);
 
 /// Opens a pool without connecting yet, so that a process starts while the database is still coming up.
 ///

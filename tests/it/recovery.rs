@@ -175,6 +175,8 @@ async fn the_api_says_what_is_down() {
     on_stack_runtime(running.start_part(Part::Postgres)).await.unwrap();
     scene.say("still here").await;
     scene.both_hold(&["still here"]).await;
+    // The next test shall meet no connection of before the kill.
+    tokio::time::sleep(store::PROBE_AFTER).await;
 }
 
 #[tokio::test]
