@@ -1,8 +1,8 @@
 //! From what the platform reports to rows and wakes: durable first, then told.
 
-use std::{sync::Arc, time::Duration};
+use std::{borrow::Cow, sync::Arc, time::Duration};
 
-use domain::{AccountId, ChatId, PairId, Platform, Update};
+use domain::{AccountId, ChatId, Message, PairId, Platform, Update};
 use store::{
     StoreError,
     ingest::{Ingested, Patience, Reader},
@@ -34,7 +34,11 @@ pub(crate) async fn ingest(
     source: Source,
     updates: &[Update],
 ) -> Result<usize, StoreError> {
-    let mut chats: Vec<ChatId> = updates.iter().filter_map(posted).flatten().collect();
+    let updates = &*of_read_chats(context, source.account, updates).await?;
+    if updates.is_empty() {
+        return Ok(0);
+    }
+    let mut chats: Vec<ChatId> = updates.iter().filter_map(posted).flat_map(places).collect();
     if source.platform == Platform::Telegram && chats.iter().any(|chat| chat.get() > 0) {
         // In a private chat the other side writes to us.
         let hosted = context.hosts.get(source.account);
@@ -52,12 +56,45 @@ pub(crate) async fn ingest(
     Ok(ingested.media)
 }
 
-/// Where a new message stands: its chat, and the channel above its thread.
-fn posted(update: &Update) -> Option<impl Iterator<Item = ChatId> + use<>> {
+/// What of `updates` can concern a pair. An account sees many chats that no pair reads, and sees there what our pairs
+/// write through it: that is neither recorded nor waited for.
+async fn of_read_chats<'a>(
+    context: &Context,
+    account: AccountId,
+    updates: &'a [Update],
+) -> Result<Cow<'a, [Update]>, StoreError> {
+    let mut chats: Vec<ChatId> = updates.iter().filter_map(content).flat_map(places).collect();
+    chats.sort_unstable();
+    chats.dedup();
+    if chats.is_empty() {
+        return Ok(Cow::Borrowed(updates));
+    }
+    let read = store::ingest::read_chats(&mut *context.database().await?, account, &chats).await?;
+    // A deletion does not say under which channel its thread hangs.
+    let is_read = |update: &Update| content(update).is_none_or(|it| places(it).any(|place| read.contains(&place)));
+    if updates.iter().all(is_read) {
+        return Ok(Cow::Borrowed(updates));
+    }
+    Ok(updates.iter().filter(|update| is_read(update)).cloned().collect())
+}
+
+const fn content(update: &Update) -> Option<&Message> {
     match update {
-        Update::Posted(message) => Some([Some(message.chat), message.parent].into_iter().flatten()),
+        Update::Posted(message) | Update::Edited(message) => Some(message),
+        Update::Deleted(_) => None,
+    }
+}
+
+const fn posted(update: &Update) -> Option<&Message> {
+    match update {
+        Update::Posted(message) => Some(message),
         Update::Edited(_) | Update::Deleted(_) => None,
     }
+}
+
+/// Where a message stands: its chat, and the channel above its thread.
+fn places(message: &Message) -> impl Iterator<Item = ChatId> + use<> {
+    [Some(message.chat), message.parent].into_iter().flatten()
 }
 
 /// Writes the batch in one transaction. Where a send of another worker, or of a process that has died, may have made

@@ -21,6 +21,7 @@ use changes::Changed;
 use echoes::Echoes;
 pub use echoes::still_unsettled;
 use routes::Routes;
+pub use routes::read_chats;
 
 /// The channel of `NOTIFY` that wakes a drain lingering in another process; the payload is the pair's UUID.
 pub const WAKE_CHANNEL: &str = "pair_wake";

@@ -42,6 +42,24 @@ impl Route {
     }
 }
 
+/// Those of `chats` that some pair of the account reads.
+pub async fn read_chats(
+    connection: &mut PgConnection,
+    account: AccountId,
+    chats: &[ChatId],
+) -> Result<HashSet<ChatId>, StoreError> {
+    let chats: Vec<i64> = chats.iter().map(|chat| chat.get()).collect();
+    let read = sqlx::query_scalar!(
+        "SELECT DISTINCT source_chat_id FROM pairs
+         WHERE source_account_id = $1 AND source_chat_id = ANY($2) AND deleted_at IS NULL",
+        account as AccountId,
+        &chats
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(read.into_iter().collect())
+}
+
 /// All routes of a batch.
 #[derive(Debug, Default)]
 pub(super) struct Routes {
