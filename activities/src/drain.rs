@@ -35,7 +35,7 @@ const CLAIM_SENT_WITHIN: Duration = Duration::from_millis(250);
 /// this drain's.
 const CLAIM_KEPT: Duration = Duration::from_secs(10);
 /// A drain returns after so many messages, so that plans and tenants take turns on the host's queue.
-const SENT_MAX: u64 = 500;
+const SENT_MAX: u64 = 1_000;
 /// A drain returns after this long, well before its time-out.
 const DRAIN_FOR: Duration = Duration::from_secs(60);
 /// How often a drain says that it is alive.

@@ -25,7 +25,7 @@ const OPEN_MAX: usize = 32;
 
 /// A write waits so long for more to be sent, unless somebody waits for it: at a hundred messages a second of each pair
 /// the database would else write each of them by itself.
-const GATHER: Duration = Duration::from_millis(25);
+const GATHER: Duration = Duration::from_millis(100);
 
 enum Order {
     /// What was sent.
