@@ -7,7 +7,7 @@ use secrecy::SecretString;
 use store::{
     StoreError,
     accounts::{Reason, SecretColumn},
-    leases::{self, Lease},
+    leases::{self, Lease, Tenure},
 };
 use temporalio_client::Client;
 use temporalio_sdk::activities::ActivityContext;
@@ -97,7 +97,8 @@ async fn take_lease(
 }
 
 impl Hosting {
-    /// Heartbeats, and watches for the two reasons to stop that come from outside.
+    /// Heartbeats, and watches for the reasons to stop that come from outside. A user's wish is first seen in the lease:
+    /// Temporal tells of it with the answer to a heartbeat.
     async fn keep_lease(&self, activity: &ActivityContext) -> End {
         let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
         loop {
@@ -109,13 +110,14 @@ impl Hosting {
             if let Err(error) = activity.record_heartbeat(()).await {
                 tracing::warn!(account.id = %self.source.account, %error, "A heartbeat could not be recorded.");
             }
-            let held = async {
+            let tenure = async {
                 let mut database = self.context.database().await?;
-                leases::holds(&mut database, self.lease).await
+                leases::tenure(&mut database, self.lease).await
             };
-            match held.await {
-                Ok(true) => (),
-                Ok(false) => return End::LeaseLost,
+            match tenure.await {
+                Ok(Tenure::Held) => (),
+                Ok(Tenure::Revoked) => return End::Cancelled,
+                Ok(Tenure::Lost) => return End::LeaseLost,
                 // The database is away: nobody can take the lease either.
                 Err(error) => {
                     tracing::warn!(account.id = %self.source.account, error = %crate::chain(&error), "The lease could not be checked.");

@@ -60,16 +60,44 @@ pub async fn release(connection: &mut PgConnection, lease: Lease) -> Result<(), 
     Ok(())
 }
 
-/// True while the lease is ours.
-pub async fn holds(connection: &mut PgConnection, lease: Lease) -> Result<bool, StoreError> {
-    let holds = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM accounts WHERE id = $1 AND lease_epoch = $2) AS "holds!""#,
+/// Takes the lease from whoever has it and gives it to nobody: the host ends by itself when it next looks, and what
+/// writes under the lease is refused at its next claim.
+pub async fn revoke(connection: &mut PgConnection, account: AccountId) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE accounts SET host = NULL, host_task_token = NULL, lease_epoch = lease_epoch + 1
+         WHERE id = $1 AND host IS NOT NULL",
+        account as AccountId
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// What has become of a lease that was taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tenure {
+    /// It is ours.
+    Held,
+    /// It was revoked, and nobody has it.
+    Revoked,
+    /// Another host has taken it, or the account is gone.
+    Lost,
+}
+
+/// Whether the lease is still ours.
+pub async fn tenure(connection: &mut PgConnection, lease: Lease) -> Result<Tenure, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT lease_epoch = $2 AS "held!", host IS NULL AS "free!" FROM accounts WHERE id = $1"#,
         lease.account as AccountId,
         lease.epoch
     )
-    .fetch_one(connection)
+    .fetch_optional(connection)
     .await?;
-    Ok(holds)
+    Ok(match row {
+        Some(row) if row.held => Tenure::Held,
+        Some(row) if row.free => Tenure::Revoked,
+        Some(_) | None => Tenure::Lost,
+    })
 }
 
 /// A hosting attempt that a former process of this worker left behind.

@@ -1,12 +1,14 @@
 //! The rules of ingest, claim and settlement, against a real PostgreSQL.
 
+use std::collections::HashSet;
+
 use chrono::TimeDelta;
 use domain::{ChatId, Clock as _, DeliveryState, Message, PairId, Platform, SourceMessageId, Update, UserId};
 use store::{
     StoreError,
     deliveries::{self, Claim, Claimed, SentDelivery, SentPart, Settlement},
-    ingest::{Patience, Reader, Wake},
-    leases,
+    ingest::{Patience, Reader, Wake, read_chats},
+    leases::{self, Tenure},
     media::{chunks, links},
     pairs,
 };
@@ -67,6 +69,26 @@ async fn an_older_drain_and_an_older_lease_can_claim_nothing() {
     let fresh =
         deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, lease.epoch, DRAINER).await.unwrap();
     assert!(fresh.is_some());
+}
+
+#[tokio::test]
+async fn a_revoked_lease_is_nobodys_until_it_is_taken() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    let lease = leases::Lease { account: scene.writer, epoch: scene.fence.epoch };
+    assert_eq!(leases::tenure(&mut scene.database, lease).await.unwrap(), Tenure::Held);
+    for _ in 0..2 {
+        leases::revoke(&mut scene.database, scene.writer).await.unwrap();
+        assert_eq!(leases::tenure(&mut scene.database, lease).await.unwrap(), Tenure::Revoked);
+    }
+    assert!(matches!(scene.claim().await, Claim::Lost), "what writes under it is over");
+    let now = scene.clock.now();
+    let next = leases::take(&mut scene.database, scene.writer, "w2", b"t2", now).await.unwrap().unwrap();
+    assert_eq!(leases::tenure(&mut scene.database, lease).await.unwrap(), Tenure::Lost);
+    assert_eq!(leases::tenure(&mut scene.database, next).await.unwrap(), Tenure::Held);
+    // What the former host gives back is not its own any more.
+    leases::release(&mut scene.database, lease).await.unwrap();
+    assert_eq!(leases::host_of(&mut scene.database, scene.writer).await.unwrap().as_deref(), Some("w2"));
 }
 
 #[tokio::test]
@@ -218,6 +240,21 @@ async fn rows_of_another_tenant_are_not_there() {
     assert!(!pairs::set_paused(database, stranger, pair, true, now).await.unwrap());
     assert!(!pairs::delete(database, stranger, pair, now).await.unwrap());
     assert!(pairs::list(database, stranger).await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_chat_is_read_by_the_accounts_of_pairs_that_are_there() {
+    let mut scene = scene(0).await;
+    let chats = [SOURCE, DESTINATION];
+    let read = read_chats(&mut scene.database, scene.reader, &chats).await.unwrap();
+    assert_eq!(read, HashSet::from([SOURCE]), "what is written to is not read by that");
+    assert!(read_chats(&mut scene.database, scene.writer, &chats).await.unwrap().is_empty(), "of another account");
+    let now = scene.clock.now();
+    pairs::set_paused(&mut scene.database, scene.user, scene.pair, true, now).await.unwrap();
+    let read = read_chats(&mut scene.database, scene.reader, &chats).await.unwrap();
+    assert_eq!(read, HashSet::from([SOURCE]), "what comes during a pause waits");
+    pairs::delete(&mut scene.database, scene.user, scene.pair, now).await.unwrap();
+    assert!(read_chats(&mut scene.database, scene.reader, &chats).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -23,9 +23,9 @@ use crate::{bootstrap::Connected, config::Config, trace::Trace};
 /// Workflows kept in memory, some 100 kB each: beyond it, a wake through Temporal costs a replay of a short history.
 /// Most pairs need none, because their messages are drained without it.
 const CACHED_WORKFLOWS: usize = 200;
-/// A hosting hears that it is to stop with the answer to a heartbeat, and the SDK passes on no more than one in this time
-/// (by default, one in 80 % of the heartbeat time-out: 12 s). One heartbeat costs the server about a millisecond.
-const HOSTING_HEARTBEATS: Duration = Duration::from_secs(4);
+/// The SDK passes on no more than one heartbeat of a hosting in this time. By default it is one in 80 % of the heartbeat
+/// time-out, 12 of 15 s: too near on a machine that is busy. One costs the server some 5 ms.
+const HOSTING_HEARTBEATS: Duration = Duration::from_secs(8);
 /// After a kill, a workflow's next task waits so long for the process whose memory held the workflow, before any worker
 /// may take it and replay. The SDK's 10 s would be the longest wait of a restart; a replay costs a few milliseconds.
 const STICKY_PATIENCE: Duration = Duration::from_secs(1);

@@ -74,6 +74,7 @@ pub(crate) async fn log_out(
     if store::pairs::count_of_account(&mut *app.database().await?, account.id).await? > 0 {
         return Err(ApiError::AccountInUse);
     }
+    stop_hosting(&app, account.id).await?;
     app.temporal.signal_account(&account, actor.plan, AccountSession::log_out).await?;
     Ok(Accepted(account.into()))
 }
@@ -97,6 +98,13 @@ where
         | AccountStatus::Revoked
         | AccountStatus::Banned => (),
     }
+    stop_hosting(app, account.id).await?;
     app.temporal.signal_account(&account, actor.plan, signal).await?;
     Ok(Accepted(account.into()))
+}
+
+/// Takes the account from its host, which sees it within seconds; Temporal's own word for it comes with the answer to a
+/// heartbeat, and these are few. The workflow decides what comes after: without its signal the account is hosted anew.
+async fn stop_hosting(app: &AppState, account: AccountId) -> Result<(), ApiError> {
+    Ok(store::leases::revoke(&mut *app.database().await?, account).await?)
 }
