@@ -20,8 +20,8 @@ RUN apt-get update \
 USER 10001
 
 FROM runtime AS worker
-# Each Discord account has a thread; a heap for each of them would keep what none of them needs any more.
-ENV MALLOC_ARENA_MAX=2
+# Few heaps for all threads, and what is freed goes back to the system within seconds: docs/adr/0012-jemalloc.md.
+ENV _RJEM_MALLOC_CONF=narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0
 COPY --from=build /out/causeway-worker /usr/local/bin/
 EXPOSE 9090
 ENTRYPOINT ["causeway-worker"]

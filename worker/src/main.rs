@@ -21,6 +21,10 @@ use domain::{SystemClock, rules::RuleBook};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
+/// Log-ins and bursts leave holes; this allocator gives them back to the system.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> anyhow::Result<()> {
     let migrate_only = match std::env::args().nth(1).as_deref() {
         None => false,

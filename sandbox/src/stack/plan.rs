@@ -165,7 +165,7 @@ impl Plan {
             .env("WORKER_NAME", "stack")
             .env("METRICS_LISTEN", self.ports.address("worker-metrics"))
             // As in the image.
-            .env("MALLOC_ARENA_MAX", "2")
+            .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
             .env("PACE", "open")
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
