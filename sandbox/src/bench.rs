@@ -45,7 +45,7 @@ pub struct BenchArgs {
     #[arg(long, default_value_t = 10)]
     accounts: usize,
 
-    /// Messages per pair and run of the backlog.
+    /// Messages per pair and run of the backlog; four times as many in its full form.
     #[arg(long, default_value_t = 500)]
     messages: usize,
 

@@ -15,6 +15,8 @@ use crate::{
     stack::Part,
 };
 
+/// What follows the making of pairs is over after this.
+const REST: Duration = Duration::from_secs(15);
 /// The pairs that the project has set itself.
 const PAIRS: usize = 2_000;
 
@@ -25,6 +27,8 @@ pub(super) async fn run(bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<
         .into_iter()
         .flat_map(|direction| field.routes(direction).into_iter().take(pairs / 2))
         .collect();
+    // The workflows of new pairs come to rest first.
+    tokio::time::sleep(REST).await;
     field.forget_arrivals().await?;
     let (before, started) = (probe::cpu(bench.stack)?, Instant::now());
     let mut beat = interval(Duration::from_secs(60) / u32::try_from(pairs)?);
