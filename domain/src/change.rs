@@ -21,7 +21,7 @@ pub struct Known {
     pub operation: Operation,
     /// Its state; for an item of an album that travels with another delivery, the state of that one.
     pub state: DeliveryState,
-    /// Nothing of it, or of the delivery it travels with, can stand at the destination yet.
+    /// Nothing of it, or of the delivery it travels with, can stand at the destination yet; of a dead one: nothing does.
     pub untouched: bool,
     /// The delivery that posts the message: itself, or the one it travels with.
     pub root_seq: i64,
@@ -62,6 +62,13 @@ pub fn react(change: Change, known: &[Known]) -> Vec<Reaction> {
     let (seq, root_seq) = (post.seq, post.root_seq);
     let edits = || known.iter().filter(|delivery| delivery.operation == Operation::Edit);
     match post.state {
+        // A dead letter that is tried again shall say what its source says then. An album always does.
+        DeliveryState::Dead if post.untouched && !post.album => {
+            return vec![match change {
+                Change::Edit => Reaction::Fold { seq },
+                Change::Delete => Reaction::Withdraw { seq },
+            }];
+        }
         DeliveryState::Skipped | DeliveryState::Dead => return vec![Reaction::Ignore { root_seq }],
         DeliveryState::Pending | DeliveryState::Sending if post.untouched => {
             // The last item of an album to go takes the delivery with it when its turn comes.
@@ -78,14 +85,19 @@ pub fn react(change: Change, known: &[Known]) -> Vec<Reaction> {
         DeliveryState::Pending | DeliveryState::Sending | DeliveryState::Sent => (),
     }
     let waits = |edit: &Known| edit.state == DeliveryState::Pending && edit.untouched;
+    let dead = |edit: &Known| edit.state == DeliveryState::Dead;
     match change {
         Change::Edit => {
             // Into the last one only: any other is overwritten by those behind it.
             let newest = edits().max_by_key(|edit| edit.seq).filter(|edit| waits(edit));
-            vec![newest.map_or(Reaction::Append { root_seq }, |edit| Reaction::Fold { seq: edit.seq })]
+            let carried = newest.map_or(Reaction::Append { root_seq }, |edit| Reaction::Fold { seq: edit.seq });
+            // Tried again, a dead one would bring back what it says.
+            let overtaken = edits().filter(|edit| dead(edit)).map(|edit| Reaction::Withdraw { seq: edit.seq });
+            std::iter::once(carried).chain(overtaken).collect()
         }
         Change::Delete => {
-            let overtaken = edits().filter(|edit| waits(edit)).map(|edit| Reaction::Withdraw { seq: edit.seq });
+            let overtaken =
+                edits().filter(|edit| waits(edit) || dead(edit)).map(|edit| Reaction::Withdraw { seq: edit.seq });
             overtaken.chain([Reaction::Append { root_seq }]).collect()
         }
     }
@@ -142,11 +154,25 @@ mod tests {
 
     #[test]
     fn a_change_of_what_was_not_carried_is_recorded_only() {
-        for state in [DeliveryState::Skipped, DeliveryState::Dead] {
-            assert_eq!(react(Change::Edit, &[post(state, false)]), [Reaction::Ignore { root_seq: 4 }]);
-            assert_eq!(react(Change::Delete, &[post(state, true)]), [Reaction::Ignore { root_seq: 4 }]);
+        let (skipped, dead) = (post(DeliveryState::Skipped, true), post(DeliveryState::Dead, false));
+        let of_album = Known { album: true, ..post(DeliveryState::Dead, true) };
+        for known in [skipped, dead, of_album] {
+            for change in [Change::Edit, Change::Delete] {
+                assert_eq!(react(change, &[known]), [Reaction::Ignore { root_seq: 4 }], "{known:?}");
+            }
         }
         assert!(react(Change::Edit, &[]).is_empty());
+    }
+
+    #[test]
+    fn a_dead_letter_says_what_its_source_says_and_ends_with_it() {
+        let dead = [post(DeliveryState::Dead, true)];
+        assert_eq!(react(Change::Edit, &dead), [Reaction::Fold { seq: 4 }]);
+        assert_eq!(react(Change::Delete, &dead), [Reaction::Withdraw { seq: 4 }]);
+        let edits = [post(DeliveryState::Sent, false), edit(7, DeliveryState::Dead, true)];
+        let overtaken = Reaction::Withdraw { seq: 7 };
+        assert_eq!(react(Change::Edit, &edits), [Reaction::Append { root_seq: 4 }, overtaken]);
+        assert_eq!(react(Change::Delete, &edits), [overtaken, Reaction::Append { root_seq: 4 }]);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use chrono::TimeDelta;
 use domain::{ChatId, Clock as _, DeliveryState, Message, Operation, RichText, Update, message::Deletion};
-use store::deliveries::{self, Claim, Delivery, Settlement};
+use store::deliveries::{self, Claim, Decision, Delivery, Settlement, decide};
 
 use crate::ledger::{SOURCE, Scene, ids, message, scene};
 
@@ -42,6 +42,57 @@ fn kinds(delivery: &Delivery) -> Vec<&str> {
 
 fn item(scene: &Scene, id: i64, album: i64) -> Message {
     Message { album: Some(album), ..message(id, scene.clock.now()) }
+}
+
+#[tokio::test]
+async fn a_dead_letter_that_is_tried_again_reads_as_its_source_does_now() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11, 12, 13]).await;
+    let refused = Settlement::Dead { code: "too_ugly", text: "the destination refuses it" };
+    let now = scene.clock.now();
+    for row in scene.claim_rows().await {
+        if row.seq == 3 {
+            // Its first part stood before the destination refused the second.
+            let part = deliveries::SentPart::new(0, scene.writer, crate::ledger::DESTINATION, 503, 13);
+            deliveries::record_parts(&mut scene.database, scene.pair, 3, &[part], now).await.unwrap();
+        }
+        deliveries::settle(&mut scene.database, scene.pair, row.seq, refused, now).await.unwrap();
+    }
+    scene.edit(11, "better").await;
+    scene.edit(13, "other").await;
+    scene.delete(Some(SOURCE), &[12]).await;
+    for decided in [2, 0] {
+        let count = decide(&mut scene.database, scene.user, scene.pair, None, Decision::Retry, now).await.unwrap();
+        assert_eq!(count, decided);
+    }
+    let rows = scene.claim_rows().await;
+    let texts: Vec<(i64, &str)> = rows.iter().map(|row| (row.seq, row.message.text.text.as_str())).collect();
+    assert_eq!(texts, [(1, "better"), (3, "message 13")], "what stands in part is finished as it was begun");
+    let history = scene.history().await;
+    assert_eq!(
+        (history[1].state, history[1].reason_code.as_deref()),
+        (DeliveryState::Skipped, Some("deleted_at_source"))
+    );
+    assert_eq!(kinds(&history[1]), ["received", "dead", "skipped"]);
+}
+
+#[tokio::test]
+async fn a_dead_edit_is_overtaken_by_a_later_one() {
+    let mut scene = scene(0).await;
+    scene.ingest_ids(&[11]).await;
+    scene.send_all().await;
+    scene.edit(11, "second").await;
+    let row = scene.claim_rows().await.remove(0);
+    let refused = Settlement::Dead { code: "too_ugly", text: "the destination refuses it" };
+    let now = scene.clock.now();
+    deliveries::settle(&mut scene.database, scene.pair, row.seq, refused, now).await.unwrap();
+    scene.edit(11, "third").await;
+    scene.send_all().await;
+    let count = decide(&mut scene.database, scene.user, scene.pair, None, Decision::Retry, now).await.unwrap();
+    assert_eq!(count, 0);
+    let history = scene.history().await;
+    assert_eq!((history[1].state, history[1].reason_code.as_deref()), (DeliveryState::Skipped, Some("superseded")));
+    assert_eq!(history[2].state, DeliveryState::Sent);
 }
 
 #[tokio::test]

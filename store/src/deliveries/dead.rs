@@ -44,7 +44,8 @@ pub async fn dead_letters(connection: &mut PgConnection, user: UserId) -> Result
 /// Whether dead letters are tried again or given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Decision {
-    /// Try again, in the old place of the pair's order and under the old idempotency key.
+    /// Try again, in the old place of the pair's order and under the old idempotency key. What was edited at its source
+    /// meanwhile goes as it reads now, unless a part of it stands already.
     Retry,
     /// Forget them: they become skipped, with the history that says so.
     Discard,
@@ -76,7 +77,8 @@ pub async fn decide(
            again AS (
              UPDATE media SET state = 'pending', attempts = 0, fetch_after = $5, reason = NULL, size_bytes = NULL
              WHERE $4 AND stored_bytes = 0 AND size_bytes IS DISTINCT FROM 0
-               AND source_message_id IN (SELECT source_message_id FROM decided))
+               AND source_message_id IN (SELECT coalesce(s.media_from, s.id) FROM decided d
+                                         JOIN source_messages s ON s.id = d.source_message_id))
            INSERT INTO delivery_events (pair_id, seq, at, kind, detail)
            SELECT pair_id, seq, $5, CASE WHEN $4 THEN 'retried' ELSE 'discarded' END, NULL FROM decided"#,
         user as UserId,

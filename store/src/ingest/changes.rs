@@ -170,7 +170,7 @@ async fn deliveries(
     let (pairs, seqs): (Vec<_>, Vec<_>) = wanted.map(|(pair, seq)| (pair.as_uuid(), seq)).unzip();
     let locked = sqlx::query!(
         r#"SELECT d.pair_id AS pair, d.seq, d.state,
-                  d.state = 'pending' AND d.first_attempt_at IS NULL
+                  (d.state = 'dead' OR d.state = 'pending' AND d.first_attempt_at IS NULL)
                     AND NOT EXISTS (SELECT FROM destination_messages m WHERE m.pair_id = d.pair_id AND m.seq = d.seq)
                     AS "untouched!"
            FROM deliveries d WHERE (d.pair_id, d.seq) IN (SELECT * FROM unnest($1::uuid[], $2::bigint[]))
@@ -242,8 +242,10 @@ async fn apply(
         let own: Vec<&Row> = rows.iter().filter(|row| (row.chat, row.message_id) == key).collect();
         let mut wanted = false;
         for group in own.chunk_by(|one, two| one.pair == two.pair) {
-            let needs_media = *new_media && !group.iter().any(|row| row.native);
             let known: Vec<Known> = group.iter().map(|row| row.known).collect();
+            // A dead letter has its attachments fetched when it is tried again.
+            let is_dead = |known: &Known| known.operation == Operation::Post && known.state == DeliveryState::Dead;
+            let needs_media = *new_media && !group.iter().any(|row| row.native || is_dead(&row.known));
             for reaction in react(*change, &known) {
                 wanted |= needs_media && !matches!(reaction, Reaction::Ignore { .. });
                 match reaction {
