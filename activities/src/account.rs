@@ -89,11 +89,7 @@ impl Accounts {
     ) -> Result<ChatReply, ActivityError> {
         let refused = |refusal| Ok(ChatReply { chat: None, refusal: Some(refusal) });
         let Some(hosted) = self.0.hosts.get(input.account) else {
-            return refused(Refusal {
-                code: "account_not_online".into(),
-                detail: "the account is not connected just now".into(),
-                retry_after_seconds: Some(5),
-            });
+            return Ok(ChatReply::offline());
         };
         let answer = match input.chat {
             Some(chat) => hosted.connection.chat(chat).await.map(|facts| vec![facts]),

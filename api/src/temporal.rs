@@ -6,10 +6,8 @@ use domain::{AccountId, PairId, Plan, UserId};
 use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
-    WorkflowIdConflictPolicy, WorkflowQueryOptions, WorkflowSignalOptions, WorkflowStartOptions,
-    errors::{WorkflowInteractionError, WorkflowQueryError, WorkflowStartError, WorkflowUpdateError},
-    grpc::WorkflowService,
-    tonic::{Code, IntoRequest as _, Status},
+    WorkflowGetResultOptions, WorkflowIdConflictPolicy, WorkflowQueryOptions, WorkflowSignalOptions,
+    WorkflowStartOptions, grpc::WorkflowService, tonic::IntoRequest as _,
 };
 use temporalio_common::{
     HasWorkflowDefinition as HasRun, SignalDefinition,
@@ -20,15 +18,18 @@ use temporalio_common::{
 use tokio::sync::OnceCell;
 use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
+    chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
-        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, pair_workflow_id,
-        reconcile_workflow_id,
+        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, ask_chats_workflow_id,
+        pair_workflow_id, reconcile_workflow_id,
     },
     forwarding::{PairForwarding, PairInput, PairView, Totals},
     reconcile::{ReconcileInput, ReconcileWorkflow},
 };
 
-use crate::error::ApiError;
+mod failure;
+
+pub(crate) use failure::TemporalError;
 
 /// One call that Temporal answers by itself.
 const CALL_MAX: Duration = Duration::from_secs(5);
@@ -39,91 +40,6 @@ const PLATFORM_MAX: Duration = Duration::from_secs(50);
 const CONNECT_MAX: Duration = Duration::from_secs(3);
 /// Between tries to connect in the background.
 const RECONNECT_EVERY: Duration = Duration::from_secs(2);
-
-/// A failed call.
-#[derive(Debug)]
-pub(crate) enum TemporalError {
-    /// Temporal cannot be reached.
-    Away,
-    /// Temporal is there, but no worker has answered in time.
-    NoWorker,
-    /// There is no such workflow.
-    NotFound,
-    /// Anything else.
-    Other(Box<dyn std::error::Error + Send + Sync>),
-}
-
-impl TemporalError {
-    /// Why a workflow cannot be asked, as a stable code.
-    pub(crate) const fn as_reason(&self) -> &'static str {
-        match self {
-            Self::Away => "temporal_unavailable",
-            Self::NotFound => "not_started",
-            Self::NoWorker | Self::Other(_) => "worker_unavailable",
-        }
-    }
-}
-
-impl From<TemporalError> for ApiError {
-    fn from(error: TemporalError) -> Self {
-        match error {
-            TemporalError::Away => Self::TemporalUnavailable,
-            TemporalError::NoWorker => Self::WorkerUnavailable,
-            TemporalError::NotFound => Self::internal("a workflow is missing"),
-            TemporalError::Other(error) => Self::Internal(error),
-        }
-    }
-}
-
-impl From<Status> for TemporalError {
-    fn from(status: Status) -> Self {
-        match status.code() {
-            Code::Unavailable | Code::ResourceExhausted | Code::Cancelled | Code::Unknown => Self::Away,
-            Code::DeadlineExceeded => Self::NoWorker,
-            Code::NotFound => Self::NotFound,
-            _ => Self::Other(status.into()),
-        }
-    }
-}
-
-impl From<WorkflowStartError> for TemporalError {
-    fn from(error: WorkflowStartError) -> Self {
-        match error {
-            WorkflowStartError::Rpc(status) => status.into(),
-            other => Self::Other(other.into()),
-        }
-    }
-}
-
-impl From<WorkflowUpdateError> for TemporalError {
-    fn from(error: WorkflowUpdateError) -> Self {
-        match error {
-            WorkflowUpdateError::Rpc(status) => status.into(),
-            WorkflowUpdateError::NotFound(_) => Self::NotFound,
-            other => Self::Other(other.into()),
-        }
-    }
-}
-
-impl From<WorkflowInteractionError> for TemporalError {
-    fn from(error: WorkflowInteractionError) -> Self {
-        match error {
-            WorkflowInteractionError::Rpc(status) => status.into(),
-            WorkflowInteractionError::NotFound(_) => Self::NotFound,
-            other => Self::Other(other.into()),
-        }
-    }
-}
-
-impl From<WorkflowQueryError> for TemporalError {
-    fn from(error: WorkflowQueryError) -> Self {
-        match error {
-            WorkflowQueryError::Rpc(status) => status.into(),
-            WorkflowQueryError::NotFound(_) => Self::NotFound,
-            other => Self::Other(other.into()),
-        }
-    }
-}
 
 /// Temporal, whether it is there or not.
 pub(crate) struct Temporal {
@@ -195,16 +111,14 @@ impl Temporal {
     }
 
     /// What the platform says of a chat, or of all.
-    pub(crate) async fn ask_chats(
-        &self,
-        account: &Account,
-        plan: Plan,
-        chat: Option<domain::ChatId>,
-    ) -> Result<ChatReply, TemporalError> {
-        self.start_account(account, plan).await?;
-        let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
-        let options = WorkflowExecuteUpdateOptions::builder().build();
-        waited(PLATFORM_MAX, handle.execute_update(AccountSession::ask_chats, chat, options)).await
+    pub(crate) async fn ask_chats(&self, input: AskChatsInput) -> Result<ChatReply, TemporalError> {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, ask_chats_workflow_id(input.account, input.chat))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .execution_timeout(PLATFORM_MAX)
+            .build();
+        let client = self.client().await?;
+        let asked = bounded(CALL_MAX, client.start_workflow(AskChatsWorkflow::run, input, options)).await?;
+        waited(PLATFORM_MAX, asked.get_result(WorkflowGetResultOptions::default())).await
     }
 
     /// Signals the account's workflow, which is started if need be.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     harness,
-    world::{PASSWORD, World, assert_refused},
+    world::{PASSWORD, World, assert_refused, pair, place},
 };
 
 #[tokio::test]
@@ -168,4 +168,34 @@ async fn a_hosted_account_is_checked_every_few_seconds() {
     .unwrap();
     let live = world.api.account(&account).await.unwrap().rest["live"].clone();
     assert_eq!(live["hosting"], true);
+}
+
+#[tokio::test]
+async fn a_pair_is_made_while_its_account_is_hosted_anew() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let channel = world.channel(&person, &[]).await;
+    let (reader, writer) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    for account in [&reader, &writer] {
+        let _: Value = world.api.http().post(&format!("/accounts/{account}/reconnect"), &json!({})).await.unwrap();
+    }
+    world.pair(place(&reader, channel), place(&writer, &bot.channel)).await;
+    world.controls.telegram.say(channel, person.user, "made in between").await.unwrap();
+    world.discord_holds(&bot.channel, &["made in between"]).await;
+}
+
+#[tokio::test]
+async fn a_paused_account_is_asked_nothing() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (bot, other) = (world.bot().await, world.bot().await);
+    let (reader, writer) = (world.link_bot(&bot).await, world.link_bot(&other).await);
+    let _: Value = world.api.http().post(&format!("/accounts/{writer}/pause"), &json!({})).await.unwrap();
+    world.status(&writer, "paused").await;
+    let asked = serde_json::to_value(pair(place(&reader, &bot.channel), place(&writer, &other.channel))).unwrap();
+    let refusal = world.refused("/pairs", asked, 409, "account_not_online").await;
+    assert!(refusal.to_string().contains("not connected"), "{refusal}");
+    let chats: Result<Value, _> = world.api.http().get(&format!("/accounts/{writer}/chats?refresh=true")).await;
+    assert_refused(&chats.unwrap_err(), 409, "account_not_online");
 }

@@ -11,6 +11,7 @@ use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, Wo
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    chats::AskChatsWorkflow,
     codec::Codec,
     contract::CONTROL_QUEUE,
     forwarding::PairForwarding,
@@ -57,6 +58,8 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<AccountSession>()
         .unwrap()
+        .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
@@ -102,6 +105,9 @@ async fn what_ran_replays_and_shows_nothing() {
     let secrets = ["secret message", "another one", "open sesame", &person.phone, &bot.token];
     let session = client.get_workflow_handle::<AccountSession>(format!("account-{}", account.id));
     check("account_session", session.fetch_history(Default::default()), &secrets).await;
+    let question = format!("chats-{}-{channel}", account.id);
+    let question = client.get_workflow_handle::<AskChatsWorkflow>(question);
+    check("ask_chats", question.fetch_history(Default::default()), &secrets).await;
     let path = format!("/pairs/{}/reconcile", pair.id);
     let begun: Value = world.api.http().post(&path, &json!({})).await.unwrap();
     let id = format!("reconcile-{}", begun["id"].as_str().unwrap());

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     forwarding::PairForwarding,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
@@ -53,6 +54,7 @@ pub async fn run(
     let forwarding = || Forwarding(Arc::clone(&context));
     let control = WorkerOptions::new(CONTROL_QUEUE)
         .register_workflow::<AccountSession>()?
+        .register_workflow::<AskChatsWorkflow>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?

@@ -8,7 +8,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountStatus, ChatId};
+use domain::AccountStatus;
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
@@ -22,12 +22,14 @@ use crate::{contract::STATE, options};
 mod payload;
 
 pub use payload::{
-    AccountInput, AccountRef, AccountView, ChatReply, ChatRequest, HostOutcome, Located, LoginReply, LoginRequest,
-    LoginStep, Refusal, StatusChange,
+    ACCOUNT_NOT_ONLINE, AccountInput, AccountRef, AccountView, ChatReply, ChatRequest, HostOutcome, Located,
+    LoginReply, LoginRequest, LoginStep, Refusal, StatusChange,
 };
 
 /// Health is checked this often unless the worker's setting says otherwise.
 pub const HEALTH_CHECK_PERIOD: Duration = Duration::from_secs(300);
+/// The first check of a hosting.
+const FIRST_HEALTH_CHECK: Duration = Duration::from_secs(5);
 /// An account that its platform has limited is tried again after this long, unless its user resumes it sooner: such limits
 /// last days, and one message a day is not hammering.
 pub const LIMITED_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -90,7 +92,7 @@ pub use account_activities::{AskChats, CheckHealth, EndSession, HostAccount, Loc
 pub struct AccountSession {
     input: AccountInput,
     view: AccountView,
-    /// Where health checks and chat questions go; forgotten when a question finds nobody there.
+    /// Where health checks go; forgotten when one finds nobody there.
     located: Option<Located>,
     interrupt: bool,
     log_out: bool,
@@ -198,19 +200,24 @@ impl AccountSession {
         }
     }
 
-    /// Asks the host every few minutes whether the account still works, until `token` is cancelled.
+    /// Asks the host every few minutes whether the account still works, until `token` is cancelled. The second check comes
+    /// at some time of the first period, so that accounts which were hosted at once do not ask at once for ever.
     async fn check_health(ctx: WorkflowContext<Self>, account: AccountRef, token: WorkflowCancellationToken) {
         let mut period = HEALTH_CHECK_PERIOD;
-        let mut first = true;
+        let mut checks = 0_u32;
         loop {
-            // The setting is the host's: it is learnt soon after the hosting began.
-            let wait = if first { Duration::from_secs(5).min(period) } else { period };
+            let wait = match checks {
+                // The setting is the host's: it is learnt soon after the hosting began.
+                0 => FIRST_HEALTH_CHECK.min(period),
+                1 => period * u32::from(account.account.as_uuid().as_bytes()[15]) / u32::from(u8::MAX),
+                _ => period,
+            };
             let timer = TimerOptions::builder(wait).cancellation_token(token.clone()).build();
             match ctx.timer(timer).await {
                 TimerResult::Fired => (),
                 TimerResult::Cancelled => return,
             }
-            first = false;
+            checks = checks.saturating_add(1);
             let Some(located) = Self::locate(&ctx, account).await else { continue };
             if located.health_check_seconds > 0 {
                 period = Duration::from_secs(located.health_check_seconds);
@@ -314,34 +321,6 @@ impl AccountSession {
         };
         ctx.state_mut(|s| s.view.status = reply.status);
         Ok(reply)
-    }
-
-    /// What does the platform say of a chat now, or of all chats?
-    #[update]
-    pub async fn ask_chats(
-        ctx: &mut WorkflowContext<Self>,
-        chat: Option<ChatId>,
-    ) -> Result<ChatReply, Box<dyn std::error::Error + Send + Sync>> {
-        let account = AccountRef { account: ctx.state(|s| s.input.account) };
-        let queue = Self::locate(ctx, account).await.and_then(|located| located.queue);
-        let offline = ChatReply {
-            chat: None,
-            refusal: Some(Refusal {
-                code: "account_not_online".into(),
-                detail: "the account is not connected just now".into(),
-                retry_after_seconds: Some(5),
-            }),
-        };
-        let Some(queue) = queue else { return Ok(offline) };
-        let request = ChatRequest { account: account.account, chat };
-        let options = options::on_host(queue, "ask the platform about chats");
-        match ctx.execute_activity(AccountActivities::ask_chats, request, options).await {
-            Ok(reply) => Ok(reply),
-            Err(_) => {
-                ctx.state_mut(|s| s.located = None);
-                Ok(offline)
-            }
-        }
     }
 
     /// Connect anew, also after the account was paused or revoked.

@@ -1,6 +1,6 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, PairId, ReconciliationId};
+use domain::{AccountId, ChatId, PairId, ReconciliationId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
@@ -18,6 +18,13 @@ pub fn host_queue(worker: &str) -> String {
 #[must_use]
 pub fn account_workflow_id(account: AccountId) -> String {
     format!("account-{account}")
+}
+
+/// The id of a question about a chat, or about all chats: who asks while the same question is open shares its answer.
+#[must_use]
+pub fn ask_chats_workflow_id(account: AccountId, chat: Option<ChatId>) -> String {
+    let chat = chat.map_or_else(|| "all".to_owned(), |chat| chat.to_string());
+    format!("chats-{account}-{chat}")
 }
 
 /// The id of a pair's workflow.

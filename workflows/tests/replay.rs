@@ -9,6 +9,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    chats::AskChatsWorkflow,
     codec::Codec,
     forwarding::PairForwarding,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
@@ -22,6 +23,8 @@ fn replayer() -> WorkflowReplayer {
     let converter = Codec::parse(KEYS).unwrap().data_converter();
     let options = WorkflowReplayerOptions::new()
         .register_workflow::<AccountSession>()
+        .unwrap()
+        .register_workflow::<AskChatsWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -45,6 +48,11 @@ async fn replay(name: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn account_session_replays() {
     replay("account_session").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ask_chats_replays() {
+    replay("ask_chats").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

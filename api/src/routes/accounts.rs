@@ -8,7 +8,7 @@ mod phone;
 mod telegram;
 mod why;
 
-pub(crate) use chats::{list as list_chats, list_guilds};
+pub(crate) use chats::{ask as ask_chats, list as list_chats, list_guilds};
 pub(crate) use discord::add as add_discord;
 pub(crate) use manage::{list, log_out, pause, read, reconnect, resume};
 pub(crate) use pace::{read_pace, update};

@@ -87,6 +87,9 @@ pub struct LoginReply {
     pub refusal: Option<Refusal>,
 }
 
+/// The code of a refusal for want of a connection.
+pub const ACCOUNT_NOT_ONLINE: &str = "account_not_online";
+
 /// A question about a chat.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub struct ChatRequest {
@@ -106,6 +109,25 @@ pub struct ChatReply {
     /// Why there is no answer.
     #[serde(default)]
     pub refusal: Option<Refusal>,
+}
+
+impl ChatReply {
+    /// Nobody could be asked: the account is not connected. It may be soon.
+    #[must_use]
+    pub fn offline() -> Self {
+        let refusal = Refusal {
+            code: ACCOUNT_NOT_ONLINE.to_owned(),
+            detail: "the account is not connected just now".to_owned(),
+            retry_after_seconds: Some(5),
+        };
+        Self { chat: None, refusal: Some(refusal) }
+    }
+
+    /// Is this [`ChatReply::offline`]?
+    #[must_use]
+    pub fn is_offline(&self) -> bool {
+        self.refusal.as_ref().is_some_and(|refusal| refusal.code == ACCOUNT_NOT_ONLINE)
+    }
 }
 
 /// Where an account is hosted.

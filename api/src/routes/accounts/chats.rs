@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use domain::{AccountId, ChatFacts, ChatId, ChatKind};
 use salvo::prelude::*;
 use serde::Serialize;
+use store::accounts::Account;
+use workflows::{account::ChatReply, chats::AskChatsInput};
 
 use super::find;
 use crate::{
@@ -75,6 +77,24 @@ pub(crate) struct GuildsOut {
     guilds: Vec<GuildOut>,
 }
 
+/// What the platform says of a chat of the account, or of all. An account that is between two hosts is waited for a little;
+/// one that is not to be hosted, because it is paused or signed out, is not.
+pub(crate) async fn ask(
+    app: &AppState,
+    actor: Actor,
+    account: &Account,
+    chat: Option<ChatId>,
+) -> Result<ChatReply, ApiError> {
+    if !account.status.wants_host() {
+        return Ok(ChatReply::offline());
+    }
+    let host = store::leases::host_of(&mut *app.database().await?, account.id).await?;
+    if host.is_none() {
+        app.temporal.start_account(account, actor.plan).await?;
+    }
+    Ok(app.temporal.ask_chats(AskChatsInput { account: account.id, chat, host }).await?)
+}
+
 /// Lists the chats of an account as they were last seen; with `refresh=true` the platform is asked first.
 #[endpoint(
     operation_id = "list_chats",
@@ -93,7 +113,7 @@ pub(crate) async fn list(
         Some("" | "true" | "1") => true,
         Some(_) => return Err(ApiError::Query { field: "refresh", detail: "`refresh` is true or false" }),
     };
-    if refresh && let Some(refusal) = app.temporal.ask_chats(&account, actor.plan, None).await?.refusal {
+    if refresh && let Some(refusal) = ask(&app, actor, &account, None).await?.refusal {
         return Err(ApiError::Refused { refusal, field: None });
     }
     let chats = store::chats::list(&mut *app.database().await?, account.id).await?;

@@ -6,13 +6,19 @@ use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, Platform, pair,
 use salvo::prelude::*;
 use serde::Deserialize;
 use store::{StoreError, accounts::Account, pairs::NewPair};
-use workflows::account::Refusal;
+use workflows::account::{ACCOUNT_NOT_ONLINE, Refusal};
 
 use super::{
     PairOut, find,
     options::{self, Given, PairOptionsDoc},
 };
-use crate::{auth::Actor, body::JsonBody, error::ApiError, routes::Created, state::AppState};
+use crate::{
+    auth::Actor,
+    body::JsonBody,
+    error::ApiError,
+    routes::{Created, accounts::ask_chats},
+    state::AppState,
+};
 
 /// One end of a pair to be made.
 #[derive(Deserialize, ToSchema)]
@@ -146,19 +152,11 @@ impl End {
 
     /// What the platform says of the chat now.
     async fn ask(&self, app: &AppState, actor: Actor) -> Result<ChatFacts, ApiError> {
-        if !self.account.status.wants_host() {
-            let refusal = Refusal {
-                code: "account_not_online".into(),
-                detail: "the account is not connected".into(),
-                retry_after_seconds: None,
-            };
-            return Err(ApiError::Refused { refusal, field: Some(self.fields.account) });
-        }
-        let reply = app.temporal.ask_chats(&self.account, actor.plan, Some(self.chat)).await?;
+        let reply = ask_chats(app, actor, &self.account, Some(self.chat)).await?;
         match (reply.refusal, reply.chat) {
             (Some(refusal), _) => {
-                let online = refusal.code != "account_not_online";
-                let field = if online { self.fields.chat } else { self.fields.account };
+                let offline = refusal.code == ACCOUNT_NOT_ONLINE;
+                let field = if offline { self.fields.account } else { self.fields.chat };
                 Err(ApiError::Refused { refusal, field: Some(field) })
             }
             (None, Some(facts)) => Ok(facts),

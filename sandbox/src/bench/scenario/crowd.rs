@@ -1,6 +1,6 @@
 //! A few active pairs among very many idle ones, and making so many.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use futures::stream::{self, TryStreamExt as _};
 
@@ -10,14 +10,11 @@ use crate::{
         Bench, Field,
         figure::{Figure, Target, median},
     },
-    client::NewPair,
-    scene::{Direction, Route, until},
+    scene::{Direction, Route},
 };
 
 /// Pairs that are active.
 const ACTIVE: usize = 100;
-/// An account that is away is back within this.
-const AWAY_MAX: Duration = Duration::from_secs(60);
 /// Pairs that are made at the same time.
 const AT_ONCE: usize = 8;
 
@@ -49,18 +46,11 @@ pub(super) async fn idle_pairs(bench: &Bench<'_>, field: &Field, pairs: usize) -
     let started = Instant::now();
     let plans = field.idle_plans(pairs).await?;
     stream::iter(plans.into_iter().map(anyhow::Ok))
-        .try_for_each_concurrent(AT_ONCE, async |plan| make(field, &plan).await)
+        .try_for_each_concurrent(AT_ONCE, async |plan| {
+            field.api.create_pair(&plan).await?;
+            Ok(())
+        })
         .await?;
     bench.progress.done(started, &format!("{pairs} idle pairs made"));
     Ok(())
-}
-
-/// Makes one pair. An account whose workflow has a long history is hosted anew once in a while, and is away meanwhile.
-async fn make(field: &Field, plan: &NewPair) -> anyhow::Result<()> {
-    until("the pair is made", AWAY_MAX, async || match field.api.create_pair(plan).await {
-        Ok(_) => Ok(Some(())),
-        Err(error) if error.code() == "account_not_online" => Ok(None),
-        Err(error) => Err(error.into()),
-    })
-    .await
 }
