@@ -34,10 +34,12 @@ const CLAIM_SENT_WITHIN: Duration = Duration::from_millis(250);
 /// What was claimed and not begun within this is put back: a new claim asks whether the pair and the account are still
 /// this drain's.
 const CLAIM_KEPT: Duration = Duration::from_secs(10);
-/// A drain returns after so many messages, so that plans and tenants take turns on the host's queue.
+/// A drain returns after so many messages without a pause, so that plans and tenants take turns on the host's queue.
 const SENT_MAX: u64 = 1_000;
-/// A drain returns after this long, well before its time-out.
+/// A drain ends at the first pause after this long, so that the next one reads the pair anew.
 const DRAIN_FOR: Duration = Duration::from_secs(60);
+/// A drain that finds no pause returns after this long, well before its time-out.
+const DRAIN_FOR_MAX: Duration = Duration::from_secs(120);
 /// How often a drain says that it is alive.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 /// How long a drain waits in place for an attachment, before it gives its slot back.
@@ -186,6 +188,13 @@ impl Drain<'_> {
                     }
                 }
                 // Look at everything before stopping for anything: something older may have been opened again.
+                Claim::Empty if self.carried > 0 => {
+                    self.in_a_row = 0;
+                    tokio::select! {
+                        () = self.wakeup.woken() => (),
+                        settled = self.settler.settled() => settled?,
+                    }
+                }
                 _ if self.carried > 0 => self.settler.flush().await?,
                 Claim::Empty if acknowledged => return Ok(Next::Idle),
                 Claim::Empty => {
@@ -269,10 +278,6 @@ impl Drain<'_> {
         }
         let was_full = i64::try_from(claimed).is_ok_and(|claimed| claimed >= self.claim);
         self.learn(was_full, began.elapsed());
-        if !was_full {
-            // There is hardly more: the next claim may as well see everything.
-            self.settler.flush().await?;
-        }
         Ok(None)
     }
 
@@ -293,13 +298,12 @@ impl Drain<'_> {
     /// Others may be waiting.
     fn has_had_its_turn(&self) -> bool {
         match self.runner {
-            Runner::Workflow(_) => self.started.elapsed() > DRAIN_FOR || self.report.sent >= SENT_MAX,
+            Runner::Workflow(_) => self.in_a_row >= SENT_MAX || self.started.elapsed() > DRAIN_FOR_MAX,
             Runner::Express => self.in_a_row >= EXPRESS_SENT_MAX,
         }
     }
 
-    /// How long to wait for more. An express drain ends at a pause after its time, so that the next one reads the pair
-    /// anew.
+    /// How long to wait for more.
     fn patience(&self) -> Duration {
         let left = DRAIN_FOR.saturating_sub(self.started.elapsed());
         self.context.rhythms.linger(self.pair.id).min(left)

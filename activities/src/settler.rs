@@ -16,7 +16,7 @@ use store::{
     PgPool, StoreError,
     deliveries::{self, SentDelivery},
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 
 use crate::gates::Unrecorded;
 
@@ -41,7 +41,11 @@ pub(crate) struct Settler {
 }
 
 #[derive(Default)]
-struct Shared(Mutex<State>);
+struct Shared {
+    state: Mutex<State>,
+    /// Something was written, or could not be.
+    written: Notify,
+}
 
 #[derive(Default)]
 struct State {
@@ -55,7 +59,7 @@ struct State {
 
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -101,6 +105,23 @@ impl Settler {
         self.outcome()
     }
 
+    /// Waits until everything that was sent is on record, and lets it gather for as long as it may.
+    ///
+    /// # Errors
+    /// The write that failed.
+    pub(crate) async fn settled(&self) -> Result<(), StoreError> {
+        loop {
+            let written = self.shared.written.notified();
+            if self.is_settled() || self.orders.is_closed() {
+                return self.outcome();
+            }
+            tokio::select! {
+                () = written => (),
+                () = self.orders.closed() => (),
+            }
+        }
+    }
+
     /// Says whether something could not be written.
     ///
     /// # Errors
@@ -139,6 +160,7 @@ async fn write(pool: PgPool, pair: PairId, mut received: mpsc::Receiver<Order>, 
             }
             state.open = state.open.saturating_sub(sent.len());
         }
+        shared.written.notify_waiters();
         drop(tickets);
         for flush in flushes {
             // Nobody waits any more when the drain was dropped.
