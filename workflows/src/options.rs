@@ -28,6 +28,10 @@ const RECONCILE_MAX: Duration = Duration::from_secs(120);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
+/// Longest wait before a hosting whose worker died is begun anew: a hosting lasts for weeks, and its attempts count all
+/// restarts of its workers. Nothing outside is asked so often, because connecting to the platform has a back-off of its own.
+const HOSTING_RETRY_MAX: Duration = Duration::from_secs(1);
+
 /// Hosting an account: retried for ever, because a host that died must be replaced.
 #[must_use]
 pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOptions {
@@ -40,7 +44,7 @@ pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOpt
             RetryPolicy::builder()
                 .initial_interval(Duration::from_millis(200))
                 .backoff_coefficient(2.0)
-                .maximum_interval(Duration::from_secs(30))
+                .maximum_interval(HOSTING_RETRY_MAX)
                 .build(),
         )
         .do_not_eagerly_execute(true)
