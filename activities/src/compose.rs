@@ -40,24 +40,17 @@ pub(crate) struct Part {
     pub forgotten: Vec<MediaId>,
 }
 
-/// Composes the sends of `message` for the pair's destination. `reply_known`: they will answer the counterpart of the
-/// message that it answers; `pings`: whom they ping.
+/// Composes the sends of `message` for the pair's destination. `pings`: whom they ping.
 pub(crate) fn compose(
     context: &Context,
     pair: &Pair,
     message: &Message,
     stored: &[StoredMedia],
-    (reply_known, pings): (bool, Option<Pings>),
+    pings: Option<Pings>,
 ) -> Composed {
     let destination = pair.destination_platform;
-    let target = Target {
-        destination,
-        mode: pair.mode,
-        native_forward: pair.forwards_natively(),
-        reply_known,
-        pings,
-        limits: pair.limits(),
-    };
+    let target =
+        Target { destination, mode: pair.mode, native_forward: pair.forwards_natively(), pings, limits: pair.limits() };
     let held: Vec<Held> = (0..message.media.len()).map(|place| held(context, message, stored, place)).collect();
     let desk = Desk { context, message, stored, destination };
     let plans = render_held(message, &held, &target);

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::TimeDelta;
-use domain::{IdempotencyKey, Message, Operation};
+use domain::{IdempotencyKey, Message, Operation, RichText};
 use store::{
     StoreError,
     deliveries::{self, Claimed, Counterpart, SentDelivery, SentPart, Settlement},
@@ -101,6 +101,9 @@ impl Delivery<'_> {
     }
 
     async fn post(&self) -> Result<Delivered, StoreError> {
+        if let Some(next) = self.held_for_hours().await? {
+            return Ok(Delivered::Stop(next));
+        }
         match self.content().await? {
             Content::Nothing(code, text) => self.skip(code, &text).await,
             Content::Waiting => self.wait_for_media().await,
@@ -133,8 +136,16 @@ impl Delivery<'_> {
             Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
         };
         let answered = self.answered(&message).await?;
-        let manner = (answered.is_some(), ruled.voice.pings);
-        match compose::compose(self.context, self.pair, &ruled.shown, &stored, manner) {
+        let by_webhook = ruled.voice.persona.is_some();
+        let shown = match answered.filter(|_| by_webhook).and_then(|answered| self.reply_in_words(answered)) {
+            None => ruled.shown,
+            Some(link) => {
+                let mut shown = ruled.shown.into_owned();
+                shown.text = RichText::join([&link, &shown.text], "\n");
+                Cow::Owned(shown)
+            }
+        };
+        match compose::compose(self.context, self.pair, &shown, &stored, ruled.voice.pings) {
             Composed::Nothing { code, text } => Ok(Content::Nothing(code, text.into())),
             Composed::Parts(parts) => {
                 let platform = self.pair.destination_platform;
@@ -211,6 +222,7 @@ impl Delivery<'_> {
             self.settler.outcome()?;
             let sent = match self.send_once(&request).await {
                 Ok(sent) => sent,
+                Err(error) if self.has_lost(&target, &error).await? => return self.begin_anew(&error).await,
                 Err(error) => return self.failed(error).await,
             };
             permit.sent();
@@ -234,6 +246,14 @@ impl Delivery<'_> {
         }
         self.observe_latency();
         Ok(Delivered::Sent)
+    }
+
+    /// The next try finds another place for it.
+    async fn begin_anew(&self, error: &PlatformError) -> Result<Delivered, StoreError> {
+        let (code, text) = reason(error);
+        self.log_error(error, &code, &text).await?;
+        self.put_back(true, &code, &text).await?;
+        Ok(Delivered::Stop(Next::More))
     }
 
     fn request(&self, outgoing: &Outgoing, part: i32, target: &Target, reply_to: Option<i64>) -> SendRequest {

@@ -117,8 +117,6 @@ struct Case {
     names: Names,
     quote: Option<Rich>,
     #[serde(default)]
-    reply_known: bool,
-    #[serde(default)]
     media: Vec<File>,
     #[serde(default)]
     extras: Vec<Extra>,
@@ -191,7 +189,7 @@ impl Case {
             quote: self.quote.as_ref().map(Rich::rich),
             extras: self.extras.clone(),
             unsupported: self.unsupported.clone(),
-            author: self.author.clone().map(|name| Author { id: 1, name, bot: false, avatar: None }),
+            author: self.author.clone().map(|name| Author { id: 1, name, username: None, bot: false, avatar: None }),
             chat_title: self.chat_title.clone(),
             forwarded_from: self.origin.clone().map(|name| Origin { name: Some(name) }),
             ..Message::new(chat, 1, DateTime::UNIX_EPOCH)
@@ -210,7 +208,6 @@ impl Case {
             destination: self.to,
             mode: self.mode.unwrap_or(CopyMode::Copy),
             native_forward: self.native,
-            reply_known: self.reply_known,
             pings: None,
             limits: Limits::of(self.to),
         }

@@ -4,24 +4,33 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{account::Platform, chat::ChatId, ids::PairId};
+use crate::{account::Platform, chat::ChatId, ids::PairId, message::Message};
 
 /// A message is carried on at most so many times: longer chains are mistakes.
 pub const HOPS_MAX: usize = 8;
 
-/// A chat, or one topic of it.
+/// A chat, or one topic or thread of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Place {
     /// Where it is.
     pub platform: Platform,
     /// The chat.
     pub chat: ChatId,
-    /// The Telegram topic; `None` for the whole chat.
+    /// The Telegram topic, or the Discord thread of the channel; `None` for the whole chat.
     #[serde(default)]
     pub topic: Option<i64>,
 }
 
 impl Place {
+    /// Where a message was written. A Discord thread is part of the channel that it hangs under.
+    #[must_use]
+    pub fn of(message: &Message, platform: Platform) -> Self {
+        match message.parent {
+            Some(parent) => Self { platform, chat: parent, topic: Some(message.chat.get()) },
+            None => Self { platform, chat: message.chat, topic: message.topic },
+        }
+    }
+
     /// True when something in one of the two can be in the other.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
@@ -29,18 +38,22 @@ impl Place {
             (Some(one), Some(two)) => one == two,
             (None, _) | (_, None) => true,
         };
-        self.platform == other.platform && self.chat == other.chat && topics
+        // A pair may name a Discord thread as its chat, whatever channel that hangs under.
+        let thread =
+            |thread: &Self, chat: &Self| self.platform == Platform::Discord && thread.topic == Some(chat.chat.get());
+        let chats = self.chat == other.chat && topics;
+        self.platform == other.platform && (chats || thread(self, other) || thread(other, self))
     }
 }
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let platform = match self.platform {
-            Platform::Telegram => "Telegram",
-            Platform::Discord => "Discord",
+        let (platform, part) = match self.platform {
+            Platform::Telegram => ("Telegram", "topic"),
+            Platform::Discord => ("Discord", "thread"),
         };
         write!(f, "{platform} chat {}", self.chat)?;
-        self.topic.map_or(Ok(()), |topic| write!(f, " topic {topic}"))
+        self.topic.map_or(Ok(()), |topic| write!(f, " {part} {topic}"))
     }
 }
 
@@ -97,7 +110,7 @@ impl Lineage {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::SystemClock;
+    use crate::clock::{Clock as _, SystemClock};
 
     fn place(chat: i64, topic: Option<i64>) -> Place {
         Place { platform: Platform::Telegram, chat: ChatId::new(chat), topic }
@@ -128,6 +141,18 @@ mod tests {
         assert!(way(&[all]).refuses(place(2, None), seven).is_some());
         let discord = Place { platform: Platform::Discord, ..all };
         assert!(!discord.overlaps(&all));
+    }
+
+    #[test]
+    fn a_discord_thread_is_part_of_its_channel_under_either_name() {
+        let discord = |chat: i64, topic| Place { platform: Platform::Discord, ..place(chat, topic) };
+        let mut message = Message::new(ChatId::new(7), 1, SystemClock.now());
+        message.parent = Some(ChatId::new(1));
+        let thread = Place::of(&message, Platform::Discord);
+        assert_eq!(thread, discord(1, Some(7)));
+        assert!(thread.overlaps(&discord(1, None)) && discord(7, None).overlaps(&thread));
+        assert!(!thread.overlaps(&discord(1, Some(8))) && !thread.overlaps(&discord(8, None)));
+        assert!(!place(1, Some(7)).overlaps(&place(7, None)), "on Telegram a topic's number is no chat's");
     }
 
     #[test]

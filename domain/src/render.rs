@@ -103,9 +103,6 @@ pub struct Target {
     /// In [`CopyMode::Forward`], the destination account sees the source chat on the same platform, so that the
     /// platform can forward by itself. It can on Telegram only. Elsewhere a line says where the message is from.
     pub native_forward: bool,
-    /// The answered message has a counterpart at the destination, which the send answers. Without one, what the author
-    /// quoted is shown as a block quote.
-    pub reply_known: bool,
     /// Who is pinged; `None`: nobody.
     pub pings: Option<Pings>,
     /// What the destination takes.
@@ -121,7 +118,7 @@ pub fn render(
     native_forward: bool,
     limits: Limits,
 ) -> Vec<PartPlan> {
-    render_held(message, &[], &Target { destination, mode, native_forward, reply_known: false, pings: None, limits })
+    render_held(message, &[], &Target { destination, mode, native_forward, pings: None, limits })
 }
 
 /// The sends that carry `message` to `target`; none when there is nothing to carry.
@@ -135,7 +132,7 @@ pub fn render_held(message: &Message, held: &[Held], target: &Target) -> Vec<Par
     let texts = |text: &RichText| pings::texts(text, destination, limits.text_utf16_max, pings);
     let plan = families::plan(message, held, target);
     let notices = notices::notices(message, held, &plan.left);
-    let words = words(message, target);
+    let words = words(message);
     if words.is_blank() && message.media.is_empty() && notices.text.is_empty() {
         return Vec::new();
     }
@@ -164,9 +161,9 @@ fn origin(message: &Message) -> RichText {
 }
 
 /// Everything that is said in words: what was quoted, the text, and what else can only be written out.
-fn words(message: &Message, target: &Target) -> RichText {
+fn words(message: &Message) -> RichText {
     let text = if message.text.is_blank() { RichText::default() } else { message.text.clone() };
-    let quoted = message.quote.as_ref().filter(|quote| !target.reply_known && !quote.is_blank());
+    let quoted = message.quote.as_ref().filter(|quote| !quote.is_blank());
     let quoted = quoted.map(|quote| {
         let mut quote = quote.clone();
         // Quotes do not nest on either platform.

@@ -6,16 +6,25 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
-/// The thread at the destination that stands for `source_topic`, if there is one yet.
+/// The thread at the destination that stands for `source_topic`, if there is one yet: one that this pair has made, or one from
+/// which a pair of the same user the other way has made the topic.
 pub async fn find(connection: &mut PgConnection, pair: PairId, source_topic: i64) -> Result<Option<i64>, StoreError> {
-    let thread = sqlx::query_scalar!(
-        "SELECT destination_thread FROM pair_threads WHERE pair_id = $1 AND source_topic = $2",
+    let found = sqlx::query!(
+        r#"SELECT destination_thread AS "thread", 1 AS "rank!" FROM pair_threads
+         WHERE pair_id = $1 AND source_topic = $2 AND destination_thread IS NOT NULL
+         UNION ALL
+         SELECT t.source_topic, 2 FROM pairs p
+         JOIN pairs back ON back.user_id = p.user_id AND back.deleted_at IS NULL
+              AND back.source_chat_id = p.destination_chat_id AND back.destination_chat_id = p.source_chat_id
+         JOIN pair_threads t ON t.pair_id = back.id AND t.destination_thread = $2
+         WHERE p.id = $1
+         ORDER BY 2 LIMIT 1"#,
         pair as PairId,
         source_topic
     )
     .fetch_optional(connection)
     .await?;
-    Ok(thread.flatten())
+    Ok(found.and_then(|row| row.thread))
 }
 
 /// A thread that is about to be made, or may have been.
@@ -93,4 +102,21 @@ pub async fn insert(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Forgets a thread that is not at the destination any more, whichever of a user's pairs made it: the next message of its topic
+/// gets a new one. False when nothing stood for it.
+pub async fn forget(connection: &mut PgConnection, pair: PairId, thread: i64) -> Result<bool, StoreError> {
+    let forgotten = sqlx::query!(
+        "DELETE FROM pair_threads t USING pairs p, pairs made
+         WHERE p.id = $1 AND made.id = t.pair_id AND made.user_id = p.user_id AND (
+             (made.destination_chat_id = p.destination_chat_id AND t.destination_thread = $2)
+             OR (made.source_chat_id = p.destination_chat_id AND made.destination_chat_id = p.source_chat_id
+                 AND t.source_topic = $2))",
+        pair as PairId,
+        thread
+    )
+    .execute(connection)
+    .await?;
+    Ok(forgotten.rows_affected() > 0)
 }

@@ -107,6 +107,35 @@ async fn a_long_text_is_split_and_a_reply_finds_its_counterpart() {
 }
 
 #[tokio::test]
+async fn answers_cross_a_bridge_both_ways() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let channel = world.channel(&person, &[]).await;
+    let (telegram, discord) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    world.pair(place(&telegram, channel), place(&discord, &bot.channel)).await;
+    world.pair(place(&discord, &bot.channel), place(&telegram, channel)).await;
+    let controls = &world.controls;
+    controls.discord.say(&bot.channel, &bot.human, "a question").await.unwrap();
+    world.telegram_holds(channel, &["a question"]).await;
+    let asked = controls.telegram.messages(channel).await.unwrap()[0].id;
+    let answer = json!({ "from": person.user, "text": "an answer", "reply_to": asked });
+    let answered = controls.telegram.post(channel, &answer).await.unwrap();
+    world.discord_holds(&bot.channel, &["a question", "an answer"]).await;
+    let there = controls.discord.messages(&bot.channel).await.unwrap();
+    assert_eq!(there[1].rest["reply_to"].as_str(), Some(there[0].id.as_str()));
+    controls.telegram.edit(channel, answered, "a better answer").await.unwrap();
+    world.discord_holds(&bot.channel, &["a question", "a better answer"]).await;
+    let edited = controls.discord.messages(&bot.channel).await.unwrap();
+    assert_eq!(edited[1].rest["reply_to"].as_str(), Some(there[0].id.as_str()), "an edit keeps the link");
+    let thanks = json!({ "author": bot.human, "content": "thanks", "reply_to": there[1].id });
+    controls.discord.post(&bot.channel, &thanks).await.unwrap();
+    world.telegram_holds(channel, &["a question", "a better answer", "thanks"]).await;
+    let here = controls.telegram.messages(channel).await.unwrap();
+    assert_eq!(here[2].reply_to, Some(here[1].id));
+}
+
+#[tokio::test]
 async fn photos_and_documents_are_carried_both_ways() {
     let stack = harness::shared().await;
     let world = World::new(&stack).await;

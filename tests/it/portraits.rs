@@ -91,3 +91,22 @@ async fn a_picture_that_cannot_be_had_holds_no_message_up_for_long() {
     let found = shown(&world, &bot.channel, 2).await;
     assert!(found.iter().all(|(_, picture)| picture.is_none()), "{found:?}");
 }
+
+#[tokio::test]
+async fn an_answer_under_the_authors_name_links_to_what_it_answers() {
+    let stack = harness::shared().await;
+    let world = World::new(&stack).await;
+    let (person, bot) = (world.person(None).await, world.bot().await);
+    let channel = world.channel(&person, &[]).await;
+    let (reader, writer) = (world.link_person(&person).await, world.link_bot(&bot).await);
+    new_pair(&world, (&reader, channel), (&writer, &bot.channel), json!({ "webhook_identity": true })).await;
+    let telegram = &world.controls.telegram;
+    let first = telegram.say(channel, person.user, "a question").await.unwrap();
+    telegram.post(channel, &json!({ "from": person.user, "text": "an answer", "reply_to": first })).await.unwrap();
+    let found = shown(&world, &bot.channel, 2).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    let stands = world.controls.discord.messages(&bot.channel).await.unwrap();
+    let link = format!("https://discord.com/channels/{}/{}/{}", bot.guild, bot.channel, stands[0].id);
+    let expected = format!("[↪ reply to this]({link})\nan answer");
+    assert_eq!(stands[1].content.replace(['<', '>'], ""), expected);
+}

@@ -319,6 +319,7 @@ async fn a_change_of_one_item_of_a_sent_album_is_a_delivery_of_the_album() {
     assert_eq!((row.operation, row.root_seq, row.album), (Operation::Delete, 1, true));
     let left = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
     assert_eq!(left.iter().map(|item| item.message.message_id).collect::<Vec<_>>(), [11]);
-    let answered = deliveries::counterpart(&mut scene.database, scene.pair, SOURCE, 12).await.unwrap();
+    let pair = store::pairs::load(&mut scene.database, scene.pair).await.unwrap().unwrap();
+    let answered = deliveries::counterpart(&mut scene.database, &pair, SOURCE, 12).await.unwrap();
     assert_eq!(answered.map(|found| found.message_id), Some(501), "an item is answered where its album stands");
 }

@@ -1,6 +1,6 @@
 //! Where at the destination a message goes: the chat, one of its topics, or a thread.
 
-use domain::{ChatId, ChatKind, Message, Platform};
+use domain::{ChatId, ChatKind, Message, Platform, RichText, Style};
 use store::{
     StoreError,
     deliveries::{self, Counterpart},
@@ -9,6 +9,9 @@ use store::{
 
 use super::Delivery;
 use crate::platform::{PlatformError, Sent};
+
+/// What the platforms answer when a topic, or the thread of a forum post, is not there: Telegram's code and Discord's.
+const THREAD_GONE: [&str; 2] = ["thread_gone", "unknown_channel"];
 
 /// The place within the destination chat.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -124,6 +127,16 @@ impl Delivery<'_> {
         }
     }
 
+    /// The topic or post that stood for the source's is not there any more: what stood for it is forgotten, so that a new one
+    /// is made. A thread that the user named is theirs to replace, and so is one in which the message has begun.
+    pub(super) async fn has_lost(&self, target: &Target, error: &PlatformError) -> Result<bool, StoreError> {
+        let gone = matches!(error, PlatformError::Chat { code, .. } if THREAD_GONE.contains(&code.as_str()));
+        let ours = self.pair.destination_topic_id.is_none() && self.row.sent_parts.is_empty();
+        let Some(thread) = target.thread.filter(|_| gone && ours) else { return Ok(false) };
+        let mut database = self.context.database().await?;
+        store::threads::forget(&mut database, self.pair.id, thread).await
+    }
+
     /// The chat that a thread at the destination is seen in.
     pub(super) fn thread_chat(&self, thread: i64) -> ChatId {
         Target::thread(Some(thread)).seen_in(self.pair)
@@ -133,6 +146,13 @@ impl Delivery<'_> {
     pub(super) async fn answered(&self, message: &Message) -> Result<Option<Counterpart>, StoreError> {
         let Some(answered) = message.reply_to else { return Ok(None) };
         let mut database = self.context.database().await?;
-        deliveries::counterpart(&mut database, self.pair.id, message.chat, answered).await
+        deliveries::counterpart(&mut database, self.pair, message.chat, answered).await
+    }
+
+    /// The link to the answered message as words, for a webhook, which cannot answer.
+    pub(super) fn reply_in_words(&self, answered: Counterpart) -> Option<RichText> {
+        let guild = self.pair.destination_guild_id.as_deref()?;
+        let url = format!("https://discord.com/channels/{guild}/{}/{}", answered.chat, answered.message_id);
+        Some(RichText::styled("↪ reply to this", Style::Link { url }))
     }
 }

@@ -3,13 +3,18 @@
 use super::PartText;
 use crate::{
     account::Platform,
-    text::{Edit, Pinged, RichText, Span, Style, discord, telegram},
+    text::{Edit, Pinged, RichText, Span, Style, discord, telegram, urls::find_urls},
 };
 
 /// While text becomes markdown, a mention is one of these characters of the last private use area, by its place, and
 /// then [`FILLER`] up to the length that its markup will have. Markdown leaves them alone.
 const SLOT: u32 = 0x10_0000;
 const FILLER: char = '\u{10fffd}';
+/// Telegram itself makes a mention of every `@username` that it finds: with a character that has no picture behind the
+/// `@`, it finds none.
+const JOINT: &str = "\u{200b}";
+/// The shortest username that Telegram looks for.
+const USERNAME_CHARS_MIN: usize = 2;
 /// Mentions of one message that ping; those after them are names. Discord itself resolves a hundred.
 const PINGS_MAX: usize = 100;
 
@@ -41,7 +46,33 @@ pub(super) fn texts(text: &RichText, destination: Platform, utf16_max: usize, pi
 fn silent(text: &RichText) -> RichText {
     let mut silent = text.clone();
     silent.spans.retain(|span| !matches!(span.style, Style::Mention { .. }));
-    silent
+    let joints: Vec<Edit> =
+        usernames(&silent).into_iter().map(|at| Edit { range: at..at, with: RichText::plain(JOINT) }).collect();
+    if joints.is_empty() { silent } else { silent.splice(joints) }
+}
+
+/// Where names begin that Telegram would take for usernames, in bytes. In code, in addresses and in e-mail addresses it looks
+/// for none.
+fn usernames(text: &RichText) -> Vec<usize> {
+    let opaque = |style: &Style| matches!(style, Style::Code | Style::Pre { .. } | Style::Link { .. });
+    let spans = text.spans.iter().zip(text.byte_ranges()).filter(|(span, _)| opaque(&span.style));
+    let mut closed: Vec<_> = spans.map(|(_, range)| range).collect();
+    closed.extend(find_urls(&text.text).into_iter().map(|(from, to)| from..to));
+    let signs = text.text.match_indices('@').map(|(at, _)| at);
+    signs
+        .filter(|at| !closed.iter().any(|range| range.contains(at)))
+        .map(|at| at + 1)
+        .filter(|at| {
+            let name = text.text[*at..].chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_');
+            name.take(USERNAME_CHARS_MIN).count() == USERNAME_CHARS_MIN && !continues_word(&text.text[..at - 1])
+        })
+        .collect()
+}
+
+/// What ends here goes on behind an `@`: the name of a mailbox, or the path of an address without a scheme.
+fn continues_word(before: &str) -> bool {
+    let word = before.rsplit(char::is_whitespace).next().unwrap_or_default();
+    word.ends_with(|c: char| c.is_alphanumeric() || c == '_') || (word.ends_with('/') && word.contains('.'))
 }
 
 /// Markdown with mentions in it; `None` when there are none, or when they cannot be kept whole.
@@ -144,6 +175,28 @@ mod tests {
         assert!(found.iter().all(|part| part.encode_utf16().count() <= 100));
         assert_eq!(found.iter().map(|part| part.matches("<@7>").count()).sum::<usize>(), PINGS_MAX);
         assert_eq!(found.iter().map(|part| part.matches("@Bob").count()).sum::<usize>(), 200);
+    }
+
+    #[test]
+    fn telegram_finds_no_username_where_nobody_shall_be_pinged() {
+        let silent = |text: RichText| match texts(&text, Platform::Telegram, 4_096, None).remove(0) {
+            PartText::Telegram(text) => text,
+            PartText::Discord(text) => panic!("{text:?}"),
+        };
+        for (said, reads) in [
+            ("@ada_l, (@bob) and\n@eve.", "@\u{200b}ada_l, (@\u{200b}bob) and\n@\u{200b}eve."),
+            ("hi.@ada and/@bob", "hi.@\u{200b}ada and/@\u{200b}bob"),
+            ("ada@example.org, @ alone, @a, @Борис", "ada@example.org, @ alone, @a, @Борис"),
+            ("https://x.com/@ada x.com/@ada", "https://x.com/@ada x.com/@ada"),
+        ] {
+            assert_eq!(silent(RichText::plain(said)).text, reads);
+        }
+        let bold = silent(RichText::styled("hi @ada", Style::Bold));
+        assert_eq!(bold, RichText::styled("hi @\u{200b}ada", Style::Bold));
+        let code = RichText::styled("hi @ada", Style::Code);
+        assert_eq!(silent(code.clone()), code);
+        let loud = texts(&RichText::plain("@ada"), Platform::Telegram, 4_096, Some(Pings::default()));
+        assert_eq!(loud, [PartText::Telegram(RichText::plain("@ada"))]);
     }
 
     #[test]

@@ -31,7 +31,7 @@ fn message(text: RichText, sizes: &[u64]) -> Message {
         )
     });
     Message {
-        author: Some(Author { id: 2, name: "Ada".to_owned(), bot: false, avatar: None }),
+        author: Some(Author { id: 2, name: "Ada".to_owned(), username: None, bot: false, avatar: None }),
         chat_title: Some("News".to_owned()),
         text,
         media: media.collect(),
@@ -198,7 +198,6 @@ fn what_is_held_decides_between_file_link_and_notice() {
         destination,
         mode: Copy,
         native_forward: false,
-        reply_known: true,
         pings: None,
         limits: Limits::of(destination),
     };
@@ -235,14 +234,8 @@ fn music_is_named_by_performer_and_title_where_only_a_name_is_shown() {
     let large = audio("track01.mp3", Some("Song"), Some("Singer"));
     let large = Message { media: vec![large], ..message(RichText::default(), &[]) };
     let held = [Held::Missing(Missing::Unfetched)];
-    let target = Target {
-        destination: Discord,
-        mode: Copy,
-        native_forward: false,
-        reply_known: false,
-        pings: None,
-        limits: Limits::DISCORD,
-    };
+    let target =
+        Target { destination: Discord, mode: Copy, native_forward: false, pings: None, limits: Limits::DISCORD };
     let found = short(&render_held(&large, &held, &target));
     assert_eq!(found, ["notice: \\[Singer - Song.mp3: could not be fetched\\]"]);
 }

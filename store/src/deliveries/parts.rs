@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{AccountId, ChatId, Message, PairId, SourceMessageId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, pairs::Pair};
 
 /// One message that stands at the destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -237,9 +237,56 @@ pub struct Counterpart {
     pub message_id: i64,
 }
 
-/// The destination message that stands for a message of the pair's source, for replies: the first one that carries it,
-/// else the first of the album that it travelled with.
+/// The message at the pair's destination that stands for a message of its source, for replies: what the pair has carried, or,
+/// where another pair has carried it the other way, what was written there.
 pub async fn counterpart(
+    connection: &mut PgConnection,
+    pair: &Pair,
+    chat: ChatId,
+    source_message_id: i64,
+) -> Result<Option<Counterpart>, StoreError> {
+    let carried = carried(&mut *connection, pair.id, chat, source_message_id).await?;
+    match carried {
+        Some(carried) => Ok(Some(carried)),
+        None => origin(connection, pair, chat, source_message_id).await,
+    }
+}
+
+/// What was written at the pair's destination and stands at its source as this message.
+async fn origin(
+    connection: &mut PgConnection,
+    pair: &Pair,
+    chat: ChatId,
+    source_message_id: i64,
+) -> Result<Option<Counterpart>, StoreError> {
+    let found = sqlx::query!(
+        r#"SELECT s.chat_id, coalesce(m.carries, s.message_id) AS "message_id!",
+                  (s.content ->> 'topic')::bigint AS topic
+           FROM destination_messages m
+           JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
+           JOIN source_messages s ON s.id = d.source_message_id
+           WHERE m.chat_id = $1 AND m.message_id = $2 AND m.gone_at IS NULL AND (m.account_id = $3 OR $4)
+             AND (s.chat_id = $5 OR s.content ->> 'parent' = $5::bigint::text) AND (s.account_id = $6 OR $7)
+           ORDER BY m.seq LIMIT 1"#,
+        chat as ChatId,
+        source_message_id,
+        pair.source_account_id as AccountId,
+        chat.message_ids_are_global(pair.source_platform),
+        pair.destination_chat_id as ChatId,
+        pair.destination_account_id as AccountId,
+        pair.destination_chat_id.message_ids_are_global(pair.destination_platform)
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(found.map(|row| {
+        // A Discord thread is a chat of its own.
+        let thread = (row.chat_id != pair.destination_chat_id).then(|| row.chat_id.get());
+        Counterpart { chat: row.chat_id, thread: thread.or(row.topic), message_id: row.message_id }
+    }))
+}
+
+/// The first message that carries it, else the first of the album that it travelled with.
+async fn carried(
     connection: &mut PgConnection,
     pair: PairId,
     chat: ChatId,

@@ -29,7 +29,7 @@ impl Echoes {
             asked.iter().map(|message| message.chat.message_ids_are_global(reader.platform)).collect();
         let rows = sqlx::query!(
             r#"SELECT m.chat_id, m.message_id, m.pair_id AS pair, s.chat_id AS source_chat, s.lineage,
-                      (s.content ->> 'topic')::bigint AS topic, sa.platform
+                      (s.content ->> 'topic')::bigint AS topic, (s.content ->> 'parent')::bigint AS parent, sa.platform
                FROM unnest($1::bigint[], $2::bigint[], $3::boolean[]) AS asked(chat, message, global)
                JOIN destination_messages m ON m.chat_id = asked.chat AND m.message_id = asked.message
                                               AND (asked.global OR m.account_id = $4)
@@ -48,7 +48,7 @@ impl Echoes {
         let mut echoes = HashMap::with_capacity(rows.len());
         for row in rows {
             let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
-            let from = Place { platform: row.platform, chat: row.source_chat, topic: row.topic };
+            let from = left(row.platform, row.source_chat, row.topic, row.parent);
             echoes.insert((row.chat_id, row.message_id), before.then(Hop { from, pair: row.pair }));
         }
         let mut echoes = Self(echoes);
@@ -77,7 +77,8 @@ impl Echoes {
         }
         let rows = sqlx::query!(
             r#"SELECT DISTINCT ON (asked.place) asked.place AS "place!", m.pair_id AS pair, s.chat_id AS source_chat,
-                      s.lineage, (s.content ->> 'topic')::bigint AS topic, sa.platform
+                      s.lineage, (s.content ->> 'topic')::bigint AS topic,
+                      (s.content ->> 'parent')::bigint AS parent, sa.platform
                FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[],
                            $7::timestamptz[]) AS asked(place, chat, author, digest, has_media, forwarded, sent_at)
                JOIN accounts da ON da.platform = 'telegram' AND da.external_id = asked.author
@@ -104,7 +105,7 @@ impl Echoes {
             let place = usize::try_from(row.place).unwrap_or(usize::MAX);
             let Some((message, ..)) = unknown.get(place) else { continue };
             let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
-            let from = Place { platform: row.platform, chat: row.source_chat, topic: row.topic };
+            let from = left(row.platform, row.source_chat, row.topic, row.parent);
             self.0.insert((message.chat, message.message_id), before.then(Hop { from, pair: row.pair }));
         }
         Ok(())
@@ -117,6 +118,14 @@ impl Echoes {
 
     fn knows(&self, message: &Message) -> bool {
         self.0.contains_key(&(message.chat, message.message_id))
+    }
+}
+
+/// The place that a message left. A Discord thread is part of the channel that it hangs under.
+fn left(platform: Platform, chat: ChatId, topic: Option<i64>, parent: Option<i64>) -> Place {
+    match parent {
+        Some(parent) => Place { platform, chat: ChatId::new(parent), topic: Some(chat.get()) },
+        None => Place { platform, chat, topic },
     }
 }
 

@@ -106,8 +106,7 @@ fn refused(ingest: &Ingest<'_>, route: &Route, message: &Message, lineage: &Line
         // A bot writes only what we send; this one is not on record, so where it came from is not known.
         return Some(Skip::new("own_message", "this message was written here by a forwarding pair"));
     }
-    let here = Place { platform, chat: message.chat, topic: message.topic };
-    lineage.refuses(here, route.destination()).map(|text| Skip::new("loop_guard", text))
+    lineage.refuses(Place::of(message, platform), route.destination()).map(|text| Skip::new("loop_guard", text))
 }
 
 fn deliver(

@@ -186,7 +186,6 @@ fn parts(pair: &Pair, rules: &Rules, message: &Message) -> Result<Vec<PartOut>, 
         destination: pair.destination_platform,
         mode: pair.mode,
         native_forward: pair.forwards_natively(),
-        reply_known: false,
         pings: pair.pings(rules.options()),
         limits: pair.limits(),
     };
