@@ -11,13 +11,13 @@ use store::{
 };
 use temporalio_client::Client;
 use temporalio_sdk::activities::ActivityContext;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::MissedTickBehavior};
 use tokio_util::task::AbortOnDropHandle;
 use workflows::account::HostOutcome;
 
 use crate::{
     attachments,
-    catch_up::{catch_up, persist, review},
+    catch_up::{CatchUp, Closed, persist},
     context::Context,
     hosts::Hosted,
     ingest::{Source, ingest},
@@ -32,6 +32,8 @@ const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 const CONNECT_RETRY_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait between tries to connect.
 const CONNECT_RETRY_MAX: Duration = Duration::from_secs(30);
+/// How often chats whose gap could not be read are tried again: somebody may have given the permission back.
+const CLOSED_AGAIN_EVERY: Duration = Duration::from_secs(120);
 /// Pairs roused when their destination account comes online.
 const ROUSED_MAX: i64 = 1_000;
 
@@ -50,6 +52,7 @@ struct Hosting {
     lease: Lease,
     pacer: Arc<Pacer>,
     media: Arc<Notify>,
+    closed: Arc<Closed>,
 }
 
 /// Hosts `account` under a new lease. Returns when it is told to stop, when another host has taken the account, or
@@ -71,6 +74,7 @@ pub async fn host(
         source: Source { account, platform },
         client: activity.client(),
         media: Arc::new(Notify::new()),
+        closed: Arc::default(),
         context,
         lease,
     };
@@ -160,6 +164,7 @@ impl Hosting {
             lease: self.lease,
             pacer: Arc::clone(&self.pacer),
             media: Arc::clone(&self.media),
+            closed: Arc::clone(&self.closed),
         });
         self.context.metrics.hosted_accounts.set(i64::try_from(self.context.hosts.len()).unwrap_or(0));
         let closer = CloseOnDrop(Arc::clone(&connection));
@@ -194,14 +199,24 @@ impl Hosting {
     }
 
     async fn follow(&self, connection: &dyn Connection, mut stream: Box<dyn EventStream>) -> End {
+        let (context, client) = (&self.context, &self.client);
+        let missed = CatchUp { context, client, source: self.source, connection, closed: &self.closed };
+        let mut again = tokio::time::interval(CLOSED_AGAIN_EVERY);
+        again.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
-            match stream.next().await {
+            let event = tokio::select! {
+                event = stream.next() => event,
+                _ = again.tick(), if !self.closed.is_empty() => {
+                    if let Err(gone) = missed.look_again().await {
+                        return End::Gone(gone);
+                    }
+                    self.media.notify_one();
+                    continue;
+                }
+            };
+            match event {
                 Some(PlatformEvent::Connected) => {
-                    let caught_up = async {
-                        catch_up(&self.context, &self.client, self.source, connection).await?;
-                        review(&self.context, &self.client, self.source, connection).await
-                    };
-                    if let Err(gone) = caught_up.await {
+                    if let Err(gone) = missed.run().await {
                         return End::Gone(gone);
                     }
                     self.media.notify_one();

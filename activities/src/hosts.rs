@@ -9,7 +9,7 @@ use domain::AccountId;
 use store::leases::Lease;
 use tokio::sync::Notify;
 
-use crate::{pace::Pacer, platform::Connection};
+use crate::{catch_up::Closed, pace::Pacer, platform::Connection};
 
 /// One hosted account.
 #[derive(Clone)]
@@ -22,6 +22,8 @@ pub struct Hosted {
     pub pacer: Arc<Pacer>,
     /// Asks the attachment fetcher to look again.
     pub media: Arc<Notify>,
+    /// Source chats whose gap could not be read.
+    pub(crate) closed: Arc<Closed>,
 }
 
 /// A registry by account.

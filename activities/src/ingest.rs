@@ -100,8 +100,14 @@ fn places(message: &Message) -> impl Iterator<Item = ChatId> + use<> {
 /// Writes the batch in one transaction. Where a send of another worker, or of a process that has died, may have made
 /// one of its messages, that send has to be settled first, or the message would be carried on as somebody's own.
 async fn record(context: &Context, source: Source, updates: &[Update]) -> Result<Ingested, StoreError> {
-    let reader =
-        Reader { account: source.account, platform: source.platform, host: &context.worker, rules: &context.rules };
+    let gaps = context.hosts.get(source.account).map(|hosted| hosted.closed.all()).unwrap_or_default();
+    let reader = Reader {
+        account: source.account,
+        platform: source.platform,
+        host: &context.worker,
+        rules: &context.rules,
+        gaps: &gaps,
+    };
     let clock = context.clock.as_ref();
     let mut patience = Patience::Wait;
     loop {

@@ -15,7 +15,7 @@ use store::avatars::Portrait;
 
 pub use self::{
     content::{ByteSink, ByteSource, CHUNK_BYTES},
-    error::{PlatformError, RATE_LIMITED, RATE_LIMITED_GLOBAL, SLOWMODE_WAIT},
+    error::{MISSING_PERMISSION, PlatformError, RATE_LIMITED, RATE_LIMITED_GLOBAL, SLOWMODE_WAIT},
     rate::{RateHeaders, RateObserver, Unobserved},
     request::{DeleteRequest, EditRequest, KeptAttachments, Mentions, Persona, SendBody, SendRequest, Sent, Upload},
 };
@@ -101,7 +101,8 @@ pub trait Connection: Send + Sync {
     /// One chat, asked of the platform now. [`PlatformError::Chat`] when the account cannot see it.
     async fn chat(&self, chat: ChatId) -> Result<ChatFacts, PlatformError>;
 
-    /// Messages of `chat` with an id above `after`, oldest first, at most `limit`.
+    /// Messages of `chat` with an id above `after`, oldest first, at most `limit`. None means that there are none:
+    /// [`PlatformError::Chat`] when the account may not read what was written before.
     async fn history_after(&self, chat: ChatId, after: i64, limit: usize) -> Result<Vec<Message>, PlatformError>;
 
     /// Fetches an attachment into `sink`, at most `bytes_max` bytes ([`PlatformError::Message`] `media_too_large`

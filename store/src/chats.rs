@@ -110,15 +110,20 @@ pub async fn list(connection: &mut PgConnection, account: AccountId) -> Result<V
 pub struct Source {
     /// The chat.
     pub chat: ChatId,
-    /// The newest message that is durable.
+    /// The newest message up to which everything is durable.
     pub cursor: i64,
+    /// The newest message that is on record: above the cursor where a gap could not be read.
+    pub newest: i64,
 }
 
 /// The chats of an account that are the source of a pair, and the known threads of these: after downtime, their history is fetched.
 pub async fn sources(connection: &mut PgConnection, account: AccountId) -> Result<Vec<Source>, StoreError> {
     let sources = sqlx::query_as!(
         Source,
-        r#"SELECT c.chat_id AS chat, c.cursor FROM chats c WHERE c.account_id = $1 AND EXISTS (
+        r#"SELECT c.chat_id AS chat, c.cursor, greatest(c.cursor, (
+                SELECT max(s.message_id) FROM source_messages s
+                WHERE s.account_id = c.account_id AND s.chat_id = c.chat_id)) AS "newest!"
+           FROM chats c WHERE c.account_id = $1 AND EXISTS (
                SELECT FROM pairs p WHERE p.source_account_id = c.account_id AND p.deleted_at IS NULL
                                      AND (p.source_chat_id = c.chat_id OR p.source_chat_id = c.parent_id))
            ORDER BY c.chat_id"#,
@@ -170,22 +175,24 @@ pub async fn set_threads_read(
     Ok(())
 }
 
-/// The ids of the newest messages of a chat that are on record, written after `since` and not deleted, ascending: those
-/// of the newest `limit` revisions.
+/// The ids of the newest messages of a chat, not newer than `chat` says, that are on record, written after `since` and
+/// not deleted, ascending: those of the newest `limit` that are there.
 pub async fn newest_messages(
     connection: &mut PgConnection,
     account: AccountId,
-    chat: ChatId,
+    chat: Source,
     since: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<i64>, StoreError> {
     let ids = sqlx::query_scalar!(
         r#"SELECT r.message_id AS "message_id!" FROM (
-           SELECT s.message_id, s.sent_at, s.deleted FROM source_messages s
-           WHERE s.account_id = $1 AND s.chat_id = $2 ORDER BY s.message_id DESC, s.revision DESC LIMIT $4) r
-         GROUP BY r.message_id HAVING NOT bool_or(r.deleted) AND max(r.sent_at) > $3 ORDER BY r.message_id"#,
+           SELECT DISTINCT ON (s.message_id) s.message_id, s.sent_at, s.deleted FROM source_messages s
+           WHERE s.account_id = $1 AND s.chat_id = $2 AND s.message_id <= $3
+           ORDER BY s.message_id DESC, s.revision DESC LIMIT $5) r
+         WHERE NOT r.deleted AND r.sent_at > $4 ORDER BY r.message_id"#,
         account as AccountId,
-        chat as ChatId,
+        chat.chat as ChatId,
+        chat.newest,
         since,
         limit
     )

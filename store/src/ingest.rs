@@ -37,6 +37,8 @@ pub struct Reader<'a> {
     pub host: &'a str,
     /// The compiled rules of pairs.
     pub rules: &'a RuleBook,
+    /// Chats of which something from before is missing: what comes now does not move their cursors.
+    pub gaps: &'a [ChatId],
 }
 
 /// A pair that has something to do.
@@ -118,7 +120,11 @@ pub async fn ingest(
         }
     }
     let is_read = |message: &Message| ingest.routes.of(message).next().is_some();
-    ledger::advance_cursors(connection, reader.account, posted(updates), is_read, now).await?;
+    let is_whole = |message: &&Message| {
+        let mut places = [Some(message.chat), message.parent].into_iter().flatten();
+        places.all(|place| !reader.gaps.contains(&place))
+    };
+    ledger::advance_cursors(connection, reader.account, posted(updates).filter(is_whole), is_read, now).await?;
     Ok(ingest.done)
 }
 

@@ -60,6 +60,22 @@ impl Scene {
         discord.delete(&self.back_source.channel, &said.discord).await.unwrap();
     }
 
+    /// Writes in the Discord source alone and returns the ids.
+    async fn say_on_discord(&self, texts: &[String]) -> Vec<String> {
+        let author = &self.back_source.human;
+        let messages: Vec<Value> = texts.iter().map(|text| json!({ "author": author, "content": text })).collect();
+        let path = format!("/channels/{}/messages/batch", self.back_source.channel);
+        let body = json!({ "messages": messages });
+        let said: Value = self.world.controls.discord.http().call(Method::POST, &path, Some(&body)).await.unwrap();
+        said["ids"].as_array().unwrap().iter().map(|id| id.as_str().unwrap().to_owned()).collect()
+    }
+
+    /// The chat that reads the Discord source holds these texts.
+    async fn back_holds(&self, texts: &[String]) {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        self.world.telegram_holds(self.back, &texts).await;
+    }
+
     async fn both_hold(&self, texts: &[&str]) {
         self.world.discord_holds(&self.bot.channel, texts).await;
         self.world.telegram_holds(self.back, texts).await;
@@ -69,11 +85,20 @@ impl Scene {
     async fn set_access(&self, allowed: bool) {
         let role = if allowed { "member" } else { "kicked" };
         self.world.controls.telegram.set_member(self.source, self.person.user, role).await.unwrap();
-        let deny = if allowed { json!([]) } else { json!(["VIEW_CHANNEL"]) };
+        let denied: &[&str] = if allowed { &[] } else { &["VIEW_CHANNEL"] };
+        self.deny(denied).await;
+    }
+
+    /// What the reading bot may not do in its source.
+    async fn deny(&self, permissions: &[&str]) {
         let path = format!("/channels/{}/permissions", self.back_source.channel);
-        let body = json!({ "bot": self.back_source.id, "deny": deny });
+        let body = json!({ "bot": self.back_source.id, "deny": permissions });
         let _: Value = self.world.controls.discord.http().call(Method::PUT, &path, Some(&body)).await.unwrap();
     }
+}
+
+fn numbered(name: &str, count: usize) -> Vec<String> {
+    (0..count).map(|number| format!("{name} {number}")).collect()
 }
 
 #[tokio::test]
@@ -193,4 +218,66 @@ async fn a_chat_that_is_opened_again_while_the_worker_is_away_is_read() {
     scene.both_hold(&["one", "two", "three", "four"]).await;
     scene.say("five").await;
     scene.both_hold(&["one", "two", "three", "four", "five"]).await;
+}
+
+#[tokio::test]
+async fn changes_of_old_messages_are_carried_although_much_was_missed() {
+    let stack = harness::exclusive().await;
+    let scene = Scene::new(&stack).await;
+    // More than one page was there before, and more than one is missed.
+    let mut expected = numbered("old", 110);
+    let old = scene.say_on_discord(&expected).await;
+    scene.back_holds(&expected).await;
+    let running = stack.stack();
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    let missed = numbered("missed", 120);
+    scene.say_on_discord(&missed).await;
+    let (discord, source) = (&scene.world.controls.discord, &scene.back_source.channel);
+    discord.edit(source, &old[0], "OLD").await.unwrap();
+    discord.delete(source, &old[1]).await.unwrap();
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    expected[0] = "OLD".to_owned();
+    expected.remove(1);
+    expected.extend(missed);
+    scene.back_holds(&expected).await;
+}
+
+#[tokio::test]
+async fn the_loss_of_all_messages_is_carried() {
+    let stack = harness::exclusive().await;
+    let scene = Scene::new(&stack).await;
+    let (one, two) = (scene.say("one").await, scene.say("two").await);
+    scene.both_hold(&["one", "two"]).await;
+    let running = stack.stack();
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    scene.delete(&one).await;
+    scene.delete(&two).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    scene.both_hold(&[]).await;
+}
+
+#[tokio::test]
+async fn a_gap_whose_history_is_closed_stays_open_until_it_can_be_read() {
+    let stack = harness::exclusive().await;
+    let scene = Scene::new(&stack).await;
+    scene.say("one").await;
+    scene.both_hold(&["one"]).await;
+    let running = stack.stack();
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    scene.say_on_discord(&["two".to_owned()]).await;
+    scene.deny(&["READ_MESSAGE_HISTORY"]).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    let told = until("the refusal is told", PATIENCE, async || {
+        let told: Value = scene.world.api.http().get("/errors").await?;
+        let errors = told["errors"].as_array().cloned().unwrap_or_default();
+        Ok(errors.iter().any(|error| error["code"] == "missing_permission").then_some(()))
+    });
+    told.await.unwrap();
+    // It comes live all the same, nothing is taken for deleted, and what is missing is not forgotten over it.
+    scene.say_on_discord(&["three".to_owned()]).await;
+    scene.world.telegram_holds(scene.back, &["one", "three"]).await;
+    on_stack_runtime(running.kill_part(Part::Worker)).await;
+    scene.deny(&[]).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    scene.world.telegram_holds(scene.back, &["one", "three", "two"]).await;
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use domain::{PairId, ReconciliationId, SystemClock};
+use reqwest::Method;
 use sandbox::{scene::until, stack::Stack};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -224,6 +225,28 @@ async fn threads_are_compared_too() {
     assert_eq!((&again["checked"], &again["missing"]), (&json!(3), &json!(0)), "{again:#}");
     scene.world.api.resume(&scene.backward).await.unwrap();
     scene.world.telegram_holds(scene.back, &["one", "two", "three"]).await;
+}
+
+#[tokio::test]
+async fn a_history_that_may_not_be_read_is_not_taken_for_deleted() {
+    let stack = harness::shared().await;
+    let scene = Scene::new(&stack).await;
+    scene.say("one").await;
+    scene.both_hold(&["one"]).await;
+    let deny = async |permissions: Value| {
+        let path = format!("/channels/{}/permissions", scene.back_source.channel);
+        let body = json!({ "bot": scene.back_source.id, "deny": permissions });
+        let _: Value = scene.world.controls.discord.http().call(Method::PUT, &path, Some(&body)).await.unwrap();
+    };
+    deny(json!(["READ_MESSAGE_HISTORY"])).await;
+    let told = scene.reconcile(&scene.backward, true).await;
+    assert_eq!((&told["state"], &told["reason_code"]), (&json!("failed"), &json!("missing_permission")), "{told:#}");
+    assert_eq!((&told["missing_deletions"], &told["repaired"]), (&json!(0), &json!(0)), "{told:#}");
+    deny(json!([])).await;
+    let told = scene.reconcile(&scene.backward, true).await;
+    assert_eq!((&told["state"], &told["checked"]), (&json!("done"), &json!(1)), "{told:#}");
+    assert_eq!((&told["missing"], &told["missing_deletions"]), (&json!(0), &json!(0)), "{told:#}");
+    scene.both_hold(&["one"]).await;
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use serenity::all::{
 };
 use serenity::http::Route;
 
-use crate::platform::PlatformError;
+use crate::platform::{MISSING_PERMISSION, PlatformError};
 
 use super::errors::{chat as closed, retryable};
 use super::names::{Names, is_thread};
@@ -49,16 +49,13 @@ impl Asker<'_> {
     /// One channel, asked now.
     pub(super) async fn chat(&self, chat: ChatId) -> Result<ChatFacts, PlatformError> {
         let channel = self.channel(snowflake::channel(chat)?).await?;
-        let view = self.view_of(channel.guild_id).await?;
-        let parent = match channel.parent_id {
-            Some(parent) if is_thread(channel.kind) => Some(self.channel(parent).await?),
-            _ => None,
-        };
+        let (view, parent) = (self.view_of(channel.guild_id).await?, self.above(&channel).await?);
         self.facts(&view, &channel, parent.as_ref())
             .ok_or_else(|| closed("missing_access", "the bot cannot see this channel, or it holds no messages"))
     }
 
-    /// Messages above `after`, oldest first, at most `limit`.
+    /// Messages above `after`, oldest first, at most `limit`. None only when there are none: whoever asks then takes
+    /// what it knows for deleted.
     pub(super) async fn history_after(
         &self,
         chat: ChatId,
@@ -66,13 +63,43 @@ impl Asker<'_> {
         limit: usize,
     ) -> Result<Vec<Message>, PlatformError> {
         let channel_id = snowflake::channel(chat)?;
-        let normaliser = Normaliser { me: self.me, names: self.names };
         // Also a thread that was archived before we came: its messages must say where it hangs.
         if self.kind_of(chat).await? == ChannelType::Forum {
             // Its posts are chats of their own.
             return Ok(Vec::new());
         }
-        let (mut found, mut after) = (Vec::new(), after.max(1));
+        let after = after.max(1);
+        let found = self.pages_after(channel_id, after, limit).await?;
+        if !found.is_empty() || self.is_proved_end(channel_id, after).await? {
+            return Ok(found);
+        }
+        // The permission may have come between page and proof.
+        self.pages_after(channel_id, after, limit).await
+    }
+
+    /// Proves an empty page after `after`: a bot that may not read what was written before gets one too, not a refusal.
+    /// True when nothing was ever written above `after`; false when something was, perhaps, and the bot may read it.
+    pub(super) async fn is_proved_end(&self, id: ChannelId, after: i64) -> Result<bool, PlatformError> {
+        let channel = self.channel(id).await?;
+        if channel.last_message_id.is_some_and(|last| snowflake::signed(last.get()) <= after) {
+            return Ok(true);
+        }
+        let (view, parent) = (self.view_of(channel.guild_id).await?, self.above(&channel).await?);
+        if view.rights(&channel, parent.as_ref(), self.now).read {
+            return Ok(false);
+        }
+        let detail = "the bot needs the permissions View Channel and Read Message History in this channel";
+        Err(closed(MISSING_PERMISSION, detail))
+    }
+
+    async fn pages_after(
+        &self,
+        channel_id: ChannelId,
+        mut after: i64,
+        limit: usize,
+    ) -> Result<Vec<Message>, PlatformError> {
+        let normaliser = Normaliser { me: self.me, names: self.names };
+        let mut found = Vec::new();
         while found.len() < limit {
             let asked = MESSAGES_PAGE.min(limit - found.len());
             let params = vec![("limit", asked.to_string()), ("after", after.to_string())];
@@ -136,6 +163,14 @@ impl Asker<'_> {
                 Ok(channel)
             }
             _ => Err(closed("wrong_channel_type", "only channels of a server can be used")),
+        }
+    }
+
+    /// The channel whose overwrites count in a thread.
+    async fn above(&self, channel: &GuildChannel) -> Result<Option<GuildChannel>, PlatformError> {
+        match channel.parent_id {
+            Some(parent) if is_thread(channel.kind) => Ok(Some(self.channel(parent).await?)),
+            _ => Ok(None),
         }
     }
 

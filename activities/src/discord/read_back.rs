@@ -36,7 +36,8 @@ pub(super) async fn read_back(
         return Ok(Some(sent));
     }
     let search = Search { sender, request, parts: Parts::of(request)?, after: snowflake::at(since - CLOCK_SKEW) };
-    let found = if makes_post(request) { search.post(asker).await? } else { search.message(place(request)).await? };
+    let found =
+        if makes_post(request) { search.post(asker).await? } else { search.message(asker, place(request)).await? };
     // From now on it is this send's, and no other's that looks alike.
     if let Some(id) = found.iter().flat_map(|sent| &sent.message_ids).next() {
         sender.recent.put(*id, found.as_ref().and_then(|sent| sent.thread), &request.key);
@@ -52,10 +53,14 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    async fn message(&self, channel: ChatId) -> Result<Option<Sent>, PlatformError> {
+    async fn message(&self, asker: &Asker<'_>, channel: ChatId) -> Result<Option<Sent>, PlatformError> {
         let (mut after, mut alike) = (self.after, None);
-        for _ in 0..PAGES_MAX {
+        for number in 0..PAGES_MAX {
             let page = page_after(self.sender.rest, channel, after).await?;
+            if number == 0 && page.is_empty() {
+                // Not finding a send whose history is hidden would send it twice.
+                asker.is_proved_end(snowflake::channel(channel)?, after).await?;
+            }
             for stored in page.iter().filter(|stored| self.is_ours(stored)) {
                 let id = stored.number()?;
                 match stored.matches(self.request, &self.parts) {

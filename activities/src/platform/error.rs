@@ -75,6 +75,8 @@ pub enum PlatformError {
     },
 }
 
+/// The code of a [`PlatformError::Chat`]: the account sees the chat and lacks a permission in it.
+pub const MISSING_PERMISSION: &str = "missing_permission";
 /// The code of a wait that one chat asks of everybody in it (Telegram's slow mode).
 pub const SLOWMODE_WAIT: &str = "slowmode_wait";
 /// The code of a wait for one route (Discord's buckets): other chats are not concerned.

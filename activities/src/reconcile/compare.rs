@@ -61,10 +61,7 @@ impl Comparison<'_> {
 
     /// The threads that have to be compared when the source itself has been.
     pub async fn threads(&self) -> Result<Vec<Thread>, PlatformError> {
-        let below = match self.hosted.connection.threads(self.work.source, self.work.since).await {
-            Err(PlatformError::Chat { .. }) => Vec::new(),
-            answer => answer?,
-        };
+        let below = self.hosted.connection.threads(self.work.source, self.work.since).await?;
         Ok(below.into_iter().map(|thread| Thread { chat: thread.chat, after: thread.after }).collect())
     }
 

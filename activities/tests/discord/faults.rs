@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use activities::platform::{PlatformError, PlatformEvent, SendRequest};
 use domain::{ChatId, Clock as _, SystemClock};
-use serde_json::json;
+use reqwest::Method;
+use serde_json::{Value, json};
 
-use crate::harness::{World, name, send};
+use crate::harness::{World, name, send, text};
 
 #[tokio::test]
 async fn a_dropped_gateway_loses_nothing() {
@@ -99,6 +100,41 @@ async fn a_closed_channel_is_the_chats_error() {
     let kicked = connection.send(&world.request("x")).await.unwrap_err();
     assert_eq!(name(&kicked).0, "chat");
     assert!(connection.chats().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_history_that_may_not_be_read_is_not_an_empty_one() {
+    let world = World::start().await;
+    let (connection, _watcher) = world.online().await;
+    let body = json!({"name": "aside", "kind": "thread", "parent": world.channel});
+    let thread = text(&world.post(&format!("/guilds/{}/channels", world.guild), body).await["id"]);
+    let inside = json!({"author": world.person, "content": "inside"});
+    world.post(&format!("/channels/{thread}/messages"), inside).await;
+    let thread: ChatId = thread.parse().unwrap();
+    let said = [world.say("one").await, world.say("two").await];
+    let deny = async |permissions: Value| {
+        let path = format!("/channels/{}/permissions", world.channel);
+        world.ask(Method::PUT, &path, json!({"bot": world.bot, "deny": permissions})).await;
+    };
+    deny(json!(["READ_MESSAGE_HISTORY"])).await;
+    for chat in [world.channel, thread] {
+        assert!(!connection.chat(chat).await.unwrap().can_read);
+        let refused = connection.history_after(chat, 0, 100).await.unwrap_err();
+        assert_eq!(name(&refused), ("chat", "missing_permission"));
+    }
+    let after_the_last = connection.history_after(world.channel, said[1], 100).await.unwrap();
+    assert!(after_the_last.is_empty(), "nothing is hidden where nothing was written: {after_the_last:?}");
+    let since = SystemClock.now() - chrono::TimeDelta::minutes(1);
+    let refused = connection.read_back(&world.request("x"), since).await.unwrap_err();
+    assert_eq!(name(&refused), ("chat", "missing_permission"), "a lost send is not taken for one that was not made");
+
+    deny(json!([])).await;
+    assert_eq!(connection.history_after(world.channel, 0, 100).await.unwrap().len(), 2);
+    assert_eq!(connection.read_back(&world.request("x"), since).await.unwrap(), None);
+    for id in said {
+        world.ask(Method::DELETE, &format!("/channels/{}/messages/{id}", world.channel), Value::Null).await;
+    }
+    assert!(connection.history_after(world.channel, said[0] - 1, 100).await.unwrap().is_empty());
 }
 
 #[tokio::test]
