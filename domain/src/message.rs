@@ -129,6 +129,9 @@ pub struct Author {
     pub id: i64,
     /// The name that people see.
     pub name: String,
+    /// The name that the platform gives to nobody else, without the `@`, where there is one; not shown.
+    #[serde(default)]
+    pub username: Option<String>,
     /// A bot or webhook wrote it.
     #[serde(default)]
     pub bot: bool,

@@ -122,6 +122,60 @@ pub async fn received_message(
     Ok(content.map(serde_json::from_value).transpose()?)
 }
 
+/// The active hours of a pair, when they are closed.
+#[derive(Clone, Copy, Debug)]
+pub struct Closed<'a> {
+    /// The time of the pair's last change when its rules were read.
+    pub version: DateTime<Utc>,
+    /// When they begin.
+    pub until: DateTime<Utc>,
+    /// For people.
+    pub text: &'a str,
+}
+
+/// Puts a claimed delivery that was not begun back until the active hours begin: the claim does not count. Its history
+/// has it once, however often that is renewed. False when the pair has been changed since, or is being changed: then
+/// nothing is done, for the hours may be others.
+pub async fn hold_for_hours(
+    connection: &mut PgConnection,
+    pair: PairId,
+    seq: i64,
+    closed: Closed<'_>,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    // Who changes the hours locks the pair first and moves what is held then; who adds deliveries locks the pair last.
+    let held = sqlx::query_scalar!(
+        r#"WITH former AS (
+             SELECT pair_id, seq, reason_code FROM deliveries
+             WHERE pair_id = $1 AND seq = $2 AND state = 'sending' FOR UPDATE),
+           unchanged AS (
+             SELECT p.id FROM pairs p WHERE p.id = (SELECT f.pair_id FROM former f) AND p.updated_at = $3
+             FOR SHARE SKIP LOCKED),
+           held AS (
+             UPDATE deliveries d SET attempts = d.attempts - 1, due_at = $4,
+                    state = CASE WHEN d.attempts <= 1 THEN 'pending' ELSE d.state END,
+                    first_attempt_at = CASE WHEN d.attempts <= 1 THEN NULL ELSE d.first_attempt_at END,
+                    reason_code = $5, reason = $6
+             FROM former f JOIN unchanged u ON u.id = f.pair_id
+             WHERE d.pair_id = f.pair_id AND d.seq = f.seq
+             RETURNING d.pair_id, d.seq, f.reason_code AS former),
+           told AS (
+             INSERT INTO delivery_events (pair_id, seq, at, kind, detail)
+             SELECT pair_id, seq, $7, 'waiting', $6 FROM held WHERE former IS DISTINCT FROM $5)
+           SELECT count(*) AS "held!" FROM held"#,
+        pair as PairId,
+        seq,
+        closed.version,
+        closed.until,
+        OUTSIDE_HOURS,
+        closed.text,
+        now
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(held == 1)
+}
+
 /// Deliveries of the pair that wait for active hours wait until `open_at` instead, and for the pair's delay.
 pub async fn move_hours(
     connection: &mut PgConnection,
@@ -130,7 +184,8 @@ pub async fn move_hours(
 ) -> Result<u64, StoreError> {
     let moved = sqlx::query!(
         "UPDATE deliveries d SET due_at = greatest($2, d.created_at + make_interval(secs => p.delay_seconds))
-         FROM pairs p WHERE p.id = d.pair_id AND d.pair_id = $1 AND d.state = 'pending' AND d.reason_code = $3",
+         FROM pairs p WHERE p.id = d.pair_id AND d.pair_id = $1 AND d.state IN ('pending', 'sending')
+           AND d.reason_code = $3",
         pair as PairId,
         open_at,
         OUTSIDE_HOURS

@@ -1,5 +1,6 @@
 //! What the rules of the pair say when a delivery's turn has come. A message as first written was judged when it was
-//! received; what is judged here is what could not be then: albums, which come item by item, edits, and duplicates.
+//! received; what is judged here is what could not be then: albums, which come item by item, edits, duplicates, and
+//! whether the active hours are open when its turn has come.
 
 use std::{borrow::Cow, sync::Arc};
 
@@ -9,7 +10,12 @@ use domain::{
     render::Pings,
     rules::{Decision, DuplicateCheck, Moment, Rules, Scope, Unreadable},
 };
-use store::{StoreError, pairs::Pair};
+use store::{
+    StoreError, deliveries,
+    pairs::Pair,
+    rules::{Closed, hold_for_hours},
+};
+use workflows::forwarding::Next;
 
 use super::{Delivery, outgoing::Outgoing};
 use crate::platform::{Mentions, Persona};
@@ -99,6 +105,26 @@ impl Delivery<'_> {
         }
         let shown = rules.transform(message, self.pair.source_platform, &self.pair.source_chat());
         Ok(Ruled::Carried(Box::new(Carried { shown, voice })))
+    }
+
+    /// Puts a message whose turn has come outside of the active hours back until they begin; `None` within them. What
+    /// stands there in part is finished, whatever the hours.
+    pub(super) async fn held_for_hours(&self) -> Result<Option<Next>, StoreError> {
+        let Ok(rules) = self.rules() else { return Ok(None) };
+        let now = self.context.clock.now();
+        let Some((until, text)) = rules.held_until(now).filter(|_| self.row.sent_parts.is_empty()) else {
+            return Ok(None);
+        };
+        let (pair, seq) = (self.pair.id, self.row.seq);
+        let closed = Closed { version: self.pair.updated_at, until, text: &text };
+        let mut database = self.context.database().await?;
+        if !hold_for_hours(&mut database, pair, seq, closed, now).await? {
+            // The next drain reads the pair anew.
+            deliveries::unclaim(&mut database, pair, &[seq]).await?;
+            return Ok(Some(Next::More));
+        }
+        let ms = u64::try_from((until - now).num_milliseconds()).unwrap_or(0).saturating_add(1);
+        Ok(Some(Next::In { ms, reason: text }))
     }
 
     /// Why an edit or a deletion is not carried at all.

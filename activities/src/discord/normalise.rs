@@ -235,6 +235,8 @@ fn author(source: &Source) -> Author {
     Author {
         id: snowflake::signed(user.id.get()),
         name: shown_name(user).to_owned(),
+        // A webhook writes under whatever name it is given.
+        username: source.webhook_id.is_none().then(|| user.name.clone()),
         bot: user.bot || source.webhook_id.is_some(),
         avatar: user.avatar_url().map(|url| Avatar::Url { url }),
     }

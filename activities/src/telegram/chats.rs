@@ -8,7 +8,7 @@ use grammers_tl_types::{enums, functions, types};
 use super::{
     account::Account,
     history::Page,
-    names::{Dialog, channel_dialog, dialog_id, display_name},
+    names::{Dialog, channel_dialog, dialog_id, display_name, public_name},
     normalise,
 };
 use crate::platform::PlatformError;
@@ -208,19 +208,11 @@ fn group(chat: &enums::Chat, last: i64) -> Option<ChatFacts> {
                 (kind, may_write_in_supergroup(channel))
             };
             let facts = facts(id, kind, channel.title.clone(), (!channel.left, write), last);
-            Some(ChatFacts { username: public_name(channel), ..facts })
+            let username = public_name(channel.username.as_deref(), channel.usernames.as_deref());
+            Some(ChatFacts { username: username.map(str::to_owned), ..facts })
         }
         _ => None,
     }
-}
-
-/// The name that stands in links to its messages.
-fn public_name(channel: &types::Channel) -> Option<String> {
-    let listed = channel.usernames.iter().flatten().find_map(|name| {
-        let enums::Username::Username(name) = name;
-        name.active.then(|| name.username.clone())
-    });
-    channel.username.clone().or(listed)
 }
 
 const fn may_post(rights: Option<&enums::ChatAdminRights>) -> bool {

@@ -18,6 +18,8 @@ const CHANNEL_BASE: i64 = 1_000_000_000_000;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Name {
     pub(super) title: String,
+    /// The name after the `@`.
+    pub(super) username: Option<String>,
     pub(super) bot: bool,
     /// The profile photo that the person wears.
     pub(super) photo_id: Option<i64>,
@@ -42,17 +44,25 @@ impl Names {
                     Some(enums::UserProfilePhoto::Photo(photo)) => Some(photo.photo_id),
                     _ => None,
                 };
+                let known = names.get(&user.id);
                 // That of a `min` user works only where the user was mentioned.
                 let hash = user.access_hash.filter(|_| !user.min);
-                let access_hash = hash.or_else(|| names.get(&user.id).and_then(|known| known.access_hash));
-                names.insert(user.id, Name { title: display_name(user), bot: user.bot, photo_id, access_hash });
+                let access_hash = hash.or_else(|| known.and_then(|known| known.access_hash));
+                let username = public_name(user.username.as_deref(), user.usernames.as_deref());
+                // A `min` user may come without the name that the person has.
+                let former = || known.filter(|_| user.min).and_then(|known| known.username.as_deref());
+                let username = username.or_else(former).map(str::to_owned);
+                let name = Name { title: display_name(user), username, bot: user.bot, photo_id, access_hash };
+                names.insert(user.id, name);
             }
         }
         for chat in chats {
-            if let Some((id, title)) = chat_title(chat) {
+            if let Some((id, title, username)) = chat_names(chat) {
                 // Every update names its chat, so the usual case must cost nothing.
-                if names.get(&id).is_none_or(|known| known.title != title) {
-                    names.insert(id, Name { title: title.to_owned(), bot: false, photo_id: None, access_hash: None });
+                let is_new = |known: &Name| known.title != title || known.username.as_deref() != username;
+                if names.get(&id).is_none_or(is_new) {
+                    let (title, username) = (title.to_owned(), username.map(str::to_owned));
+                    names.insert(id, Name { title, username, bot: false, photo_id: None, access_hash: None });
                 }
             }
         }
@@ -74,12 +84,25 @@ pub(super) fn display_name(user: &grammers_tl_types::types::User) -> String {
     user.username.as_ref().map_or_else(|| format!("user {}", user.id), |name| format!("@{name}"))
 }
 
-fn chat_title(chat: &enums::Chat) -> Option<(i64, &str)> {
+/// The name after the `@` of mentions and in links: the one that is set, else the first of a collection that is in use.
+pub(super) fn public_name<'a>(set: Option<&'a str>, collection: Option<&'a [enums::Username]>) -> Option<&'a str> {
+    let listed = collection.into_iter().flatten().find_map(|name| {
+        let enums::Username::Username(name) = name;
+        name.active.then_some(name.username.as_str())
+    });
+    set.or(listed)
+}
+
+/// A chat's id, title and public name.
+fn chat_names(chat: &enums::Chat) -> Option<(i64, &str, Option<&str>)> {
     match chat {
-        enums::Chat::Chat(chat) => Some((-chat.id, &chat.title)),
-        enums::Chat::Forbidden(chat) => Some((-chat.id, &chat.title)),
-        enums::Chat::Channel(chat) => Some((channel_dialog(chat.id), &chat.title)),
-        enums::Chat::ChannelForbidden(chat) => Some((channel_dialog(chat.id), &chat.title)),
+        enums::Chat::Chat(chat) => Some((-chat.id, &chat.title, None)),
+        enums::Chat::Forbidden(chat) => Some((-chat.id, &chat.title, None)),
+        enums::Chat::Channel(chat) => {
+            let username = public_name(chat.username.as_deref(), chat.usernames.as_deref());
+            Some((channel_dialog(chat.id), &chat.title, username))
+        }
+        enums::Chat::ChannelForbidden(chat) => Some((channel_dialog(chat.id), &chat.title, None)),
         enums::Chat::Empty(_) | enums::Chat::Community(_) | enums::Chat::CommunityForbidden(_) => None,
     }
 }
@@ -124,6 +147,19 @@ mod tests {
     use grammers_tl_types::types;
 
     use super::*;
+
+    #[test]
+    fn the_public_name_is_the_one_that_is_in_use() {
+        let listed = |active, name: &str| {
+            let (editable, deletable, expired) = (false, false, false);
+            enums::Username::from(types::Username { editable, active, deletable, expired, username: name.to_owned() })
+        };
+        let both = [listed(false, "former"), listed(true, "ada")];
+        assert_eq!(public_name(None, Some(&both)), Some("ada"));
+        assert_eq!(public_name(Some("lovelace"), Some(&both)), Some("lovelace"));
+        assert_eq!(public_name(None, Some(&both[..1])), None);
+        assert_eq!(public_name(None, None), None);
+    }
 
     #[test]
     fn dialog_ids_are_those_of_the_bot_api() {

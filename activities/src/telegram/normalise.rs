@@ -10,7 +10,7 @@ use grammers_tl_types::{enums, types};
 use super::{
     entities::to_rich_text,
     media::{Content, content},
-    names::{Names, dialog_id},
+    names::{Name, Names, dialog_id},
 };
 
 /// The message, or `None` for a hole left by a deletion.
@@ -113,6 +113,7 @@ fn author(message: &types::Message, names: &Names, me: i64) -> Option<Author> {
         (None, Some(signature)) => Some(Author {
             id: dialog_id(&message.peer_id),
             name: signature.clone(),
+            username: None,
             bot: message.via_bot_id.is_some(),
             avatar: None,
         }),
@@ -132,11 +133,11 @@ fn writer_id(from: Option<&enums::Peer>, peer: &enums::Peer, out: bool, post: bo
 }
 
 fn named(id: i64, names: &Names) -> Author {
-    let name = names.get(id);
-    let bot = name.as_ref().is_some_and(|name| name.bot);
-    let photo_id = name.as_ref().and_then(|name| name.photo_id);
+    let Some(Name { title, username, bot, photo_id, access_hash: _ }) = names.get(id) else {
+        return Author { id, name: format!("user {id}"), username: None, bot: false, avatar: None };
+    };
     let avatar = photo_id.map(|photo_id| Avatar::TelegramPhoto { photo_id });
-    Author { id, name: name.map_or_else(|| format!("user {id}"), |name| name.title), bot, avatar }
+    Author { id, name: title, username, bot, avatar }
 }
 
 /// The answered message and the forum topic.

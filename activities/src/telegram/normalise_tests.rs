@@ -17,7 +17,8 @@ fn blank<T: Deserializable>() -> T {
 fn names() -> Names {
     let names = Names::default();
     let user = |id, first: &str, bot| {
-        enums::User::User(types::User { id, first_name: Some(first.to_owned()), bot, ..blank() })
+        let (first_name, username) = (Some(first.to_owned()), Some(first.to_lowercase()));
+        enums::User::User(types::User { id, first_name, username, bot, ..blank() })
     };
     let channel = types::ChatForbidden { id: 12, title: "Cellar".into() };
     let forbidden = types::ChannelForbidden {
@@ -82,23 +83,25 @@ fn the_author_is_named() {
     let group = || types::PeerChat { chat_id: 12 }.into();
     let from = |id| Some(user(id));
     let anonymous = Some(types::PeerChannel { channel_id: 77 }.into());
-    for (message, id, name, bot) in [
-        (types::Message { from_id: from(9), ..plain(group(), "x") }, 9, "Ann", false),
-        (types::Message { from_id: from(10), ..plain(group(), "x") }, 10, "Robot", true),
-        (types::Message { from_id: from(99), ..plain(group(), "x") }, 99, "user 99", false),
-        (types::Message { from_id: anonymous, ..plain(group(), "x") }, CHANNEL, "News", false),
-        (plain(user(9), "x"), 9, "Ann", false),
-        (types::Message { out: true, ..plain(user(9), "x") }, ME, "Me", false),
+    for (message, id, name, username, bot) in [
+        (types::Message { from_id: from(9), ..plain(group(), "x") }, 9, "Ann", Some("ann"), false),
+        (types::Message { from_id: from(10), ..plain(group(), "x") }, 10, "Robot", Some("robot"), true),
+        (types::Message { from_id: from(99), ..plain(group(), "x") }, 99, "user 99", None, false),
+        (types::Message { from_id: anonymous, ..plain(group(), "x") }, CHANNEL, "News", None, false),
+        (plain(user(9), "x"), 9, "Ann", Some("ann"), false),
+        (types::Message { out: true, ..plain(user(9), "x") }, ME, "Me", Some("me"), false),
         (
             types::Message { post: true, post_author: Some("Editor".into()), ..plain(channel(), "x") },
             CHANNEL,
             "Editor",
+            None,
             false,
         ),
     ] {
         let out = message.out;
         let message = normal(message);
-        assert_eq!(message.author, Some(Author { id, name: name.into(), bot, avatar: None }));
+        let username = username.map(str::to_owned);
+        assert_eq!(message.author, Some(Author { id, name: name.into(), username, bot, avatar: None }));
         assert_eq!(message.outgoing, out);
     }
 }

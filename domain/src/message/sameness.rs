@@ -49,7 +49,7 @@ mod tests {
     use crate::{
         chat::ChatId,
         clock::{Clock as _, SystemClock},
-        message::{Embed, MediaKind, Poll},
+        message::{Author, Embed, MediaKind, Poll},
         text::RichText,
     };
 
@@ -78,6 +78,8 @@ mod tests {
             url: "https://cdn/a?sig=2".into(),
         };
         again.chat_title = Some("renamed".into());
+        again.author =
+            Some(Author { id: 1, name: "Ada".into(), username: Some("ada".into()), bot: false, avatar: None });
         again.edited_at = Some(SystemClock.now());
         again.extras = vec![Extra::Embed(Box::new(Embed { preview: true, ..Embed::default() }))];
         assert!(message().shows_the_same(&again));

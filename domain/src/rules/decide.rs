@@ -136,16 +136,22 @@ impl Rules {
 
     /// When something that is due at `due_at` may be sent.
     fn when(&self, due_at: DateTime<Utc>, trace: &mut Vec<Consulted>) -> Decision {
-        let held = self.timetable.as_ref().filter(|timetable| timetable.outside == Outside::Hold);
-        let Some(timetable) = held else { return Decision::Carry { due_at } };
-        let until = timetable.next_open(due_at);
-        let (outcome, detail) = if until == due_at {
-            (Outcome::Passed, "within the active hours".to_owned())
-        } else {
-            (Outcome::Held, format!("outside of the active hours, which begin at {}", self.shown(until)))
+        if self.timetable.as_ref().is_none_or(|timetable| timetable.outside != Outside::Hold) {
+            return Decision::Carry { due_at };
+        }
+        let (outcome, detail, decision) = match self.held_until(due_at) {
+            Some((until, detail)) => (Outcome::Held, detail, Decision::Hold { until }),
+            None => (Outcome::Passed, "within the active hours".to_owned(), Decision::Carry { due_at }),
         };
         trace.push(Consulted { rule: "schedule".to_owned(), outcome, detail });
-        if until == due_at { Decision::Carry { due_at } } else { Decision::Hold { until } }
+        decision
+    }
+
+    /// When the active hours begin that hold what would be sent at `at`, and that for people; `None` when they do not.
+    #[must_use]
+    pub fn held_until(&self, at: DateTime<Utc>) -> Option<(DateTime<Utc>, String)> {
+        let until = self.open_at(at);
+        (until != at).then(|| (until, format!("outside of the active hours, which begin at {}", self.shown(until))))
     }
 
     /// The next moment from `at` on at which the pair may send; `at` itself unless it is held by the schedule.
@@ -274,11 +280,12 @@ impl Rules {
     }
 }
 
-/// An entry is an id, or a name in any case.
+/// An entry is an id, or a name or username in any case.
 fn is_author(entry: &str, author: &Author) -> bool {
     let bare = |name: &str| name.trim().trim_start_matches('@').to_lowercase();
     let entry = bare(entry);
-    entry.parse() == Ok(author.id) || entry == bare(&author.name)
+    let mut names = [Some(author.name.as_str()), author.username.as_deref()].into_iter().flatten();
+    entry.parse() == Ok(author.id) || names.any(|name| entry == bare(name))
 }
 
 impl ContentKind {

@@ -8,8 +8,8 @@ use crate::{
     account::Platform,
     chat::ChatId,
     ids::{PairId, UserId},
-    message::Message,
-    text::urls::is_invisible,
+    message::{Embed, Extra, Location, Media, MediaSource, Message, Poll},
+    text::{Style, urls::is_invisible},
 };
 
 /// Where content is compared.
@@ -65,16 +65,12 @@ impl Rules {
     }
 }
 
-/// A hash of the words in lower case and of kinds and sizes of everything else; `None` when there is nothing.
+/// A hash of the words in lower case, of the kinds and sizes of attachments, and of what extras are beside their words;
+/// `None` when there is nothing.
 fn fingerprint(message: &Message, within: DuplicateScope, scope: Scope) -> Option<Fingerprint> {
-    let words: Vec<String> = message
-        .searched()
-        .iter()
-        .flat_map(|piece| piece.split_whitespace())
-        .map(|word| word.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase).collect())
-        .filter(|word: &String| !word.is_empty())
-        .collect();
-    if words.is_empty() && message.media.is_empty() && message.extras.is_empty() {
+    let words: Vec<String> = message.searched().into_iter().flat_map(words).collect();
+    let extras: Vec<String> = message.extras.iter().filter_map(beside_words).collect();
+    if words.is_empty() && message.media.is_empty() && extras.is_empty() {
         return None;
     }
     let mut hash = Sha256::new();
@@ -101,6 +97,61 @@ fn fingerprint(message: &Message, within: DuplicateScope, scope: Scope) -> Optio
         hash.update([0]);
         hash.update(format!("{:?}", media.kind).as_bytes());
         hash.update(media.size_bytes.to_be_bytes());
+        if media.size_bytes == 0 {
+            hash.update(name_of(media).as_bytes());
+        }
+    }
+    for extra in extras {
+        hash.update([1]);
+        hash.update(extra.as_bytes());
     }
     Some(Fingerprint(hash.finalize().into()))
+}
+
+/// The words of a text as they are compared: in lower case, without what nobody sees.
+fn words(text: &str) -> impl Iterator<Item = String> {
+    text.split_whitespace()
+        .map(|word| word.chars().filter(|c| !is_invisible(*c)).flat_map(char::to_lowercase).collect::<String>())
+        .filter(|word| !word.is_empty())
+}
+
+/// What tells an attachment from another one when the platform does not say its size: Discord's stickers have an
+/// address of their own. An address that is signed, or that of the message, would be another one every time.
+fn name_of(media: &Media) -> String {
+    let address = match &media.source {
+        MediaSource::PublicUrl { url } => url.as_str(),
+        MediaSource::TelegramMessage { .. } | MediaSource::DiscordAttachment { .. } => "",
+    };
+    format!("{address}|{}|{}", media.file_name, media.mime)
+}
+
+/// What an extra is beside its words, which are compared with those of the message: all of it. `None` for the preview
+/// of a link, which is no content.
+fn beside_words(extra: &Extra) -> Option<String> {
+    Some(match extra {
+        Extra::Poll(Poll { question: _, options, multiple, quiz, closed }) => {
+            let options: Vec<String> =
+                options.iter().map(|option| words(option).collect::<Vec<_>>().join(" ")).collect();
+            format!("poll|{multiple}|{quiz}|{closed}|{}", options.join("|"))
+        }
+        Extra::Location(Location { latitude_e7, longitude_e7, title: _, address: _, live }) => {
+            format!("location|{latitude_e7}|{longitude_e7}|{live}")
+        }
+        Extra::Contact(_) => "contact".to_owned(),
+        Extra::Embed(embed) if embed.preview => return None,
+        Extra::Embed(embed) => beside_words_of(embed),
+        Extra::Dice { emoji, value } => format!("dice|{emoji}|{value}"),
+    })
+}
+
+/// The picture of a box and where its words lead.
+fn beside_words_of(embed: &Embed) -> String {
+    let texts = std::iter::once(&embed.description).chain(embed.fields.iter().map(|field| &field.value));
+    let links = texts.flat_map(|text| &text.spans).filter_map(|span| match &span.style {
+        Style::Link { url } => Some(url.as_str()),
+        _ => None,
+    });
+    let links: Vec<&str> = links.collect();
+    let picture = embed.image_url.as_deref().unwrap_or_default();
+    format!("embed|{}|{picture}|{}", embed.fields.len(), links.join("|"))
 }

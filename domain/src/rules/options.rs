@@ -166,7 +166,8 @@ pub enum ContentKind {
     Dice,
 }
 
-/// Whose messages are carried. An entry is a decimal id, or a name in any case with or without a leading `@`.
+/// Whose messages are carried. An entry is a decimal id, or the name that people see or the username, in any case, with
+/// or without a leading `@`.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct AuthorFilter {

@@ -36,7 +36,7 @@ fn rules(json: serde_json::Value) -> Rules {
 
 fn said(text: &str) -> Message {
     Message {
-        author: Some(Author { id: 42, name: "Ada Lovelace".into(), bot: false, avatar: None }),
+        author: Some(Author { id: 42, name: "Ada Lovelace".into(), username: None, bot: false, avatar: None }),
         chat_title: Some("News".into()),
         text: RichText::plain(text),
         ..Message::new(ChatId::new(-1_001_234), 7, noon())

@@ -41,7 +41,8 @@ fn a_plain_message_keeps_its_parts() {
     assert_eq!(message.chat, ChatId::new(501));
     assert_eq!(message.message_id, 175_928_847_299_117_063);
     assert_eq!(message.sent_at.timestamp_millis(), 1_462_015_105_796);
-    assert_eq!(message.author, Some(Author { id: 901, name: "Alice".to_owned(), bot: false, avatar: None }));
+    let username = Some("alice".to_owned());
+    assert_eq!(message.author, Some(Author { id: 901, name: "Alice".to_owned(), username, bot: false, avatar: None }));
     assert_eq!(message.chat_title.as_deref(), Some("general"));
     assert_eq!(message.text.text, "hello");
     assert!(!message.outgoing);
@@ -66,10 +67,12 @@ fn authors_are_named_and_bots_are_marked() {
     };
     let relay = normalised(user("900", Value::Null, true));
     assert!(relay.outgoing);
-    assert_eq!(relay.author, Some(Author { id: 900, name: "name".to_owned(), bot: true, avatar: None }));
+    let (name, username) = ("name".to_owned(), Some("name".to_owned()));
+    assert_eq!(relay.author, Some(Author { id: 900, name, username, bot: true, avatar: None }));
     let mut hook = user("902", Value::Null, false);
     hook["webhook_id"] = json!("902");
-    assert!(normalised(hook).author.unwrap().bot);
+    let hook = normalised(hook).author.unwrap();
+    assert_eq!((hook.bot, hook.username), (true, None));
 }
 
 #[test]

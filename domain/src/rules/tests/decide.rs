@@ -16,6 +16,10 @@ fn check(options: Value, cases: &[(&str, Option<&str>)]) {
     }
 }
 
+fn robot() -> Author {
+    Author { id: 1, name: "b".into(), username: None, bot: true, avatar: None }
+}
+
 #[test]
 fn without_options_everything_is_carried_and_nothing_is_asked() {
     let verdict = decide(&Rules::default(), &said("anything"));
@@ -138,7 +142,7 @@ fn an_item_of_an_album_is_judged_by_what_it_tells_alone() {
     let item = Message { album: Some(1), media: vec![file(MediaKind::Video, "v", 1)], ..said("") };
     let moment = Moment { received_at: noon(), due_at: noon() };
     assert_eq!(rules.decide_item(&item, moment).decision, Decision::Carry { due_at: noon() });
-    let bot = Message { author: Some(Author { id: 1, name: "b".into(), bot: true, avatar: None }), ..item };
+    let bot = Message { author: Some(robot()), ..item };
     assert!(matches!(rules.decide_item(&bot, moment).decision, Decision::Skip { code: "bot", .. }));
 }
 
@@ -160,8 +164,23 @@ fn authors_are_known_by_id_or_name() {
 }
 
 #[test]
+fn authors_are_known_by_their_username_too() {
+    let mut countess = said("hi");
+    countess.author = countess.author.map(|author| Author { username: Some("Countess".into()), ..author });
+    let code = |options: Value| skipped(&rules(json!({ "authors": options })), &countess).map(|(rule, _)| rule);
+    for entry in ["countess", "@COUNTESS", " @Countess ", "@ada lovelace", "42"] {
+        assert_eq!(code(json!({ "deny": [entry] })).as_deref(), Some("authors.deny[0]"), "{entry}");
+        assert_eq!(code(json!({ "allow": [entry] })), None, "{entry}");
+    }
+    for entry in ["count", "@countess2", "@42x"] {
+        assert_eq!(code(json!({ "deny": [entry] })), None, "{entry}");
+        assert_eq!(code(json!({ "allow": [entry] })).as_deref(), Some("authors.allow"), "{entry}");
+    }
+}
+
+#[test]
 fn bots_forwards_and_answers() {
-    let bot = Message { author: Some(Author { id: 1, name: "b".into(), bot: true, avatar: None }), ..said("beep") };
+    let bot = Message { author: Some(robot()), ..said("beep") };
     let forwarded = Message { forwarded_from: Some(Origin::default()), ..said("from elsewhere") };
     let answer = Message { reply_to: Some(3), ..said("yes") };
     let plain = said("plain");
@@ -204,6 +223,11 @@ fn the_hours_hold_what_is_due_outside_of_them_or_skip_what_was_written_there() {
     assert!(verdict.trace.last().unwrap().detail.ends_with("2026-03-04 14:00 CET"), "{verdict:?}");
     let delayed = Moment { received_at: noon(), due_at: noon() + minutes(90) };
     assert_eq!(hours("hold").decide(&said("x"), delayed).decision, Decision::Carry { due_at: noon() + minutes(90) });
+    let (until, text) = hours("hold").held_until(noon()).unwrap();
+    assert_eq!((until, text.ends_with("2026-03-04 14:00 CET")), (at("2026-03-04T13:00:00Z"), true), "{text}");
+    for (outside, minute) in [("hold", 90), ("skip", 0), ("skip", 90)] {
+        assert_eq!(hours(outside).held_until(noon() + minutes(minute)), None, "{outside} {minute}");
+    }
     assert_eq!(skipped(&hours("skip"), &said("early")), Some(("schedule".into(), "outside_hours")));
     // Written in time and received late, after an absence: it is carried.
     let late = Moment { received_at: noon() + minutes(600), due_at: noon() + minutes(600) };

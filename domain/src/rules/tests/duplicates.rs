@@ -6,7 +6,7 @@ use crate::{
     chat::ChatId,
     clock::SystemClock,
     ids::{PairId, UserId},
-    message::{MediaKind, Message},
+    message::{Embed, Extra, Location, Media, MediaKind, MediaSource, Message, Poll},
     rules::{DuplicateCheck, Rules, Scope},
     text::RichText,
 };
@@ -45,6 +45,39 @@ fn attachments_count_by_kind_and_size() {
     assert_eq!(check(&rules, &with(MediaKind::Photo, "b.jpg", 10), scope), Some(first));
     assert_ne!(check(&rules, &with(MediaKind::Photo, "a.jpg", 11), scope), Some(first));
     assert_ne!(check(&rules, &with(MediaKind::Video, "a.jpg", 10), scope), Some(first));
+}
+
+#[test]
+fn places_dice_polls_boxes_and_stickers_are_compared_by_what_they_are() {
+    let (rules, scope) = (rules(json!({ "duplicates": { "window_seconds": 60 } })), scope());
+    let of = |extra| Message { extras: vec![extra], ..said("") };
+    let place = |latitude_e7| of(Extra::Location(Location { latitude_e7, longitude_e7: 5, ..Location::default() }));
+    let dice = |value| of(Extra::Dice { emoji: "🎲".into(), value });
+    let poll = |answers: [&str; 2]| {
+        let options = answers.map(str::to_owned).to_vec();
+        of(Extra::Poll(Poll { question: "Tea?".into(), options, ..Poll::default() }))
+    };
+    let boxed = |embed| of(Extra::Embed(Box::new(embed)));
+    let picture = |address: &str| boxed(Embed { image_url: Some(address.to_owned()), ..Embed::default() });
+    let sticker = |id: u8| {
+        let source = MediaSource::PublicUrl { url: format!("https://cdn.discordapp.com/stickers/{id}.png") };
+        let sticker = Media::new(MediaKind::Sticker, "wave.png".into(), "image/png".into(), 0, source);
+        Message { media: vec![sticker], ..said("") }
+    };
+    for (one, again, other) in [
+        (place(1), place(1), place(2)),
+        (dice(3), dice(3), dice(4)),
+        (poll(["a b", "c"]), poll(["A  b", "C"]), poll(["a", "b c"])),
+        (picture("https://a.example/1"), picture("https://a.example/1"), picture("https://a.example/2")),
+        (sticker(1), sticker(1), sticker(2)),
+    ] {
+        let first = check(&rules, &one, scope);
+        assert!(first.is_some(), "{one:?}");
+        assert_eq!(check(&rules, &again, scope), first, "{again:?}");
+        assert_ne!(check(&rules, &other, scope), first, "{other:?}");
+    }
+    let preview = Embed { preview: true, image_url: Some("https://a.example/1".into()), ..Embed::default() };
+    assert_eq!(check(&rules, &boxed(preview), scope), None);
 }
 
 #[test]

@@ -115,6 +115,6 @@ impl SampleAuthor {
             Some(id) => id.parse().map_err(|_| wrong("message.author.id", "expected a decimal number"))?,
             None => 0,
         };
-        Ok(Author { id, name: self.name, bot: self.bot, avatar: None })
+        Ok(Author { id, name: self.name, username: None, bot: self.bot, avatar: None })
     }
 }
