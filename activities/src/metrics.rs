@@ -11,6 +11,9 @@ pub use pace::PaceMetrics;
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
 const LATENCY_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
 
+/// Outcomes of a comparison with the ledger.
+const RECONCILED: [&str; 5] = ["checked", "missing", "missing_edits", "missing_deletions", "repaired"];
+
 /// All of them.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -32,14 +35,21 @@ pub struct Metrics {
     pub account_up: IntGaugeVec,
     /// `causeway_account_cooldown_seconds{account}`: for how long the platform wants silence.
     pub account_cooldown: GaugeVec,
-    /// `causeway_pair_open{pair,account}`: deliveries that wait, of the pairs that wait longest.
+    /// `causeway_pair_open{pair,account}`: deliveries that wait, of the pairs that wait longest, then of those that
+    /// wait for most.
     pub pair_open: IntGaugeVec,
-    /// `causeway_pair_lag_seconds{pair,account}`: for how long the oldest of them could have been sent.
+    /// `causeway_pair_lag_seconds{pair,account}`: for how long the oldest of them could have been sent; 0 while
+    /// something holds the pair back.
     pub pair_lag: GaugeVec,
     /// `causeway_queue_open`: deliveries that wait for the accounts hosted here.
     pub queue_open: IntGauge,
-    /// `causeway_queue_lag_seconds`: for how long the oldest of them could have been sent.
+    /// `causeway_queue_lag_seconds`: for how long the oldest of them could have been sent, over pairs that nothing
+    /// holds back.
     pub queue_lag: Gauge,
+    /// `causeway_queue_unhosted`: deliveries that wait for accounts hosted nowhere, in the whole installation.
+    pub queue_unhosted: IntGauge,
+    /// `causeway_accounts{platform,status}`: accounts by state, in the whole installation.
+    pub accounts: IntGaugeVec,
     /// `causeway_dead_letters`: messages given up that nobody has decided about, in the whole installation.
     pub dead_letters: IntGauge,
     /// `causeway_pace_*`.
@@ -93,17 +103,30 @@ impl Metrics {
                 "causeway_queue_lag_seconds",
                 "For how long the oldest delivery of the accounts hosted here could have been sent",
             )?,
+            queue_unhosted: IntGauge::new(
+                "causeway_queue_unhosted",
+                "Deliveries that wait for accounts that no worker hosts",
+            )?,
+            accounts: IntGaugeVec::new(Opts::new("causeway_accounts", "Accounts by state"), &["platform", "status"])?,
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
             pace: PaceMetrics::new(registry)?,
         };
-        registry.register(Box::new(metrics.hosted_accounts.clone()))?;
-        registry.register(Box::new(metrics.ingested.clone()))?;
-        registry.register(Box::new(metrics.deliveries.clone()))?;
-        registry.register(Box::new(metrics.latency.clone()))?;
-        registry.register(Box::new(metrics.reconciled.clone()))?;
-        registry.register(Box::new(metrics.wakes.clone()))?;
+        metrics.register_counted(registry)?;
         metrics.register_watched(registry)?;
         Ok(metrics)
+    }
+
+    fn register_counted(&self, registry: &Registry) -> Result<(), prometheus::Error> {
+        for outcome in RECONCILED {
+            // Shown as zero from the start, so that a first increase is seen.
+            self.reconciled.with_label_values(&[outcome]);
+        }
+        registry.register(Box::new(self.hosted_accounts.clone()))?;
+        registry.register(Box::new(self.ingested.clone()))?;
+        registry.register(Box::new(self.deliveries.clone()))?;
+        registry.register(Box::new(self.latency.clone()))?;
+        registry.register(Box::new(self.reconciled.clone()))?;
+        registry.register(Box::new(self.wakes.clone()))
     }
 
     fn register_watched(&self, registry: &Registry) -> Result<(), prometheus::Error> {
@@ -114,6 +137,8 @@ impl Metrics {
         registry.register(Box::new(self.pair_lag.clone()))?;
         registry.register(Box::new(self.queue_open.clone()))?;
         registry.register(Box::new(self.queue_lag.clone()))?;
+        registry.register(Box::new(self.queue_unhosted.clone()))?;
+        registry.register(Box::new(self.accounts.clone()))?;
         registry.register(Box::new(self.dead_letters.clone()))
     }
 }

@@ -19,7 +19,11 @@ use workflows::{
     reconcile::{BegunReport, CheckReply, ReconcileAllInput, ReconcileInput, ReconcileRef, ReconcileWorkflow},
 };
 
-use crate::{context::Context, failure::Fail, platform::PlatformError};
+use crate::{
+    context::Context,
+    failure::Fail,
+    platform::{MISSING_PERMISSION, PlatformError},
+};
 
 mod compare;
 
@@ -129,15 +133,16 @@ async fn page(
         return Ok(Some(CheckReply { moved: true, ..CheckReply::default() }));
     };
     if work.checked >= MESSAGES_MAX {
-        return done(context, id, None).await;
+        let text = format!("only the first {MESSAGES_MAX} messages were compared, and there may be more");
+        return done(context, id, Some(("truncated", text.as_str()))).await;
     }
     let comparison = Comparison { context, client, id, work: &work, hosted: &hosted };
     // Before the page: what was durable then and is not on it was deleted.
     let durable = comparison.durable().await.retry("database")?;
     let ended = match hosted.connection.history_after(work.chat, work.cursor, PAGE).await {
         Ok(page) => comparison.compare(page, durable).await.retry("database")?,
-        // A thread that is closed to the account, or gone.
-        Err(PlatformError::Chat { .. }) if work.chat != work.source => true,
+        // A thread that is closed to the account, or gone. Where only a permission is missing, its user can give it.
+        Err(PlatformError::Chat { code, .. }) if work.chat != work.source && code != MISSING_PERMISSION => true,
         Err(error) => return refused(context, id, error).await,
     };
     if !ended {

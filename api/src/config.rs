@@ -2,7 +2,10 @@
 
 use std::{fmt, net::SocketAddr, str::FromStr};
 
-use domain::media_link::{KEY_CHARS_MIN, LinkKey};
+use domain::{
+    media_link::{KEY_CHARS_MIN, LinkKey},
+    pace::Mode,
+};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
@@ -39,6 +42,8 @@ pub struct Config {
     pub media_link_key: Option<LinkKey>,
     /// `BODY_LIMIT_BYTES`.
     pub body_limit_bytes: usize,
+    /// `PACE`: whose figures the workers' budgets keep to.
+    pub pace: Mode,
     /// `LOG_FORMAT` is `json`.
     pub json_logs: bool,
     /// `LOG_LEVEL`, in the syntax of `RUST_LOG`.
@@ -97,6 +102,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
+        let pace = self.pace();
         let json_logs = self.log_format();
         let log_level = self.log_level();
         Some(Config {
@@ -111,6 +117,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
+            pace: pace?,
             json_logs: json_logs?,
             log_level: log_level?,
         })
@@ -167,6 +174,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.problems.push(format!("MEDIA_LINK_KEY must have at least {KEY_CHARS_MIN} characters"));
         }
         key
+    }
+
+    fn pace(&mut self) -> Option<Mode> {
+        match self.optional("PACE").as_deref() {
+            None | Some("standard") => Some(Mode::Standard),
+            Some("open") => Some(Mode::Open),
+            Some(_) => {
+                self.problems.push("PACE must be standard or open".into());
+                None
+            }
+        }
     }
 
     fn origin(&mut self, name: &str) -> Option<String> {
@@ -228,6 +246,7 @@ pub(crate) mod tests {
             "JWT_SECRET" => Some("short".into()),
             "API_LISTEN" => Some("nowhere".into()),
             "LOG_FORMAT" => Some("xml".into()),
+            "PACE" => Some("quick".into()),
             "MEDIA_LINK_KEY" => Some("short".into()),
             "PAYLOAD_KEYS" => Some("k1:AAAA".into()),
             "CODEC_CORS_ORIGIN" => Some("http://host/path".into()),
@@ -242,6 +261,7 @@ pub(crate) mod tests {
             "OPERATOR_TOKEN",
             "API_LISTEN",
             "LOG_FORMAT",
+            "PACE",
             "CODEC_CORS_ORIGIN",
             "MEDIA_LINK_KEY",
         ] {

@@ -46,7 +46,7 @@ pub enum ApiError {
     PhoneAlreadyLinked,
     #[error("this is not a bot token")]
     TokenInvalid,
-    #[error("the account's state is `{}`", status_name(*.0))]
+    #[error("the account's state is `{}`", AccountStatus::as_str(*.0))]
     WrongState(AccountStatus),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
@@ -117,21 +117,5 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Pair => "pair",
         Thing::Message => "message",
         Thing::Media => "attachment",
-    }
-}
-
-fn status_name(status: AccountStatus) -> &'static str {
-    match status {
-        AccountStatus::New => "new",
-        AccountStatus::AwaitingCode => "awaiting_code",
-        AccountStatus::AwaitingPassword => "awaiting_password",
-        AccountStatus::Connecting => "connecting",
-        AccountStatus::Online => "online",
-        AccountStatus::Reconnecting => "reconnecting",
-        AccountStatus::Paused => "paused",
-        AccountStatus::Limited => "limited",
-        AccountStatus::Revoked => "revoked",
-        AccountStatus::Banned => "banned",
-        AccountStatus::LoggedOut => "logged_out",
     }
 }

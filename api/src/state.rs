@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use domain::{Clock, SystemClock, media_link::LinkKey};
+use domain::{Clock, SystemClock, media_link::LinkKey, pace::Mode};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -35,6 +35,7 @@ pub struct Shared {
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
+    pub(crate) pace: Mode,
 }
 
 impl std::fmt::Debug for AppState {
@@ -73,6 +74,7 @@ impl AppState {
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
+            pace: config.pace,
         })))
     }
 

@@ -14,6 +14,9 @@ pub enum Platform {
 }
 
 impl Platform {
+    /// Every platform.
+    pub const ALL: [Self; 2] = [Self::Telegram, Self::Discord];
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -55,6 +58,39 @@ pub enum AccountStatus {
 }
 
 impl AccountStatus {
+    /// Every state, in the order of a life.
+    pub const ALL: [Self; 11] = [
+        Self::New,
+        Self::AwaitingCode,
+        Self::AwaitingPassword,
+        Self::Connecting,
+        Self::Online,
+        Self::Reconnecting,
+        Self::Paused,
+        Self::Limited,
+        Self::Revoked,
+        Self::Banned,
+        Self::LoggedOut,
+    ];
+
+    /// The name on the wire.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::New => "new",
+            Self::AwaitingCode => "awaiting_code",
+            Self::AwaitingPassword => "awaiting_password",
+            Self::Connecting => "connecting",
+            Self::Online => "online",
+            Self::Reconnecting => "reconnecting",
+            Self::Paused => "paused",
+            Self::Limited => "limited",
+            Self::Revoked => "revoked",
+            Self::Banned => "banned",
+            Self::LoggedOut => "logged_out",
+        }
+    }
+
     /// True for states in which the account should be hosted by a worker.
     #[must_use]
     pub const fn wants_host(self) -> bool {

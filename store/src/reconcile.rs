@@ -124,7 +124,8 @@ pub async fn begin(
     Ok(begun)
 }
 
-/// Asks for a reconciliation of each of at most `limit` pairs that have had none since `before`.
+/// Asks for a reconciliation of each of at most `limit` pairs that have had none since `before` and have none running:
+/// first of those that have had none at all, then of those whose last one is oldest.
 pub async fn begin_due(
     connection: &mut PgConnection,
     clock: &dyn Clock,
@@ -133,8 +134,9 @@ pub async fn begin_due(
 ) -> Result<Vec<Begun>, StoreError> {
     let due = sqlx::query!(
         "SELECT p.id, p.user_id FROM pairs p WHERE p.deleted_at IS NULL AND p.created_at < $1
-           AND NOT EXISTS (SELECT FROM reconciliations r WHERE r.pair_id = p.id AND r.started_at >= $1)
-         ORDER BY p.id LIMIT $2",
+           AND NOT EXISTS (SELECT FROM reconciliations r
+                           WHERE r.pair_id = p.id AND (r.started_at >= $1 OR r.state = 'running'))
+         ORDER BY (SELECT max(r.started_at) FROM reconciliations r WHERE r.pair_id = p.id) NULLS FIRST, p.id LIMIT $2",
         before,
         limit
     )
@@ -187,6 +189,24 @@ pub async fn finish(
     Ok(())
 }
 
+/// Forgets reconciliations that were asked for before `before` and have ended, at most `limit`; the newest of each pair
+/// stays.
+pub async fn prune(connection: &mut PgConnection, before: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "DELETE FROM reconciliations WHERE id IN (
+             SELECT r.id FROM reconciliations r
+             WHERE r.started_at < $1 AND r.state <> 'running' AND EXISTS (
+                 SELECT FROM reconciliations n
+                 WHERE n.pair_id = r.pair_id AND (n.started_at, n.id) > (r.started_at, r.id))
+             ORDER BY r.started_at LIMIT $2)",
+        before,
+        limit
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// The newest reconciliations of the tenant's pair, newest first.
 pub async fn list(
     connection: &mut PgConnection,
@@ -195,8 +215,8 @@ pub async fn list(
     limit: i64,
 ) -> Result<Vec<Report>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT r.id, r.state, r.repair, r.checked, r.missing, r.missing_edits, r.missing_deletions, r.repaired, r.listed, r.reason_code, r.reason,
-                r.started_at, r.finished_at
+        "SELECT r.id, r.state, r.repair, r.checked, r.missing, r.missing_edits, r.missing_deletions, r.repaired,
+                r.listed, r.reason_code, r.reason, r.started_at, r.finished_at
          FROM reconciliations r JOIN pairs p ON p.id = r.pair_id
          WHERE p.id = $1 AND p.user_id = $2 AND p.deleted_at IS NULL ORDER BY r.started_at DESC, r.id DESC LIMIT $3",
         pair as PairId,

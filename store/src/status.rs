@@ -114,24 +114,101 @@ pub struct Queue {
     pub account: AccountId,
     /// Deliveries that wait.
     pub open: i64,
-    /// When the oldest of them could have been sent.
-    pub oldest_due_at: DateTime<Utc>,
+    /// Since when the oldest of them could have been sent; `None` while something holds the pair back.
+    pub ready_since: Option<DateTime<Utc>>,
 }
 
-/// The queues of the accounts that `host` hosts, those whose oldest delivery waits longest first.
-pub async fn queues_of(connection: &mut PgConnection, host: &str, limit: i64) -> Result<Vec<Queue>, StoreError> {
-    let queues = sqlx::query_as!(
-        Queue,
-        r#"SELECT p.id AS pair, a.id AS account, count(*) AS "open!", min(d.due_at) AS "oldest_due_at!"
-           FROM accounts a JOIN pairs p ON p.destination_account_id = a.id AND p.deleted_at IS NULL
-           JOIN deliveries d ON d.pair_id = p.id AND d.state IN ('pending', 'sending')
-           WHERE a.host = $1 GROUP BY p.id, a.id ORDER BY 4 LIMIT $2"#,
+/// The queues of one worker as its metrics show them.
+#[derive(Clone, Debug, Default)]
+pub struct Queues {
+    /// Deliveries that wait, in all pairs.
+    pub open: i64,
+    /// Since when the oldest of them could have been sent, over all pairs that nothing holds back.
+    pub ready_since: Option<DateTime<Utc>>,
+    /// Some pairs: those that wait longest without anything that holds them back, then the longest queues.
+    pub pairs: Vec<Queue>,
+}
+
+/// The queues of the accounts that `host` hosts; the sums are of all pairs, at most `limit` are listed. A pair is held
+/// back while it is not active, its account is not online, the platform wants silence from the account or in the chat,
+/// or its oldest delivery waits for the plan.
+pub async fn queues_of(
+    connection: &mut PgConnection,
+    host: &str,
+    now: DateTime<Utc>,
+    limit: i64,
+) -> Result<Queues, StoreError> {
+    // A platform may ask for a longer silence than a timestamp can hold: of a chat's, a month counts at most.
+    let rows = sqlx::query!(
+        r#"SELECT p.id AS pair, a.id AS account, q.open AS "open!", r.ready_since,
+                  (sum(q.open) OVER ())::bigint AS "all_open!", min(r.ready_since) OVER () AS all_ready_since
+           FROM (SELECT p.id, count(*) AS open, min(d.seq) AS head
+                 FROM accounts a JOIN pairs p ON p.destination_account_id = a.id AND p.deleted_at IS NULL
+                 JOIN deliveries d ON d.pair_id = p.id AND d.state IN ('pending', 'sending')
+                 WHERE a.host = $1 GROUP BY p.id) q
+           JOIN pairs p ON p.id = q.id
+           JOIN accounts a ON a.id = p.destination_account_id
+           JOIN deliveries h ON h.pair_id = q.id AND h.seq = q.head
+           CROSS JOIN LATERAL (SELECT CASE
+               WHEN p.status = 'active' AND a.status = 'online' AND (a.cooldown_until > $2) IS NOT TRUE
+                AND h.reason_code IS DISTINCT FROM 'plan_limit'
+                AND NOT EXISTS (
+                    SELECT FROM pace_budgets b
+                    WHERE b.account_id = a.id AND b.scope = 'chat' AND b.chat_id = p.destination_chat_id
+                      AND b.last_wait_at + least(b.last_wait_ms, 2592000000) * interval '1 millisecond' > $2)
+               THEN h.due_at END AS ready_since) r
+           ORDER BY r.ready_since NULLS LAST, q.open DESC, p.id LIMIT $3"#,
         host,
+        now,
         limit
     )
     .fetch_all(connection)
     .await?;
-    Ok(queues)
+    let sums = rows.first().map(|row| (row.all_open, row.all_ready_since));
+    let (open, ready_since) = sums.unwrap_or_default();
+    let pairs = rows.into_iter().map(|row| Queue {
+        pair: row.pair,
+        account: row.account,
+        open: row.open,
+        ready_since: row.ready_since,
+    });
+    Ok(Queues { open, ready_since, pairs: pairs.collect() })
+}
+
+/// Deliveries that wait for accounts that no worker hosts, in all pairs together.
+pub async fn unhosted(connection: &mut PgConnection) -> Result<i64, StoreError> {
+    let count = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "count!"
+           FROM accounts a JOIN pairs p ON p.destination_account_id = a.id AND p.deleted_at IS NULL
+           JOIN deliveries d ON d.pair_id = p.id AND d.state IN ('pending', 'sending')
+           WHERE a.host IS NULL"#
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(count)
+}
+
+/// How many accounts of a platform are in one state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AccountCount {
+    /// Where they live.
+    pub platform: Platform,
+    /// Their state.
+    pub status: AccountStatus,
+    /// How many.
+    pub count: i64,
+}
+
+/// The accounts of all tenants by platform and state; what does not occur is not listed.
+pub async fn account_counts(connection: &mut PgConnection) -> Result<Vec<AccountCount>, StoreError> {
+    let counts = sqlx::query_as!(
+        AccountCount,
+        r#"SELECT platform, status, count(*) AS "count!" FROM accounts GROUP BY platform, status
+           ORDER BY platform, status"#
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(counts)
 }
 
 /// An account as its host's metrics show it.

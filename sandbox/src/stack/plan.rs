@@ -166,7 +166,6 @@ impl Plan {
             .env("METRICS_LISTEN", self.ports.address("worker-metrics"))
             // As in the image.
             .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
-            .env("PACE", "open")
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
             .env("TELEGRAM_ENDPOINT", self.ports.address("telegram"))
@@ -200,6 +199,8 @@ impl Plan {
             .env("SEAL_KEYS", &self.secrets.seal_keys)
             .env("PAYLOAD_KEYS", &self.secrets.payload_keys)
             .env("MEDIA_LINK_KEY", &self.secrets.media_link_key)
+            // The sandboxes have no limits until they are told to.
+            .env("PACE", "open")
             .env("LOG_FORMAT", "pretty"))
     }
 }

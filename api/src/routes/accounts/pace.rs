@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     AccountId, ChatId,
-    pace::{Scope, Snapshot},
+    pace::{Limits, Scope, Snapshot},
     plan::{Allowance, Usage},
 };
 use salvo::prelude::*;
@@ -64,7 +64,7 @@ pub(crate) struct BudgetOut {
     rate: f64,
     /// The rate up to which growth is quick: where the platform last refused.
     ceiling: f64,
-    /// Messages that may be written at once, as it was when last stored; negative when turns are promised ahead.
+    /// Messages that may be written at once, counted until now; negative when turns are promised ahead.
     tokens: f64,
     /// Nothing is written before: the platform asked for silence, or said that nothing is left.
     #[salvo(schema(value_type = Option<String>, format = DateTime))]
@@ -79,14 +79,14 @@ pub(crate) struct BudgetOut {
 }
 
 impl BudgetOut {
-    fn new(snapshot: Snapshot, now: DateTime<Utc>) -> Self {
+    fn new(snapshot: Snapshot, limits: &Limits, now: DateTime<Utc>) -> Self {
         let Snapshot { scope, chat, budget } = snapshot;
         Self {
             scope,
             chat,
             rate: budget.rate,
             ceiling: budget.ceiling,
-            tokens: budget.tokens,
+            tokens: budget.tokens_at(limits, now),
             closed_until: budget.closed(now),
             waits: budget.waits,
             last_wait_at: budget.last_wait.map(|wait| wait.at),
@@ -115,7 +115,7 @@ pub(crate) struct PlanUseOut {
 pub(crate) struct PaceOut {
     /// The user's own interval between two messages of the account, in milliseconds.
     send_interval_ms: i32,
-    /// Budgets that were used, at most a few seconds old; chats last.
+    /// Budgets that were used; chats last. What was written in the last few seconds may be missing.
     budgets: Vec<BudgetOut>,
     /// The tenant's use of the plan.
     plan: PlanUseOut,
@@ -131,9 +131,13 @@ pub(crate) async fn read_pace(actor: Actor, app: AppState, id: PathId<AccountId>
     let used = store::pace::usage(&mut database, actor.user).await?;
     let (used, limits): (Usage, Allowance) = used.unwrap_or((Usage::none(now), actor.plan.allowance()));
     let used = used.at(now);
+    let budgets = budgets.into_iter().map(|snapshot| {
+        let limits = Limits::of(app.pace, account.platform, snapshot.scope);
+        BudgetOut::new(snapshot, &limits, now)
+    });
     Ok(Json(PaceOut {
         send_interval_ms: account.send_interval_ms,
-        budgets: budgets.into_iter().map(|snapshot| BudgetOut::new(snapshot, now)).collect(),
+        budgets: budgets.collect(),
         plan: PlanUseOut {
             minute_used: used.minute_used,
             minute_limit: limits.per_minute,
@@ -141,4 +145,28 @@ pub(crate) async fn read_pace(actor: Actor, app: AppState, id: PathId<AccountId>
             day_limit: limits.per_day,
         },
     }))
+}
+
+#[cfg(test)]
+mod tests {
+    use chrono::TimeDelta;
+    use domain::{
+        Platform,
+        pace::{Budget, Mode},
+    };
+
+    use super::*;
+
+    #[test]
+    fn a_budget_that_rests_is_shown_refilled_up_to_its_burst() {
+        let limits = Limits::of(Mode::Standard, Platform::Telegram, Scope::Account);
+        let stored_at = DateTime::UNIX_EPOCH;
+        let mut budget = Budget::new(&limits, stored_at);
+        budget.take(&limits, limits.burst + 5.0, stored_at);
+        let shown = |seconds| {
+            let snapshot = Snapshot { scope: Scope::Account, chat: None, budget: budget.clone() };
+            BudgetOut::new(snapshot, &limits, stored_at + TimeDelta::seconds(seconds)).tokens
+        };
+        assert_eq!([shown(0), shown(5), shown(3_600)], [-5.0, 0.0, limits.burst]);
+    }
 }

@@ -15,7 +15,7 @@ use crate::{
     state::AppState,
 };
 
-/// Reports that are told; older ones are kept.
+/// Reports that are told; older ones are kept for a month.
 const REPORTS: i64 = 10;
 
 /// How to reconcile.
@@ -75,7 +75,8 @@ pub(crate) struct ReportOut {
     repaired: i64,
     /// The first 100 of what was missing.
     missing_messages: Vec<MissingOut>,
-    /// Stable code of why it failed.
+    /// Stable code of why it failed: `account_not_online`, `pair_deleted`, `truncated` (only the first 100,000 messages
+    /// were compared), or what the platform said.
     reason_code: Option<String>,
     /// Why, for people.
     reason: Option<String>,
