@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{PairId, PairStatus};
+use domain::{PairId, PairStatus, Plan};
 use store::{
     StoreError,
     deliveries::{self, Claim, Claimed, Drainer, Fence},
@@ -117,9 +117,12 @@ async fn begin(
     wakeup: Wakeup<'_>,
     id: PairId,
 ) -> Result<DrainReport, StoreError> {
-    let ended = |next| Ok(DrainReport { next, ..DrainReport::default() });
     let mut database = context.database().await?;
-    let Some(pair) = store::pairs::load(&mut database, id).await? else { return ended(Next::Deleted) };
+    let Some(pair) = store::pairs::load(&mut database, id).await? else {
+        return Ok(DrainReport { next: Next::Deleted, ..DrainReport::default() });
+    };
+    let report = planned(pair.plan);
+    let ended = |next| Ok(DrainReport { next, ..report.clone() });
     if pair.status == PairStatus::Paused {
         return ended(Next::Paused);
     }
@@ -132,7 +135,7 @@ async fn begin(
     let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
     let Some(fence) = fence else { return ended(Next::Moved) };
     drop(database);
-    let (started, report) = (Instant::now(), DrainReport::default());
+    let started = Instant::now();
     let settler = Settler::start(context.pool.clone(), id);
     let (in_a_row, claim, carried) = (0, CLAIM_MIN, 0);
     let mut drain =
@@ -145,6 +148,11 @@ async fn begin(
     deliveries::end_drain(&mut database, fence, (report.sent, report.dead)).await?;
     settled?;
     Ok(DrainReport { next: next?, ..report })
+}
+
+/// A report of nothing yet, with the owner's plan: the pair's workflow queues its next drain by it.
+fn planned(plan: Plan) -> DrainReport {
+    DrainReport { priority_key: plan.priority_key(), fairness_weight: plan.fairness_weight(), ..DrainReport::default() }
 }
 
 /// The platform wants silence from the account: come back when it is over.
@@ -207,7 +215,7 @@ impl Drain<'_> {
                         tokio::time::sleep(left).await;
                         continue;
                     }
-                    return Ok(Next::In { ms: millis(left), reason: "the pair's delay".into() });
+                    return Ok(Next::In { ms: millis(left), reason: "the pair's delay or its active hours".into() });
                 }
                 Claim::WaitingForMedia => {
                     if tokio::time::timeout(MEDIA_WAIT, self.wakeup.woken()).await.is_err() {

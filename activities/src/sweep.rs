@@ -4,7 +4,7 @@
 
 use std::sync::Arc;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::AccountId;
 use store::sweep::Unstarted;
 use temporalio_client::{Client, WorkflowStartOptions, errors::WorkflowStartError};
@@ -16,14 +16,24 @@ use workflows::{
     sweep::{SweepInput, SweepReport},
 };
 
-use crate::{context::Context, failure::Fail, reconcile, wake};
+use crate::{
+    context::Context,
+    failure::Fail,
+    reconcile,
+    wake::{self, Roused},
+};
 
 /// Younger rows are still on their ordinary way.
 const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
+/// A pair that was roused is left alone for so long while what was due then still waits: to be roused begins its
+/// workflow's back-off anew, and most of what waits then waits for good reason, such as a limit of the plan.
+const ROUSED_AGAIN_AFTER: TimeDelta = TimeDelta::minutes(5);
 /// Things handled by one sweep; the next one goes on.
 const BATCH: i64 = 500;
 /// For so long a user can look up what went wrong.
 const ERRORS_KEPT: TimeDelta = TimeDelta::days(30);
+/// For so long a finding of a reconciliation can be looked up; the newest one of each pair always can.
+const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 /// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
 /// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option.
@@ -39,7 +49,8 @@ impl Sweep {
     #[activity(definition = workflows::sweep::Run)]
     pub async fn run(self: Arc<Self>, ctx: ActivityContext, _input: SweepInput) -> Result<SweepReport, ActivityError> {
         let client = ctx.client();
-        let before = self.0.clock.now() - LEFT_BEHIND_AFTER;
+        let now = self.0.clock.now();
+        let before = now - LEFT_BEHIND_AFTER;
         let mut database = self.0.database().await.retry("database")?;
         let mut report = SweepReport::default();
         for pair in store::sweep::unstarted_pairs(&mut database, before, BATCH).await.retry("database")? {
@@ -56,15 +67,7 @@ impl Sweep {
                 report.workflows_started += 1;
             }
         }
-        for pair in store::sweep::stuck_pairs(&mut database, before, BATCH).await.retry("database")? {
-            self.0.wakeups.wake(pair);
-            if wake::rouse_pair(&client, pair).await {
-                report.pairs_woken += 1;
-            } else {
-                // Its workflow is gone: let the next sweep start it.
-                store::pairs::set_workflow_started(&mut database, pair, false).await.retry("database")?;
-            }
-        }
+        report.pairs_woken = self.0.rouse_stuck(&client, &mut database, now).await.retry("database")?;
         for pair in store::sweep::unended_pairs(&mut database, before, BATCH).await.retry("database")? {
             if wake::end_pair(&client, pair).await {
                 store::pairs::set_workflow_started(&mut database, pair, false).await.retry("database")?;
@@ -76,9 +79,9 @@ impl Sweep {
                 report.workflows_started += 1;
             }
         }
-        let now = self.0.clock.now();
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
+        store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
         drop(database);
         self.0.sweep_media().await.retry("database")?;
         Ok(report)
@@ -86,6 +89,30 @@ impl Sweep {
 }
 
 impl Context {
+    /// Rouses pairs whose deliveries have been due for too long; returns how many there were.
+    async fn rouse_stuck(
+        &self,
+        client: &Client,
+        database: &mut store::PgConnection,
+        now: DateTime<Utc>,
+    ) -> Result<u32, store::StoreError> {
+        let (due, swept) = (now - LEFT_BEHIND_AFTER, now - ROUSED_AGAIN_AFTER);
+        let mut roused = 0;
+        for pair in store::sweep::stuck_pairs(database, now, due, swept, BATCH).await? {
+            self.wakeups.wake(pair);
+            match wake::rouse_pair(client, pair).await {
+                Roused::Told => {
+                    roused += 1;
+                    store::sweep::set_swept(database, pair, now).await?;
+                }
+                // Let the next sweep start its workflow.
+                Roused::Gone => store::pairs::set_workflow_started(database, pair, false).await?,
+                Roused::Unheard => (),
+            }
+        }
+        Ok(roused)
+    }
+
     /// Links of messages that still wait are renewed; bytes that nobody needs any more go.
     async fn sweep_media(&self) -> Result<(), store::StoreError> {
         let now = self.clock.now();

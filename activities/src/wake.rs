@@ -79,15 +79,26 @@ pub(crate) async fn signal_pair(client: &Client, pair: PairId, user: UserId) -> 
     true
 }
 
-/// Makes the pair's workflow drain now, whatever it waits for. False when it does not run.
-pub(crate) async fn rouse_pair(client: &Client, pair: PairId) -> bool {
+/// What a workflow knows of a rouse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Roused {
+    /// It has been told.
+    Told,
+    /// It does not run.
+    Gone,
+    /// Temporal has not answered.
+    Unheard,
+}
+
+/// Makes the pair's workflow drain now, whatever it waits for.
+pub(crate) async fn rouse_pair(client: &Client, pair: PairId) -> Roused {
     let handle = client.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
     match handle.signal(PairForwarding::configure, (), WorkflowSignalOptions::default()).await {
-        Ok(()) => true,
-        Err(WorkflowInteractionError::NotFound(_)) => false,
+        Ok(()) => Roused::Told,
+        Err(WorkflowInteractionError::NotFound(_)) => Roused::Gone,
         Err(error) => {
             tracing::warn!(pair.id = %pair, %error, "A pair could not be roused; the sweep will do it.");
-            true
+            Roused::Unheard
         }
     }
 }

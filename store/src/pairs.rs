@@ -18,6 +18,8 @@ pub struct Pair {
     pub id: PairId,
     /// Whose it is.
     pub user_id: UserId,
+    /// What they pay for now.
+    pub plan: Plan,
     /// The user's name for it.
     pub name: String,
     /// Reads.
@@ -175,7 +177,8 @@ pub async fn find(connection: &mut PgConnection, user: UserId, id: PairId) -> Re
 pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pair>, StoreError> {
     let pair = sqlx::query_as!(
         Pair,
-        r#"SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
+        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
+                p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
                 p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
@@ -197,7 +200,8 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
 pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pair>, StoreError> {
     let pairs = sqlx::query_as!(
         Pair,
-        r#"SELECT p.id, p.user_id, p.name, p.source_account_id, s.platform AS source_platform, p.source_chat_id,
+        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
+                p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
                 p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,

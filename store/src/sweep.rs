@@ -6,23 +6,41 @@ use sqlx::PgConnection;
 
 use crate::StoreError;
 
-/// Pairs with deliveries that were due before `due_before` and are still open, whatever their wake flag says.
+/// Pairs with deliveries that were due before `due_before` and are still open, whatever their wake flag says. Pairs
+/// whose destination account is away, or asked to wait, are left out: they are roused when it comes online, or wait for
+/// a timer. So are pairs that were swept after `swept_before`, unless everything that was due then is gone. Those that
+/// were not swept for longest come first.
 pub async fn stuck_pairs(
     connection: &mut PgConnection,
+    now: DateTime<Utc>,
     due_before: DateTime<Utc>,
+    swept_before: DateTime<Utc>,
     limit: i64,
 ) -> Result<Vec<PairId>, StoreError> {
     let pairs = sqlx::query_scalar!(
-        "SELECT p.id FROM pairs p
-         WHERE p.deleted_at IS NULL AND p.status = 'active' AND EXISTS (
-             SELECT FROM deliveries d WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') AND d.due_at < $1)
-         ORDER BY p.id LIMIT $2",
+        "SELECT p.id FROM pairs p JOIN accounts a ON a.id = p.destination_account_id
+         WHERE p.deleted_at IS NULL AND p.status = 'active' AND a.status = 'online'
+           AND (a.cooldown_until IS NULL OR a.cooldown_until <= $1)
+           AND EXISTS (
+             SELECT FROM deliveries d WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') AND d.due_at < $2)
+           AND (p.swept_at IS NULL OR p.swept_at < $3 OR NOT EXISTS (
+             SELECT FROM deliveries d
+             WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending') AND d.due_at <= p.swept_at))
+         ORDER BY p.swept_at NULLS FIRST, p.id LIMIT $4",
+        now,
         due_before,
+        swept_before,
         limit
     )
     .fetch_all(connection)
     .await?;
     Ok(pairs)
+}
+
+/// Remembers that the sweep has roused the pair.
+pub async fn set_swept(connection: &mut PgConnection, pair: PairId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE pairs SET swept_at = $2 WHERE id = $1", pair as PairId, now).execute(connection).await?;
+    Ok(())
 }
 
 /// Something whose workflow is not known to run.

@@ -1,7 +1,7 @@
 //! Why was a message not forwarded? What the ledger knows of one source message.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, AccountStatus, ChatId, PairId, PairStatus, UserId};
+use domain::{AccountId, AccountStatus, ChatId, Message, PairId, PairStatus, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -15,6 +15,8 @@ pub struct Reader {
     pub name: String,
     /// Its state.
     pub status: PairStatus,
+    /// Only this Telegram topic is read; `None`: the whole chat.
+    pub topic: Option<i64>,
     /// Only messages above this id are carried.
     pub start_id: i64,
     /// When it was made.
@@ -24,7 +26,7 @@ pub struct Reader {
 }
 
 /// What is known of a chat's reading.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Reading {
     /// The state of the account that reads.
     pub status: AccountStatus,
@@ -32,6 +34,8 @@ pub struct Reading {
     pub cursor: Option<i64>,
     /// When the message was first received, if it was.
     pub received_at: Option<DateTime<Utc>>,
+    /// The message as it was first recorded, if it was.
+    pub message: Option<Message>,
 }
 
 /// How far the tenant's account has read the chat; `None` when the account is not the tenant's.
@@ -42,11 +46,13 @@ pub async fn reading(
     chat: ChatId,
     message_id: i64,
 ) -> Result<Option<Reading>, StoreError> {
-    let reading = sqlx::query_as!(
-        Reading,
+    let row = sqlx::query!(
         r#"SELECT a.status, c.cursor AS "cursor?",
                   (SELECT min(s.received_at) FROM source_messages s
-                   WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4) AS received_at
+                   WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4) AS received_at,
+                  (SELECT s.content FROM source_messages s
+                   WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4
+                   ORDER BY s.revision LIMIT 1) AS content
            FROM accounts a LEFT JOIN chats c ON c.account_id = a.id AND c.chat_id = $3
            WHERE a.id = $2 AND a.user_id = $1"#,
         user as UserId,
@@ -56,10 +62,13 @@ pub async fn reading(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(reading)
+    let Some(row) = row else { return Ok(None) };
+    let message = row.content.map(serde_json::from_value).transpose()?;
+    Ok(Some(Reading { status: row.status, cursor: row.cursor, received_at: row.received_at, message }))
 }
 
-/// The tenant's pairs that read the chat or carried the message, oldest first.
+/// The tenant's pairs that read the chat, or the channel above it where it is a known thread, or carried the message,
+/// oldest first.
 pub async fn readers(
     connection: &mut PgConnection,
     user: UserId,
@@ -72,11 +81,13 @@ pub async fn readers(
         r#"WITH message AS (SELECT d.pair_id, array_agg(d.seq ORDER BY d.seq) AS seqs
                             FROM source_messages s JOIN deliveries d ON d.source_message_id = s.id
                             WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4 GROUP BY d.pair_id)
-           SELECT p.id AS pair, p.name, p.status, p.source_start_id AS start_id, p.created_at,
-                  coalesce(m.seqs, '{}') AS "deliveries!"
+           SELECT p.id AS pair, p.name, p.status, p.source_topic_id AS topic, p.source_start_id AS start_id,
+                  p.created_at, coalesce(m.seqs, '{}') AS "deliveries!"
            FROM pairs p LEFT JOIN message m ON m.pair_id = p.id
            WHERE p.user_id = $1 AND p.source_account_id = $2
-             AND (m.pair_id IS NOT NULL OR p.source_chat_id = $3 AND p.deleted_at IS NULL)
+             AND (m.pair_id IS NOT NULL OR p.deleted_at IS NULL AND (
+                    p.source_chat_id = $3
+                    OR p.source_chat_id = (SELECT c.parent_id FROM chats c WHERE c.account_id = $2 AND c.chat_id = $3)))
            ORDER BY p.created_at, p.id"#,
         user as UserId,
         account as AccountId,

@@ -30,7 +30,8 @@ async fn stack() -> &'static Stack {
         .get_or_init(|| async {
             let started = on_stack_runtime(async {
                 let mut options = StackOptions::fresh("test")?;
-                options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "2".into()));
+                // Often enough to be seen, seldom enough for a hundred accounts on one Temporal.
+                options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "10".into()));
                 for env in [&mut options.worker_env, &mut options.api_env] {
                     env.push(("PAYLOAD_KEYS".into(), PAYLOAD_KEYS.into()));
                     env.push(("MEDIA_LINK_KEY".into(), MEDIA_LINK_KEY.into()));

@@ -93,6 +93,15 @@ pub fn message(id: i64, now: DateTime<Utc>) -> Message {
 }
 
 impl Scene {
+    /// One more pair from the same source, to another chat.
+    pub async fn another_pair(&mut self, chat: i64) -> PairId {
+        let (id, now) = (PairId::new(&self.clock), self.clock.now());
+        let pair = new_pair(id, self.reader, self.writer, 0);
+        let pair = pairs::NewPair { destination_chat: ChatId::new(chat), ..pair };
+        pairs::insert(&mut self.database, self.user, &pair, now).await.unwrap();
+        id
+    }
+
     pub async fn ingest(&mut self, messages: &[Message]) -> Ingested {
         let updates: Vec<Update> = messages.iter().cloned().map(Update::Posted).collect();
         self.updates(&updates).await
@@ -100,7 +109,8 @@ impl Scene {
 
     pub async fn updates(&mut self, updates: &[Update]) -> Ingested {
         let rules = domain::rules::RuleBook::default();
-        let reader = Reader { account: self.reader, platform: Platform::Telegram, host: "w1", rules: &rules };
+        let reader =
+            Reader { account: self.reader, platform: Platform::Telegram, host: "w1", rules: &rules, gaps: &[] };
         store::ingest::ingest(&mut self.database, &self.clock, reader, updates, Patience::Wait).await.unwrap()
     }
 

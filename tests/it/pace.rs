@@ -255,7 +255,7 @@ async fn an_accounts_own_interval_holds_over_all_its_pairs() {
 }
 
 /// Makes the tenant whose account this is pay for `plan`.
-async fn pays_for(database: &sqlx::PgPool, account: &str, plan: &str) {
+pub(crate) async fn pays_for(database: &sqlx::PgPool, account: &str, plan: &str) {
     let account: domain::AccountId = account.parse().unwrap();
     let paid = sqlx::query("UPDATE users SET plan = $2::plan WHERE id = (SELECT user_id FROM accounts WHERE id = $1)");
     let paid = paid.bind(account.as_uuid()).bind(plan).execute(database).await.unwrap();

@@ -38,8 +38,8 @@ impl Scene {
     }
 
     /// Discord refuses the next `times` messages of the channel for good.
-    async fn refuse(&self, times: u32) {
-        let fault = json!({ "kind": "server_error", "status": 400, "channel": self.bot.channel, "times": times });
+    async fn refuse(&self, channel: &str, times: u32) {
+        let fault = json!({ "kind": "server_error", "status": 400, "channel": channel, "times": times });
         self.world.controls.discord.fault(&fault).await.unwrap();
     }
 
@@ -55,21 +55,19 @@ impl Scene {
         self.get(&format!("/accounts/{}/chats/{}/messages/{message}", self.reader, self.channel)).await
     }
 
-    async fn dead(&self, count: usize) {
-        self.world
-            .deliveries(&self.pair, |found| found.iter().filter(|one| one["state"] == "dead").count() == count)
-            .await;
+    async fn dead(&self, pair: &str, count: usize) {
+        self.world.deliveries(pair, |found| found.iter().filter(|one| one["state"] == "dead").count() == count).await;
     }
 }
 
 #[tokio::test]
 async fn dead_letters_are_listed_tried_again_and_discarded() {
     let scene = scene().await;
-    scene.refuse(3).await;
+    scene.refuse(&scene.bot.channel, 3).await;
     for text in ["first", "second", "third"] {
         scene.say(text).await;
     }
-    scene.dead(3).await;
+    scene.dead(&scene.pair, 3).await;
     scene.say("fourth").await;
     scene.world.discord_holds(&scene.bot.channel, &["fourth"]).await;
 
@@ -96,6 +94,48 @@ async fn dead_letters_are_listed_tried_again_and_discarded() {
     let discarded = scene.get(&format!("/pairs/{}/messages?state=skipped", scene.pair)).await;
     assert_eq!(discarded["messages"][0]["reason_code"], "discarded");
     assert_eq!(scene.post("/dead-letters/discard").await["count"], 0);
+}
+
+#[tokio::test]
+async fn dead_letters_of_all_pairs_or_of_one_are_decided_about_together() {
+    let scene = scene().await;
+    let other = scene.world.controls.discord.create_channel(&scene.bot.guild, "other").await.unwrap();
+    let other_pair = scene.world.pair(place(&scene.reader, scene.channel), place(&scene.writer, &other)).await.id;
+    let ways = [(&scene.bot.channel, &scene.pair), (&other, &other_pair)];
+    let refused_on_both = async |text: &str| {
+        for (channel, _) in ways {
+            scene.refuse(channel, 1).await;
+        }
+        scene.say(text).await;
+        for (_, pair) in ways {
+            scene.dead(pair, 1).await;
+        }
+    };
+
+    refused_on_both("tried again").await;
+    assert_eq!(scene.post("/dead-letters/retry").await["count"], 2);
+    for (channel, _) in ways {
+        scene.world.discord_holds(channel, &["tried again"]).await;
+    }
+    assert_eq!(scene.post("/dead-letters/retry").await["count"], 0);
+
+    refused_on_both("discarded").await;
+    assert_eq!(scene.post("/dead-letters/discard").await["count"], 2);
+    assert_eq!(scene.post("/dead-letters/discard").await["count"], 0);
+
+    refused_on_both("discarded on one").await;
+    let discard = format!("/pairs/{}/dead-letters/discard", scene.pair);
+    assert_eq!(scene.post(&discard).await["count"], 1);
+    assert_eq!(scene.post(&discard).await["count"], 0);
+    let letters = scene.get("/dead-letters").await;
+    assert_eq!(letters["dead_letters"].as_array().map(Vec::len), Some(1));
+    assert_eq!(
+        (&letters["dead_letters"][0]["pair"], &letters["dead_letters"][0]["count"]),
+        (&json!(other_pair), &json!(1))
+    );
+    let discarded = scene.get(&format!("/pairs/{}/messages?state=skipped", scene.pair)).await;
+    assert_eq!(discarded["messages"].as_array().map(Vec::len), Some(2));
+    assert_eq!(scene.world.discord_texts(&scene.bot.channel).await, ["tried again"], "what is discarded is not sent");
 }
 
 #[tokio::test]

@@ -24,7 +24,7 @@ impl Scene {
     /// What `account` reads on Discord, on worker `host`.
     async fn read_discord(&mut self, message: Message, host: &str, patience: Patience) -> Ingested {
         let rules = domain::rules::RuleBook::default();
-        let reader = Reader { account: self.writer, platform: Platform::Discord, host, rules: &rules };
+        let reader = Reader { account: self.writer, platform: Platform::Discord, host, rules: &rules, gaps: &[] };
         let updates = [Update::Posted(message)];
         store::ingest::ingest(&mut self.database, &self.clock, reader, &updates, patience).await.unwrap()
     }
@@ -107,7 +107,7 @@ async fn a_person_who_signs_is_not_waited_for() {
     scene.route((writer, DESTINATION), (reader, THIRD)).await;
     scene.ingest_ids(&[11]).await;
     scene.claim_rows().await;
-    let author = domain::Author { id: 5, name: "Ada".into(), bot: false, avatar: None };
+    let author = domain::Author { id: 5, name: "Ada".into(), username: None, bot: false, avatar: None };
     let signed = Message { chat: DESTINATION, author: Some(author), ..message(501, scene.clock.now()) };
     let done = scene.read_discord(signed.clone(), "w2", Patience::Wait).await;
     assert_eq!((done.messages, done.deliveries), (1, 1));

@@ -9,8 +9,7 @@
 
 use std::time::Duration;
 
-use domain::{PairId, PairStatus, UserId};
-use serde::{Deserialize, Serialize};
+use domain::PairStatus;
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
@@ -20,6 +19,10 @@ use temporalio_workflow::{
 
 use crate::{contract::STATE, options};
 
+mod payload;
+
+pub use payload::{DrainReport, Next, PairInput, PairRef, PairRoute, PairView, Totals};
+
 /// First wait after a drain that could not run or send; doubled up to [`RETRY_MAX`].
 const RETRY_FIRST: Duration = Duration::from_millis(250);
 /// Longest wait for an account or a platform that is away: short enough that a person need not press anything.
@@ -28,131 +31,6 @@ const RETRY_MAX: Duration = Duration::from_secs(30);
 const BLOCKED_FIRST: Duration = Duration::from_secs(30);
 /// Longest wait for a destination that refuses us: an hour of silence is not abuse, and the user can resume at once.
 const BLOCKED_MAX: Duration = Duration::from_secs(3_600);
-
-/// What a pair's workflow is started with, and what it carries over when it continues as new.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PairInput {
-    /// The pair.
-    pub pair: PairId,
-    /// Whose it is.
-    pub user: UserId,
-    /// There may be something to do.
-    #[serde(default)]
-    pub woken: bool,
-    /// Totals since the pair was made.
-    #[serde(default)]
-    pub totals: Totals,
-    /// Events after which to continue as new; 0 means [`options::HISTORY_EVENTS_MAX`]. Tests make it small.
-    #[serde(default)]
-    pub history_max: u32,
-}
-
-/// Messages so far.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Totals {
-    /// Sent.
-    #[serde(default)]
-    pub sent: u64,
-    /// Refused for good by the destination.
-    #[serde(default)]
-    pub dead: u64,
-}
-
-/// Names a pair to an activity.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub struct PairRef {
-    /// The pair.
-    pub pair: PairId,
-}
-
-/// Where and how a pair drains now.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct PairRoute {
-    /// The destination host's task queue; `None` while the account has no host.
-    #[serde(default)]
-    pub queue: Option<String>,
-    /// The pair's state; `None` when it is deleted.
-    #[serde(default)]
-    pub status: Option<PairStatus>,
-    /// Why the destination account will not be hosted until its user acts.
-    #[serde(default)]
-    pub unavailable: Option<String>,
-    /// Temporal priority by plan.
-    pub priority_key: u32,
-    /// Share by plan.
-    pub fairness_weight: f32,
-}
-
-/// What a drain did, and what comes next.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
-pub struct DrainReport {
-    /// Messages sent.
-    #[serde(default)]
-    pub sent: u64,
-    /// Messages given up.
-    #[serde(default)]
-    pub dead: u64,
-    /// What comes next.
-    #[serde(default)]
-    pub next: Next,
-}
-
-/// What comes after a drain.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "kind")]
-pub enum Next {
-    /// Nothing is open: sleep until woken.
-    #[default]
-    Idle,
-    /// More is open: drain again at once.
-    More,
-    /// The head is due in so many milliseconds, or the account must be silent that long.
-    In {
-        /// Milliseconds from now.
-        ms: u64,
-        /// Why, for people.
-        #[serde(default)]
-        reason: String,
-    },
-    /// The platform or the account is away: try again soon.
-    Retry {
-        /// Why, for people.
-        #[serde(default)]
-        reason: String,
-    },
-    /// The destination refuses us: try again rarely, or when the user resumes.
-    Blocked {
-        /// Why, for people.
-        #[serde(default)]
-        reason: String,
-    },
-    /// The account is hosted elsewhere, or another drain has begun: ask the route again.
-    Moved,
-    /// The user paused the pair.
-    Paused,
-    /// The pair is deleted.
-    Deleted,
-    /// A newer worker's word that this one does not know: treated as `Retry`.
-    #[serde(other)]
-    Unknown,
-}
-
-/// What an operator or the API sees of a pair's workflow.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PairView {
-    /// `idle`, `draining`, `waiting`, `blocked`, `paused`.
-    #[serde(default)]
-    pub state: String,
-    /// Why, for people.
-    #[serde(default)]
-    pub reason: Option<String>,
-    /// Messages so far.
-    #[serde(default)]
-    pub totals: Totals,
-    /// Failures in a row.
-    #[serde(default)]
-    pub failures: u32,
-}
 
 /// Declarations; `activities` implements them.
 pub struct ForwardingActivities;
@@ -289,6 +167,9 @@ impl PairForwarding {
                     s.view.totals.dead += report.dead;
                     if report.sent > 0 {
                         s.view.failures = 0;
+                    }
+                    if let Some(route) = &mut s.route {
+                        route.follow_plan(&report);
                     }
                 });
                 Ok(report.next)

@@ -20,6 +20,13 @@ const ASKED_MAX: usize = 8;
 /// How much of a text is shown, in characters.
 const TEXT_CHARS: usize = 60;
 
+/// Half of the accounts are to be hosted again sooner than this after a start of the worker: somebody who reads along
+/// shall take a crash for a pause.
+const REHOSTED_WITHIN: Duration = Duration::from_secs(5);
+
+/// Of fewer starts the median shows chance alone: one of them may have met platforms that were down.
+const STARTS_MIN: usize = 3;
+
 /// Everything that a run has shown.
 pub struct Outcome {
     seed: u64,
@@ -66,10 +73,21 @@ impl Outcome {
         })
     }
 
-    /// Nothing was wrong.
+    /// Nothing was wrong, and the accounts came back in time.
     #[must_use]
-    pub const fn is_clean(&self) -> bool {
-        self.verdict.is_clean()
+    pub fn is_clean(&self) -> bool {
+        self.verdict.is_clean() && !self.is_slow()
+    }
+
+    /// After kills of the worker the accounts took too long to be hosted again.
+    fn is_slow(&self) -> bool {
+        let median = nearest_rank(&self.rehosted(), 50);
+        self.kills.starts.len() >= STARTS_MIN && median.is_some_and(|median| median >= REHOSTED_WITHIN)
+    }
+
+    /// How long each account took after each start of the worker, ascending.
+    fn rehosted(&self) -> Vec<Duration> {
+        sorted(self.kills.starts.iter().flat_map(|start| start.accounts.iter().copied()).collect())
     }
 }
 
@@ -118,7 +136,17 @@ impl fmt::Display for Outcome {
         }
         let count = |fault| self.verdict.count(fault);
         let starts = &self.kills.starts;
-        let rehosted = sorted(starts.iter().flat_map(|start| start.accounts.iter().copied()).collect());
+        let rehosted = self.rehosted();
+        if self.is_slow() {
+            writeln!(
+                f,
+                "crash: after {} starts of the worker the accounts were hosted again in {:.1} s at the median, not in \
+                 under {:.0} s",
+                starts.len(),
+                percentile(&rehosted, 50),
+                REHOSTED_WITHIN.as_secs_f64()
+            )?;
+        }
         let all_online = sorted(starts.iter().map(|start| start.all_online).collect());
         writeln!(
             f,
@@ -170,14 +198,18 @@ mod tests {
     use super::*;
     use crate::crash::killer::Rehosted;
 
-    #[test]
-    fn the_last_line_has_its_shape() {
-        let seconds = |from: u64, to: u64| (from..=to).map(Duration::from_secs).collect::<Vec<_>>();
+    fn seconds(from: u64, to: u64) -> Vec<Duration> {
+        (from..=to).map(Duration::from_secs).collect()
+    }
+
+    /// A run without offences, with one start of the worker for each of `from`: its three accounts were hosted again
+    /// after so many seconds, one more, and two more.
+    fn outcome(from: impl IntoIterator<Item = u64>) -> Outcome {
         let start = |from| Rehosted { accounts: seconds(from, from + 2), all_online: Duration::from_secs(from + 4) };
-        let starts = (1..=3).map(start).collect();
-        let outcome = Outcome {
+        let starts: Vec<Rehosted> = from.into_iter().map(start).collect();
+        Outcome {
             seed: 7,
-            kills: Kills { count: 3, starts },
+            kills: Kills { count: starts.len(), starts },
             faults: 2,
             verdict: Verdict::default(),
             messages: 2_000,
@@ -185,13 +217,31 @@ mod tests {
             deletes: 4,
             recovered: seconds(1, 100),
             offences: Vec::new(),
-        };
+        }
+    }
+
+    #[test]
+    fn the_last_line_has_its_shape() {
+        let outcome = outcome(1..=3);
         let text = outcome.to_string();
         let lines: Vec<&str> = text.lines().rev().collect();
         assert_eq!(lines[0], "crash: kills=3 messages=2000 lost=0 duplicated=0 out_of_order=0 recovered_p99_s=99.0");
         assert_eq!(lines[1], "crash: seed=7");
         let rehosted = "crash: worker_starts=3 rehosted_p50_s=3.0 rehosted_max_s=5.0 all_online_p50_s=6.0";
         assert_eq!(lines[2], format!("{rehosted} recovered_p50_s=50.0"));
+        assert_eq!(lines.len(), 4);
         assert!(outcome.is_clean());
+    }
+
+    #[test]
+    fn accounts_that_come_back_too_late_make_a_run_unclean() {
+        let slow = outcome([4, 4, 4]);
+        assert!(!slow.is_clean(), "five seconds at the median are not under five");
+        let text = slow.to_string();
+        let said = "crash: after 3 starts of the worker the accounts were hosted again in 5.0 s at the median";
+        assert!(text.starts_with(said), "{text}");
+        assert!(outcome([1, 1, 30]).is_clean(), "one slow start is not the median");
+        assert!(outcome([30, 30]).is_clean(), "two starts show nothing");
+        assert!(outcome([]).is_clean());
     }
 }
