@@ -194,8 +194,13 @@ async fn status_shows_queues_and_errors_say_what_went_wrong() {
     let _answer: Value = control.call(Method::PUT, &permissions, Some(&opened)).await.unwrap();
     let _pair: Value = scene.post(&format!("/pairs/{}/resume", scene.pair)).await;
     scene.world.discord_holds(&scene.bot.channel, &["waits"]).await;
-    let after = scene.get("/status").await;
-    assert_eq!((&after["pairs"][0]["open"], &after["pairs"][0]["status"]), (&json!(0), &json!("active")));
+    // What stands there is on record a moment later.
+    until("nothing is open", PATIENCE, async || {
+        let after = scene.get("/status").await;
+        Ok((after["pairs"][0]["open"] == 0 && after["pairs"][0]["status"] == "active").then_some(()))
+    })
+    .await
+    .unwrap();
 }
 
 /// Names of our metrics in a text, without the endings that a histogram's series have.
