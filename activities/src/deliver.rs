@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use chrono::TimeDelta;
-use domain::{IdempotencyKey, Message, Operation, RichText};
+use domain::{IdempotencyKey, Message, Operation};
 use store::{
     StoreError,
     deliveries::{self, Claimed, Counterpart, SentDelivery, SentPart, Settlement},
@@ -137,14 +137,7 @@ impl Delivery<'_> {
         };
         let answered = self.answered(&message).await?;
         let by_webhook = ruled.voice.persona.is_some();
-        let shown = match answered.filter(|_| by_webhook).and_then(|answered| self.reply_in_words(answered)) {
-            None => ruled.shown,
-            Some(link) => {
-                let mut shown = ruled.shown.into_owned();
-                shown.text = RichText::join([&link, &shown.text], "\n");
-                Cow::Owned(shown)
-            }
-        };
+        let shown = self.answering_in_words(ruled.shown, answered.filter(|_| by_webhook));
         match compose::compose(self.context, self.pair, &shown, &stored, ruled.voice.pings) {
             Composed::Nothing { code, text } => Ok(Content::Nothing(code, text.into())),
             Composed::Parts(parts) => {
@@ -246,14 +239,6 @@ impl Delivery<'_> {
         }
         self.observe_latency();
         Ok(Delivered::Sent)
-    }
-
-    /// The next try finds another place for it.
-    async fn begin_anew(&self, error: &PlatformError) -> Result<Delivered, StoreError> {
-        let (code, text) = reason(error);
-        self.log_error(error, &code, &text).await?;
-        self.put_back(true, &code, &text).await?;
-        Ok(Delivered::Stop(Next::More))
     }
 
     fn request(&self, outgoing: &Outgoing, part: i32, target: &Target, reply_to: Option<i64>) -> SendRequest {

@@ -15,6 +15,7 @@ use temporalio_client::{Client, WorkflowStartOptions, errors::WorkflowStartError
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{
+    account::ACCOUNT_NOT_ONLINE,
     contract::{CONTROL_QUEUE, reconcile_workflow_id},
     reconcile::{BegunReport, CheckReply, ReconcileAllInput, ReconcileInput, ReconcileRef, ReconcileWorkflow},
 };
@@ -77,7 +78,7 @@ impl Reconcile {
     /// The account was not there for too long.
     #[activity(definition = workflows::reconcile::GiveUp)]
     pub async fn give_up(self: Arc<Self>, _ctx: ActivityContext, input: ReconcileRef) -> Result<(), ActivityError> {
-        let failed = ("account_not_online", "the account that reads the source was not connected for too long");
+        let failed = (ACCOUNT_NOT_ONLINE, "the account that reads the source was not connected for too long");
         finish(&self.0, input.reconciliation, Some(failed)).await.retry("database")
     }
 

@@ -102,7 +102,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
-        let pace = self.pace();
+        let pace = self.parsed("PACE", "standard", "standard or open");
         let json_logs = self.log_format();
         let log_level = self.log_level();
         Some(Config {
@@ -174,17 +174,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.problems.push(format!("MEDIA_LINK_KEY must have at least {KEY_CHARS_MIN} characters"));
         }
         key
-    }
-
-    fn pace(&mut self) -> Option<Mode> {
-        match self.optional("PACE").as_deref() {
-            None | Some("standard") => Some(Mode::Standard),
-            Some("open") => Some(Mode::Open),
-            Some(_) => {
-                self.problems.push("PACE must be standard or open".into());
-                None
-            }
-        }
     }
 
     fn origin(&mut self, name: &str) -> Option<String> {

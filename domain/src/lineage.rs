@@ -22,12 +22,18 @@ pub struct Place {
 }
 
 impl Place {
-    /// Where a message was written. A Discord thread is part of the channel that it hangs under.
+    /// Where a message was written.
     #[must_use]
     pub fn of(message: &Message, platform: Platform) -> Self {
-        match message.parent {
-            Some(parent) => Self { platform, chat: parent, topic: Some(message.chat.get()) },
-            None => Self { platform, chat: message.chat, topic: message.topic },
+        Self::below(message.parent, platform, message.chat, message.topic)
+    }
+
+    /// A chat or topic; a Discord thread is part of the channel that it hangs under, its `parent`.
+    #[must_use]
+    pub fn below(parent: Option<ChatId>, platform: Platform, chat: ChatId, topic: Option<i64>) -> Self {
+        match parent {
+            Some(parent) => Self { platform, chat: parent, topic: Some(chat.get()) },
+            None => Self { platform, chat, topic },
         }
     }
 

@@ -10,7 +10,7 @@ mod account;
 mod limits;
 
 pub use account::{AccountPace, Claim, Snapshot, Turn};
-pub use limits::{Limits, Mode};
+pub use limits::{Limits, Mode, ModeError};
 
 /// What a budget belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]

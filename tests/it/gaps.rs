@@ -86,14 +86,7 @@ impl Scene {
         let role = if allowed { "member" } else { "kicked" };
         self.world.controls.telegram.set_member(self.source, self.person.user, role).await.unwrap();
         let denied: &[&str] = if allowed { &[] } else { &["VIEW_CHANNEL"] };
-        self.deny(denied).await;
-    }
-
-    /// What the reading bot may not do in its source.
-    async fn deny(&self, permissions: &[&str]) {
-        let path = format!("/channels/{}/permissions", self.back_source.channel);
-        let body = json!({ "bot": self.back_source.id, "deny": permissions });
-        let _: Value = self.world.controls.discord.http().call(Method::PUT, &path, Some(&body)).await.unwrap();
+        self.world.deny(&self.back_source, denied).await;
     }
 }
 
@@ -265,7 +258,7 @@ async fn a_gap_whose_history_is_closed_stays_open_until_it_can_be_read() {
     let running = stack.stack();
     on_stack_runtime(running.kill_part(Part::Worker)).await;
     scene.say_on_discord(&["two".to_owned()]).await;
-    scene.deny(&["READ_MESSAGE_HISTORY"]).await;
+    scene.world.deny(&scene.back_source, &["READ_MESSAGE_HISTORY"]).await;
     on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
     let told = until("the refusal is told", PATIENCE, async || {
         let told: Value = scene.world.api.http().get("/errors").await?;
@@ -277,7 +270,7 @@ async fn a_gap_whose_history_is_closed_stays_open_until_it_can_be_read() {
     scene.say_on_discord(&["three".to_owned()]).await;
     scene.world.telegram_holds(scene.back, &["one", "three"]).await;
     on_stack_runtime(running.kill_part(Part::Worker)).await;
-    scene.deny(&[]).await;
+    scene.world.deny(&scene.back_source, &[]).await;
     on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
     scene.world.telegram_holds(scene.back, &["one", "three", "two"]).await;
 }

@@ -244,12 +244,9 @@ async fn what_cannot_be_a_pair_is_refused_with_the_reason() {
     refused(place(&telegram, hidden), place(&discord, &bot.channel), 422, "chat_not_visible").await;
     refused(place(&discord, &bot.channel), place(&telegram, read_only), 422, "chat_not_writable").await;
     refused(place(&telegram, own), place(&discord, 12_345), 422, "chat_not_visible").await;
-    let denied = json!({ "bot": bot.id, "deny": ["SEND_MESSAGES"] });
-    let path = format!("/channels/{}/permissions", bot.channel);
-    let _: Value = world.controls.discord.http().call(Method::PUT, &path, Some(&denied)).await.unwrap();
+    world.deny(&bot, &["SEND_MESSAGES"]).await;
     refused(place(&telegram, own), place(&discord, &bot.channel), 422, "chat_not_writable").await;
-    let allowed = json!({ "bot": bot.id, "deny": [] });
-    let _: Value = world.controls.discord.http().call(Method::PUT, &path, Some(&allowed)).await.unwrap();
+    world.deny(&bot, &[]).await;
     let made = world.pair(place(&telegram, own), place(&discord, &bot.channel)).await;
     refused(place(&telegram, own), place(&discord, &bot.channel), 409, "pair_exists").await;
     let theirs = stranger.api.create_pair(&pair(place(&telegram, own), place(&discord, &bot.channel))).await;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use domain::{PairId, ReconciliationId, SystemClock};
-use reqwest::Method;
 use sandbox::{scene::until, stack::Stack};
 use serde_json::{Value, json};
 use sqlx::PgPool;
@@ -233,16 +232,11 @@ async fn a_history_that_may_not_be_read_is_not_taken_for_deleted() {
     let scene = Scene::new(&stack).await;
     scene.say("one").await;
     scene.both_hold(&["one"]).await;
-    let deny = async |permissions: Value| {
-        let path = format!("/channels/{}/permissions", scene.back_source.channel);
-        let body = json!({ "bot": scene.back_source.id, "deny": permissions });
-        let _: Value = scene.world.controls.discord.http().call(Method::PUT, &path, Some(&body)).await.unwrap();
-    };
-    deny(json!(["READ_MESSAGE_HISTORY"])).await;
+    scene.world.deny(&scene.back_source, &["READ_MESSAGE_HISTORY"]).await;
     let told = scene.reconcile(&scene.backward, true).await;
     assert_eq!((&told["state"], &told["reason_code"]), (&json!("failed"), &json!("missing_permission")), "{told:#}");
     assert_eq!((&told["missing_deletions"], &told["repaired"]), (&json!(0), &json!(0)), "{told:#}");
-    deny(json!([])).await;
+    scene.world.deny(&scene.back_source, &[]).await;
     let told = scene.reconcile(&scene.backward, true).await;
     assert_eq!((&told["state"], &told["checked"]), (&json!("done"), &json!(1)), "{told:#}");
     assert_eq!((&told["missing"], &told["missing_deletions"]), (&json!(0), &json!(0)), "{told:#}");

@@ -1,9 +1,8 @@
 //! Trouble: lost answers, floods, closed destinations, and parts of the stack that are killed. Nothing is lost, nothing
 //! is doubled, order is kept.
 
-use reqwest::Method;
 use sandbox::stack::Part;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::{
     harness::{self, on_stack_runtime},
@@ -84,12 +83,7 @@ async fn a_flood_wait_is_waited_out_in_order_and_is_seen() {
 async fn a_closed_destination_blocks_its_pair_and_a_resume_opens_it() {
     let stack = harness::shared().await;
     let scene = Scene::new(World::new(&stack).await).await;
-    let path = format!("/channels/{}/permissions", scene.bot.channel);
-    let set = async |deny: Value| {
-        let body = json!({ "bot": scene.bot.id, "deny": deny });
-        let _: Value = scene.world.controls.discord.http().call(Method::PUT, &path, Some(&body)).await.unwrap();
-    };
-    set(json!(["SEND_MESSAGES"])).await;
+    scene.world.deny(&scene.bot, &["SEND_MESSAGES"]).await;
     scene.say("one").await;
     scene.world.telegram_holds(scene.back, &["one"]).await;
     let blocked = async || scene.world.read_pair(&scene.forth).await;
@@ -99,7 +93,7 @@ async fn a_closed_destination_blocks_its_pair_and_a_resume_opens_it() {
     .await
     .unwrap();
     assert!(blocked().await["reason_code"].is_string());
-    set(json!([])).await;
+    scene.world.deny(&scene.bot, &[]).await;
     scene.world.api.resume(&scene.forth).await.unwrap();
     scene.both_hold(&["one"]).await;
     assert_eq!(blocked().await["status"], "active");

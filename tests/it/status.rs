@@ -163,10 +163,7 @@ async fn a_message_is_explained_whatever_became_of_it() {
 #[tokio::test]
 async fn status_shows_queues_and_errors_say_what_went_wrong() {
     let scene = scene().await;
-    let permissions = format!("/channels/{}/permissions", scene.bot.channel);
-    let closed = json!({ "bot": scene.bot.id, "deny": ["SEND_MESSAGES"] });
-    let control = scene.world.controls.discord.http();
-    let _answer: Value = control.call(Method::PUT, &permissions, Some(&closed)).await.unwrap();
+    scene.world.deny(&scene.bot, &["SEND_MESSAGES"]).await;
     scene.say("waits").await;
     let status = until("the queue in the status", PATIENCE, async || {
         let status: Value = scene.world.api.http().get("/status").await?;
@@ -190,8 +187,7 @@ async fn status_shows_queues_and_errors_say_what_went_wrong() {
     let theirs: Value = stranger.api.http().get(&format!("/errors?pair={}", scene.pair)).await.unwrap();
     assert_eq!(theirs["errors"], json!([]));
 
-    let opened = json!({ "bot": scene.bot.id });
-    let _answer: Value = control.call(Method::PUT, &permissions, Some(&opened)).await.unwrap();
+    scene.world.deny(&scene.bot, &[]).await;
     let _pair: Value = scene.post(&format!("/pairs/{}/resume", scene.pair)).await;
     scene.world.discord_holds(&scene.bot.channel, &["waits"]).await;
     // What stands there is on record a moment later.

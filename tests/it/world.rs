@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use reqwest::Method;
 use sandbox::{
     client::{CallError, CausewayClient, NewPair, NewUser, Pair, Place},
     scene::{self, Controls, until},
@@ -91,6 +92,13 @@ impl World {
 
     pub async fn pair(&self, source: Place, destination: Place) -> Pair {
         self.api.create_pair(&pair(source, destination)).await.expect("the pair can be made")
+    }
+
+    /// From now on these permissions, and no others, are denied to the bot in its channel.
+    pub async fn deny(&self, bot: &Bot, permissions: &[&str]) {
+        let path = format!("/channels/{}/permissions", bot.channel);
+        let body = json!({ "bot": bot.id, "deny": permissions });
+        let _: Value = self.controls.discord.http().call(Method::PUT, &path, Some(&body)).await.expect("it is set");
     }
 
     /// The texts that a Discord channel holds.

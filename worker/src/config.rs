@@ -261,13 +261,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     /// Without limits only where both platforms are sandboxes: a real platform would ban the account.
     fn pace(&mut self, worker_name: Option<&str>) -> Option<PaceConfig> {
         let sandboxed = self.optional("TELEGRAM_ENDPOINT").is_some() && self.optional("DISCORD_ENDPOINT").is_some();
-        let mode = match self.optional("PACE").as_deref() {
-            None | Some("standard") => Ok(Mode::Standard),
-            Some("open") if sandboxed => Ok(Mode::Open),
-            Some("open") => Err("`open` needs TELEGRAM_ENDPOINT and DISCORD_ENDPOINT"),
-            Some(_) => Err("expected `standard` or `open`"),
+        let mode = self.optional("PACE").map_or(Ok(Mode::default()), |text| text.parse());
+        let mode = match self.checked("PACE", mode) {
+            Some(Mode::Open) if !sandboxed => {
+                self.checked("PACE", Err("`open` needs TELEGRAM_ENDPOINT and DISCORD_ENDPOINT"))
+            }
+            mode => mode,
         };
-        let mode = self.checked("PACE", mode);
         let egress = self.optional("EGRESS_ID").or_else(|| worker_name.map(str::to_owned))?;
         let checked = if egress.len() <= 100 { Ok(egress) } else { Err("expected at most 100 characters") };
         let egress = self.checked("EGRESS_ID", checked);

@@ -1,14 +1,24 @@
 //! Where at the destination a message goes: the chat, one of its topics, or a thread.
 
-use domain::{ChatId, ChatKind, Message, Platform, RichText, Style};
+use std::borrow::Cow;
+
+use domain::{
+    ChatId, ChatKind, Message, Platform, RichText, Style,
+    rules::{SourceChat, message_link},
+};
 use store::{
     StoreError,
     deliveries::{self, Counterpart},
     pairs::Pair,
 };
 
-use super::Delivery;
-use crate::platform::{PlatformError, Sent};
+use workflows::forwarding::Next;
+
+use super::{Delivered, Delivery};
+use crate::{
+    hosting::reason,
+    platform::{PlatformError, Sent},
+};
 
 /// What the platforms answer when a topic, or the thread of a forum post, is not there: Telegram's code and Discord's.
 const THREAD_GONE: [&str; 2] = ["thread_gone", "unknown_channel"];
@@ -137,6 +147,14 @@ impl Delivery<'_> {
         store::threads::forget(&mut database, self.pair.id, thread).await
     }
 
+    /// After [`Self::has_lost`]: the next try finds another place for the message.
+    pub(super) async fn begin_anew(&self, error: &PlatformError) -> Result<Delivered, StoreError> {
+        let (code, text) = reason(error);
+        self.log_error(error, &code, &text).await?;
+        self.put_back(true, &code, &text).await?;
+        Ok(Delivered::Stop(Next::More))
+    }
+
     /// The chat that a thread at the destination is seen in.
     pub(super) fn thread_chat(&self, thread: i64) -> ChatId {
         Target::thread(Some(thread)).seen_in(self.pair)
@@ -149,10 +167,19 @@ impl Delivery<'_> {
         deliveries::counterpart(&mut database, self.pair, message.chat, answered).await
     }
 
-    /// The link to the answered message as words, for a webhook, which cannot answer.
-    pub(super) fn reply_in_words(&self, answered: Counterpart) -> Option<RichText> {
-        let guild = self.pair.destination_guild_id.as_deref()?;
-        let url = format!("https://discord.com/channels/{guild}/{}/{}", answered.chat, answered.message_id);
-        Some(RichText::styled("↪ reply to this", Style::Link { url }))
+    /// The message with a link to what it answers, for a webhook, which cannot answer.
+    pub(super) fn answering_in_words<'m>(
+        &self,
+        message: Cow<'m, Message>,
+        answered: Option<Counterpart>,
+    ) -> Cow<'m, Message> {
+        let chat = SourceChat { guild_id: self.pair.destination_guild_id.clone(), username: None };
+        let platform = self.pair.destination_platform;
+        let url = answered.and_then(|found| message_link(platform, found.chat, found.message_id, &chat));
+        let Some(url) = url else { return message };
+        let link = RichText::styled("↪ reply to this", Style::Link { url });
+        let mut message = message.into_owned();
+        message.text = RichText::join([&link, &message.text], "\n");
+        Cow::Owned(message)
     }
 }

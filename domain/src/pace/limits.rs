@@ -1,5 +1,7 @@
 //! Where budgets start and how far they may go, each number with its reason.
 
+use std::str::FromStr;
+
 use chrono::TimeDelta;
 
 use crate::Platform;
@@ -32,6 +34,23 @@ pub enum Mode {
     /// Nothing is assumed: only what the server says (headers, waits) slows down. For sandboxes, which have no limits
     /// until they are told to, so that measurements measure the machinery.
     Open,
+}
+
+/// A text that names no mode.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected `standard` or `open`")]
+pub struct ModeError;
+
+impl FromStr for Mode {
+    type Err = ModeError;
+
+    fn from_str(text: &str) -> Result<Self, ModeError> {
+        match text {
+            "standard" => Ok(Self::Standard),
+            "open" => Ok(Self::Open),
+            _ => Err(ModeError),
+        }
+    }
 }
 
 /// Quiet time that earns a step. Telegram's and Discord's windows are seconds to a minute long: a shorter time proves

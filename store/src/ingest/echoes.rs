@@ -48,7 +48,8 @@ impl Echoes {
         let mut echoes = HashMap::with_capacity(rows.len());
         for row in rows {
             let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
-            let from = left(row.platform, row.source_chat, row.topic, row.parent);
+            let parent = row.parent.map(ChatId::new);
+            let from = Place::below(parent, row.platform, row.source_chat, row.topic);
             echoes.insert((row.chat_id, row.message_id), before.then(Hop { from, pair: row.pair }));
         }
         let mut echoes = Self(echoes);
@@ -105,7 +106,8 @@ impl Echoes {
             let place = usize::try_from(row.place).unwrap_or(usize::MAX);
             let Some((message, ..)) = unknown.get(place) else { continue };
             let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
-            let from = left(row.platform, row.source_chat, row.topic, row.parent);
+            let parent = row.parent.map(ChatId::new);
+            let from = Place::below(parent, row.platform, row.source_chat, row.topic);
             self.0.insert((message.chat, message.message_id), before.then(Hop { from, pair: row.pair }));
         }
         Ok(())
@@ -118,14 +120,6 @@ impl Echoes {
 
     fn knows(&self, message: &Message) -> bool {
         self.0.contains_key(&(message.chat, message.message_id))
-    }
-}
-
-/// The place that a message left. A Discord thread is part of the channel that it hangs under.
-fn left(platform: Platform, chat: ChatId, topic: Option<i64>, parent: Option<i64>) -> Place {
-    match parent {
-        Some(parent) => Place { platform, chat: ChatId::new(parent), topic: Some(chat.get()) },
-        None => Place { platform, chat, topic },
     }
 }
 
