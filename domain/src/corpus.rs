@@ -1,7 +1,8 @@
 //! The corpus: messages as their source gives them and, letter by letter, what must stand at the destination.
 //!
-//! The cases are data (`domain/corpus/*.json`), written by hand. `tests/fidelity/corpus_check.py` reads the same files with
-//! a reader of Discord's markdown of its own, and `tests/it/corpus.rs` sends them through the whole system.
+//! The cases are data (`domain/corpus/*.json`), written by hand. `tests/fidelity/corpus_check.py` reads the same files
+//! with a reader of Discord's markdown of its own, and `tests/it/corpus.rs` sends the texts through the whole system,
+//! each to the other platform and to another chat of its own.
 
 use chrono::DateTime;
 use serde::Deserialize;
@@ -128,6 +129,9 @@ struct Case {
     chat_title: Option<String>,
     origin: Option<String>,
     expect: Vec<Expected>,
+    /// Texts for the other platform: what a copy in another chat of the source's own platform shows. Without it, what
+    /// the source shows; its mentions are no more than their names.
+    same: Option<Vec<Expected>>,
     /// Kind and file name of each attachment at the destination.
     shown: Option<Vec<(MediaKind, String)>>,
 }
@@ -203,14 +207,33 @@ impl Case {
         self.names.channels.iter().fold(known, |known, (key, name)| known.channel(id(key), name))
     }
 
-    fn target(&self) -> Target {
-        Target {
-            destination: self.to,
+    fn rendered(&self, destination: Platform) -> Vec<PartPlan> {
+        let target = Target {
+            destination,
             mode: self.mode.unwrap_or(CopyMode::Copy),
             native_forward: self.native,
             pings: None,
-            limits: Limits::of(self.to),
+            limits: Limits::of(destination),
+        };
+        render_held(&self.message(), &[], &target)
+    }
+
+    /// What is wanted at [`Case::to`].
+    fn wanted(&self) -> Vec<PartPlan> {
+        self.expect.iter().map(Expected::plan).collect()
+    }
+
+    /// What is wanted in another chat of the source's own platform.
+    fn wanted_same(&self) -> Vec<PartPlan> {
+        if let Some(same) = &self.same {
+            return same.iter().map(Expected::plan).collect();
         }
+        if let Some(markdown) = &self.content {
+            return vec![PartPlan::Text(PartText::Discord(markdown.text()))];
+        }
+        let mut rich = self.rich.as_ref().unwrap().rich();
+        rich.spans.retain(|span| span.style != Style::NAMED);
+        vec![PartPlan::Text(PartText::Telegram(rich))]
     }
 }
 
@@ -235,18 +258,26 @@ fn the_corpus_is_large_and_its_names_are_unique() {
     assert!(cases.len() >= CASES_MIN, "{}", cases.len());
 }
 
+/// Compares what is wanted of each case with what is found, and names all that differ.
+fn check(cases: impl Iterator<Item = (String, Vec<PartPlan>, Vec<PartPlan>)>) {
+    let short = |plans: &[PartPlan]| -> String { format!("{plans:?}").chars().take(1500).collect() };
+    let wrong: Vec<String> = cases
+        .filter(|(_, wanted, found)| wanted != found)
+        .map(|(name, wanted, found)| format!("{name}\n  wanted {}\n  found  {}", short(&wanted), short(&found)))
+        .collect();
+    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+}
+
 #[test]
 fn every_case_is_rendered_to_the_letter() {
-    let mut wrong = Vec::new();
-    for (name, case) in cases() {
-        let parts = render_held(&case.message(), &[], &case.target());
-        let wanted: Vec<PartPlan> = case.expect.iter().map(Expected::plan).collect();
-        if parts != wanted {
-            let short = |plans: &[PartPlan]| -> String { format!("{plans:?}").chars().take(1500).collect() };
-            wrong.push(format!("{name}\n  wanted {}\n  found  {}", short(&wanted), short(&parts)));
-        }
-    }
-    assert!(wrong.is_empty(), "{} differ\n{}", wrong.len(), wrong.join("\n"));
+    check(cases().into_iter().map(|(name, case)| (name, case.wanted(), case.rendered(case.to))));
+}
+
+#[test]
+fn every_text_is_rendered_to_the_letter_for_its_own_platform() {
+    let is_text = |name: &str| name.split(':').next().is_some_and(|file| file.ends_with("_text"));
+    let crossing = cases().into_iter().filter(|(name, case)| is_text(name) && case.from != case.to);
+    check(crossing.map(|(name, case)| (name, case.wanted_same(), case.rendered(case.from))));
 }
 
 #[test]

@@ -5,6 +5,7 @@
 For every case whose destination is Discord, the expected markdown is read by the rules of Discord's clients, and what it
 shows must be the text and the styles of the source. For every case whose destination is Telegram, the expected entities
 must be such as Telegram keeps, and where the source is Discord's markdown, they must be what this reader makes of it.
+Texts that go to the other platform are checked once more as what another chat of their own platform shows.
 Prints one line; the first case that fails ends the run with a message and exit code 1.
 """
 
@@ -212,6 +213,19 @@ def check_discord(case):
     same(case, found, wanted)
 
 
+def own_platform(case):
+    """The same text for another chat of its platform, where `same` says what is expected, or else the source itself. What cannot be said on the other platform can be said there, unless `same` differs."""
+    source = {"markdown": case["content"]} if "content" in case else {"text": case["text"], "spans": case.get("spans", [])}
+    own = {**case, "to": case["from"], "expect": case.get("same", [source])}
+    if "same" not in case:
+        own.pop("gives_up", None)
+    return own
+
+
+def check(case):
+    (check_discord if case["to"] == "discord" else check_telegram)(case)
+
+
 def check_telegram(case):
     shown = []
     for part in case["expect"]:
@@ -258,7 +272,9 @@ def main():
     checked = 0
     for file in sorted(pathlib.Path(sys.argv[1]).glob("*.json")):
         for case in json.loads(file.read_text(encoding="utf-8")):
-            (check_discord if case["to"] == "discord" else check_telegram)(case)
+            check(case)
+            if file.stem.endswith("_text") and case["from"] != case["to"]:
+                check(own_platform(case))
             checked += 1
     print(f"corpus: {checked} cases read")
 

@@ -1,82 +1,27 @@
-//! The corpus beyond the renderer's own tests: read by another reader, and sent through the whole system.
+//! The corpus beyond the renderer's own tests: read by another reader, and sent through the whole system, from each
+//! platform to both.
 
-use std::{fs, path::Path, time::Duration};
+mod table;
+
+use std::time::Duration;
 
 use sandbox::scene::until;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use self::table::{Case, Part, cases, parts, sorted};
 use crate::{
     harness,
-    world::{World, place},
+    world::{Bot, Person, World, place},
 };
 
 /// How long reading the corpus may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// How long all of it may be on its way.
 const JOURNEY_PATIENCE: Duration = Duration::from_secs(180);
-/// The longest text that Discord takes from a bot's peer, in UTF-16 units.
-const DISCORD_MAX: usize = 2_000;
-
-fn root() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
-}
-
-/// The cases of a file that go from `from` to the other platform and need nothing but their text.
-fn cases(file: &str, from: &str) -> Vec<Value> {
-    let text = fs::read_to_string(root().join("domain/corpus").join(file)).expect("the corpus is there");
-    let cases: Vec<Value> = serde_json::from_str(&text).expect("the corpus is JSON");
-    let mut cases = cases;
-    cases.retain(|case| case["from"] == from && case["to"] != from && case["names"].is_null());
-    cases
-}
-
-/// A text of the corpus: a string, or pieces of which some are repeated.
-fn whole(text: &Value) -> String {
-    let piece = |piece: &Value| match piece.as_str() {
-        Some(text) => text.to_owned(),
-        None => {
-            let times = piece["times"].as_u64().and_then(|times| usize::try_from(times).ok()).expect("a number");
-            piece["repeat"].as_str().expect("a unit").repeat(times)
-        }
-    };
-    match text {
-        Value::Array(pieces) => pieces.iter().map(piece).collect(),
-        one => piece(one),
-    }
-}
-
-/// Spans of the corpus as the Telegram control API has entities.
-fn entities(spans: &Value) -> Vec<Value> {
-    let entity = |span: &Value| {
-        let (offset, length, more) = (&span[1], &span[2], &span[3]);
-        match span[0].as_str().expect("a style has a name") {
-            "quote" => json!({ "type": "blockquote", "offset": offset, "length": length }),
-            "link" => json!({ "type": "text_link", "offset": offset, "length": length, "url": more }),
-            "pre" => json!({ "type": "pre", "offset": offset, "length": length, "language": more }),
-            "custom_emoji" => {
-                json!({ "type": "custom_emoji", "offset": offset, "length": length, "custom_emoji_id": more })
-            }
-            name => json!({ "type": name, "offset": offset, "length": length }),
-        }
-    };
-    spans.as_array().into_iter().flatten().map(entity).collect()
-}
-
-/// Entities in an order of their own, without those that Telegram finds by itself.
-fn sorted(mut entities: Vec<Value>) -> Vec<Value> {
-    entities.retain(|entity| {
-        !matches!(
-            entity["type"].as_str(),
-            Some("url" | "mention" | "hashtag" | "email" | "cashtag" | "bot_command" | "phone_number")
-        )
-    });
-    entities.sort_by_key(|entity| (entity["offset"].as_u64(), entity["type"].to_string()));
-    entities
-}
 
 #[tokio::test]
 async fn another_reader_sees_the_same_in_what_is_expected() {
-    let root = root();
+    let root = table::root();
     let python = root.join(".local/venv/bin/python");
     assert!(python.exists(), "{} is missing: run scripts/setup", python.display());
     let reading = tokio::process::Command::new(python)
@@ -90,74 +35,90 @@ async fn another_reader_sees_the_same_in_what_is_expected() {
 }
 
 #[tokio::test]
-async fn telegram_texts_arrive_on_discord_as_expected() {
+async fn telegram_texts_arrive_on_both_platforms_as_expected() {
     let stack = harness::exclusive().await;
     let world = World::new(&stack).await;
-    let (person, bot) = (world.person(None).await, world.bot().await);
-    let source = world.channel(&person, &[]).await;
-    let (reader, writer) = (world.link_person(&person).await, world.link_bot(&bot).await);
-    world.pair(place(&reader, source), place(&writer, &bot.channel)).await;
-    world.controls.discord.limits(false).await.unwrap();
-    let cases = cases("telegram_text.json", "telegram");
-    assert!(cases.len() >= 140, "{}", cases.len());
-    for case in &cases {
-        let message = json!({
-            "from": person.user, "text": whole(&case["text"]), "entities": entities(&case["spans"]),
-        });
-        world
-            .controls
-            .telegram
-            .post(source, &message)
-            .await
-            .unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
+    let (person, other, bot) = (world.person(None).await, world.person(None).await, world.bot().await);
+    let (source, copy) = (world.channel(&person, &[]).await, world.channel(&other, &[]).await);
+    let (own_source, own_copy) = (world.channel(&person, &[]).await, world.channel(&other, &[]).await);
+    let (reader, writer) = (world.link_person(&person).await, world.link_person(&other).await);
+    let bridge = world.link_bot(&bot).await;
+    world.pair(place(&reader, source), place(&bridge, &bot.channel)).await;
+    world.pair(place(&reader, source), place(&writer, copy)).await;
+    world.pair(place(&reader, own_source), place(&writer, own_copy)).await;
+    let (crossing, staying) = (cases("telegram", "discord"), cases("telegram", "telegram"));
+    assert!(crossing.len() >= 160 && staying.len() >= 13, "{} and {}", crossing.len(), staying.len());
+    write_on_telegram(&world, source, &person, &crossing).await;
+    write_on_telegram(&world, own_source, &person, &staying).await;
+    discord_shows(&world, &bot.channel, &parts(&crossing, "discord")).await;
+    telegram_shows(&world, copy, &parts(&crossing, "telegram")).await;
+    telegram_shows(&world, own_copy, &parts(&staying, "telegram")).await;
+}
+
+#[tokio::test]
+async fn discord_texts_arrive_on_both_platforms_as_expected() {
+    let stack = harness::exclusive().await;
+    let world = World::new(&stack).await;
+    let (person, bot, other) = (world.person(None).await, world.bot().await, world.bot().await);
+    let destination = world.channel(&person, &[]).await;
+    let discord = &world.controls.discord;
+    let own_source = discord.create_channel(&bot.guild, "own-source").await.expect("a channel can be made");
+    let own_copy = discord.create_channel(&other.guild, "own-copy").await.expect("a channel can be made");
+    let (reader, writer) = (world.link_bot(&bot).await, world.link_bot(&other).await);
+    let bridge = world.link_person(&person).await;
+    world.pair(place(&reader, &bot.channel), place(&bridge, destination)).await;
+    world.pair(place(&reader, &bot.channel), place(&writer, &other.channel)).await;
+    world.pair(place(&reader, &own_source), place(&writer, &own_copy)).await;
+    let (crossing, staying) = (cases("discord", "telegram"), cases("discord", "discord"));
+    assert!(crossing.len() >= 74 && staying.len() >= 15, "{} and {}", crossing.len(), staying.len());
+    write_on_discord(&world, &bot.channel, &bot, &crossing).await;
+    write_on_discord(&world, &own_source, &bot, &staying).await;
+    telegram_shows(&world, destination, &parts(&crossing, "telegram")).await;
+    discord_shows(&world, &other.channel, &parts(&crossing, "discord")).await;
+    discord_shows(&world, &own_copy, &parts(&staying, "discord")).await;
+}
+
+async fn write_on_telegram(world: &World, dialog: i64, person: &Person, cases: &[Case]) {
+    for case in cases {
+        let message = json!({ "from": person.user, "text": case.text(), "entities": case.entities() });
+        let posted = world.controls.telegram.post(dialog, &message).await;
+        posted.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
     }
-    let wanted: Vec<(String, &Value)> = cases
-        .iter()
-        .flat_map(|case| case["expect"].as_array().into_iter().flatten().map(move |part| (part, &case["name"])))
-        .map(|(part, name)| (whole(&part["markdown"]), name))
-        .collect();
+}
+
+async fn write_on_discord(world: &World, channel: &str, bot: &Bot, cases: &[Case]) {
+    for case in cases {
+        let said = world.controls.discord.say(channel, &bot.human, &case.text()).await;
+        said.unwrap_or_else(|error| panic!("{}: {error}", case.name()));
+    }
+}
+
+/// Waits until the channel holds as many messages as are wanted; they must be these, letter by letter.
+async fn discord_shows(world: &World, channel: &str, wanted: &[Part]) {
     let mut found = Vec::new();
     let all = until("all of the corpus", JOURNEY_PATIENCE, async || {
-        found = world.discord_texts(&bot.channel).await;
+        found = world.discord_texts(channel).await;
         Ok((found.len() >= wanted.len()).then_some(()))
     });
     let arrived = all.await;
-    world.controls.discord.limits(true).await.unwrap();
-    for (found, (wanted, name)) in found.iter().zip(&wanted) {
-        assert_eq!(found, wanted, "{name}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert_eq!(*found, wanted.text, "{}", wanted.case);
     }
     assert!(arrived.is_ok() && found.len() == wanted.len(), "{} of {}", found.len(), wanted.len());
 }
 
-#[tokio::test]
-async fn discord_texts_arrive_on_telegram_as_expected() {
-    let stack = harness::exclusive().await;
-    let world = World::new(&stack).await;
-    let (person, bot) = (world.person(None).await, world.bot().await);
-    let destination = world.channel(&person, &[]).await;
-    let (writer, reader) = (world.link_person(&person).await, world.link_bot(&bot).await);
-    world.pair(place(&reader, &bot.channel), place(&writer, destination)).await;
-    let mut cases = cases("discord_text.json", "discord");
-    cases.retain(|case| whole(&case["content"]).encode_utf16().count() <= DISCORD_MAX);
-    assert!(cases.len() >= 65, "{}", cases.len());
-    for case in &cases {
-        let said = world.controls.discord.say(&bot.channel, &bot.human, &whole(&case["content"])).await;
-        said.unwrap_or_else(|error| panic!("{}: {error}", case["name"]));
-    }
-    let wanted: Vec<(&Value, &Value)> = cases
-        .iter()
-        .flat_map(|case| case["expect"].as_array().into_iter().flatten().map(move |part| (part, &case["name"])))
-        .collect();
+/// The same for a Telegram chat, with the formatting.
+async fn telegram_shows(world: &World, dialog: i64, wanted: &[Part]) {
     let mut found = Vec::new();
     let all = until("all of the corpus", JOURNEY_PATIENCE, async || {
-        found = world.controls.telegram.messages(destination).await?;
+        found = world.controls.telegram.messages(dialog).await?;
         Ok((found.len() >= wanted.len()).then_some(()))
     });
     let arrived = all.await;
-    for (found, (wanted, name)) in found.iter().zip(&wanted) {
-        assert_eq!(found.text, whole(&wanted["text"]), "{name}");
-        let entities_found = found.entities.as_array().cloned().unwrap_or_default();
-        assert_eq!(sorted(entities_found), sorted(entities(&wanted["spans"])), "{name}");
+    for (found, wanted) in found.iter().zip(wanted) {
+        assert_eq!(found.text, wanted.text, "{}", wanted.case);
+        let entities = found.entities.as_array().cloned().unwrap_or_default();
+        assert_eq!(sorted(entities), wanted.entities, "{}", wanted.case);
     }
     assert!(arrived.is_ok() && found.len() == wanted.len(), "{} of {}", found.len(), wanted.len());
 }
