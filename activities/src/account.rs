@@ -66,7 +66,8 @@ impl Accounts {
     ) -> Result<bool, ActivityError> {
         let Some(hosted) = self.0.hosts.get(input.account) else { return Ok(false) };
         match hosted.connection.health().await {
-            Ok(()) => {
+            // Who asks us to wait has answered.
+            Ok(()) | Err(PlatformError::Wait { .. }) => {
                 let mut database = self.0.database().await.retry("database")?;
                 store::accounts::set_healthy(&mut database, input.account, self.0.clock.now())
                     .await

@@ -186,15 +186,13 @@ impl Hosting {
         };
         let secret = secret.ok_or_else(missing)?;
         let clock = Arc::clone(&self.context.clock);
+        let rates = Arc::clone(&self.pacer);
         match self.source.platform {
             Platform::Telegram => {
-                let link = crate::telegram::connect(&self.context.telegram, &secret, clock).await?;
+                let link = crate::telegram::connect_observed(&self.context.telegram, &secret, clock, rates).await?;
                 Ok((link.connection, link.events))
             }
-            Platform::Discord => {
-                let rates = Arc::clone(&self.pacer);
-                crate::discord::connect_observed(&self.context.discord, &secret, clock, rates).await
-            }
+            Platform::Discord => crate::discord::connect_observed(&self.context.discord, &secret, clock, rates).await,
         }
     }
 

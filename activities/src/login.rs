@@ -142,7 +142,8 @@ impl Login<'_> {
     async fn verify_token(&self) -> Result<Progress, Obstacle> {
         let token = self.secret(SecretColumn::Secret).await?;
         let token = token.ok_or_else(|| wrong_state("the account has no token"))?;
-        Ok(Progress::SignedIn(crate::discord::verify_token(&self.context.discord, &token).await?))
+        let rates = self.context.paces.egress.proof();
+        Ok(Progress::SignedIn(crate::discord::verify_token(&self.context.discord, &token, rates).await?))
     }
 
     fn outcome(&self, outcome: LoginOutcome) -> Result<Progress, Obstacle> {

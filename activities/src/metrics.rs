@@ -4,8 +4,10 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+mod egress;
 mod pace;
 
+pub use egress::EgressMetrics;
 pub use pace::PaceMetrics;
 
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
@@ -52,6 +54,8 @@ pub struct Metrics {
     pub accounts: IntGaugeVec,
     /// `causeway_dead_letters`: messages given up that nobody has decided about, in the whole installation.
     pub dead_letters: IntGauge,
+    /// `causeway_egress_*`.
+    pub egress: EgressMetrics,
     /// `causeway_pace_*`.
     pub pace: PaceMetrics,
 }
@@ -109,6 +113,7 @@ impl Metrics {
             )?,
             accounts: IntGaugeVec::new(Opts::new("causeway_accounts", "Accounts by state"), &["platform", "status"])?,
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
+            egress: EgressMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,
         };
         metrics.register_counted(registry)?;

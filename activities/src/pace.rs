@@ -13,7 +13,7 @@ use std::{
 use chrono::TimeDelta;
 use domain::{
     AccountId, Clock, Platform,
-    pace::{AccountPace, Mode, Scope},
+    pace::{AccountPace, Mode},
 };
 use store::{PgPool, StoreError};
 use tokio_util::sync::CancellationToken;
@@ -49,7 +49,8 @@ pub struct Paces {
     clock: Arc<dyn Clock>,
     metrics: Metrics,
     pacers: Mutex<HashMap<AccountId, Weak<Pacer>>>,
-    egress: Arc<Egress>,
+    /// What its address has done.
+    pub egress: Arc<Egress>,
     /// What plans allow.
     pub quotas: Arc<Quotas>,
 }
@@ -60,7 +61,7 @@ impl Paces {
     pub fn new(config: &PaceConfig, pool: PgPool, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {
         Self {
             mode: config.mode,
-            egress: Arc::new(Egress::new(config, pool.clone(), Arc::clone(&clock))),
+            egress: Arc::new(Egress::new(config, pool.clone(), Arc::clone(&clock), metrics.egress.clone())),
             quotas: Arc::new(Quotas::new(config.mode, pool.clone(), Arc::clone(&clock), metrics.clone())),
             pool,
             clock,
@@ -149,7 +150,7 @@ impl Paces {
             }
         });
         for account in gone {
-            for scope in [Scope::Account, Scope::Global] {
+            for scope in pacer::SHOWN {
                 self.metrics.pace.forget(account, scope);
             }
         }

@@ -15,7 +15,7 @@ use store::avatars::Portrait;
 
 pub use self::{
     content::{ByteSink, ByteSource, CHUNK_BYTES},
-    error::{MISSING_PERMISSION, PlatformError, RATE_LIMITED, RATE_LIMITED_GLOBAL, SLOWMODE_WAIT},
+    error::{MISSING_PERMISSION, PlatformError, RATE_LIMITED, RATE_LIMITED_GLOBAL, READ_FLOOD_WAIT, SLOWMODE_WAIT},
     rate::{RateHeaders, RateObserver, Unobserved},
     request::{DeleteRequest, EditRequest, KeptAttachments, Mentions, Persona, SendBody, SendRequest, Sent, Upload},
 };

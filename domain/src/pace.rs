@@ -21,6 +21,8 @@ pub enum Scope {
     Account,
     /// All requests that the account makes at its platform.
     Global,
+    /// What the account asks its platform: history, files, chats. Telegram refuses questions apart from messages.
+    Reads,
     /// The messages that the account writes into one chat.
     Chat,
 }
@@ -32,6 +34,7 @@ impl Scope {
         match self {
             Self::Account => "account",
             Self::Global => "global",
+            Self::Reads => "reads",
             Self::Chat => "chat",
         }
     }

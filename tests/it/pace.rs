@@ -11,17 +11,17 @@ use crate::{
 };
 
 /// A person with a linked account who writes into several chats, each the destination of a Discord channel of its own.
-struct Writer {
-    person: Person,
-    account: String,
-    reader: String,
-    bot: Bot,
+pub(crate) struct Writer {
+    pub(crate) person: Person,
+    pub(crate) account: String,
+    pub(crate) reader: String,
+    pub(crate) bot: Bot,
     /// Discord channel, Telegram destination, pair.
-    ways: Vec<(String, i64, String)>,
+    pub(crate) ways: Vec<(String, i64, String)>,
 }
 
 impl Writer {
-    async fn new(world: &World, ways: usize) -> Self {
+    pub(crate) async fn new(world: &World, ways: usize) -> Self {
         let (person, bot) = (world.person(None).await, world.bot().await);
         let (account, reader) = (world.link_person(&person).await, world.link_bot(&bot).await);
         let mut writer = Self { person, account, reader, bot, ways: Vec::new() };
@@ -39,7 +39,7 @@ impl Writer {
         self.ways.push((channel, chat, pair));
     }
 
-    async fn say(&self, world: &World, way: usize, text: &str) {
+    pub(crate) async fn say(&self, world: &World, way: usize, text: &str) {
         world.controls.discord.say(&self.ways[way].0, &self.bot.human, text).await.unwrap();
     }
 
@@ -49,7 +49,7 @@ impl Writer {
         world.controls.telegram.fault(&fault).await.unwrap();
     }
 
-    async fn pace(&self, world: &World) -> Value {
+    pub(crate) async fn pace(&self, world: &World) -> Value {
         world.api.http().get(&format!("/accounts/{}/pace", self.account)).await.unwrap()
     }
 }

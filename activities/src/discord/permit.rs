@@ -99,7 +99,11 @@ mod tests {
     impl RateObserver for Strict {
         fn answered(&self, _: RateHeaders) {}
 
-        fn asked(&self) {}
+        async fn read(&self) -> Result<(), Duration> {
+            Ok(())
+        }
+
+        async fn read_refused(&self, _: Duration) {}
 
         fn invalid(&self) {}
 

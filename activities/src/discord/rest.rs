@@ -20,7 +20,7 @@ use serenity::http::{
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
-use crate::platform::{PlatformError, RATE_LIMITED, RATE_LIMITED_GLOBAL, RateHeaders, RateObserver};
+use crate::platform::{PlatformError, RATE_LIMITED, RATE_LIMITED_GLOBAL, READ_FLOOD_WAIT, RateHeaders, RateObserver};
 
 use super::ask::{Ask, Purpose};
 use super::endpoint::DiscordConfig;
@@ -106,10 +106,19 @@ impl Rest {
 
     /// Makes a call and returns the answer's body as it is.
     pub(super) async fn order(&self, ask: &Ask<'_>) -> Result<bytes::Bytes, PlatformError> {
-        if ask.purpose == Purpose::Question {
-            self.rates.asked();
+        if ask.purpose != Purpose::Question {
+            return self.within(ask.limit, self.exchange(ask)).await;
         }
-        self.within(ask.limit, self.exchange(ask)).await
+        self.rates.read().await.map_err(|wait| rate_limited(READ_FLOOD_WAIT, wait))?;
+        let answer = self.within(ask.limit, self.exchange(ask)).await;
+        match &answer {
+            // A route's own limit is kept by its bucket; the bot's is everybody's.
+            Err(PlatformError::Wait { code, wait }) if code == RATE_LIMITED_GLOBAL => {
+                self.rates.read_refused(*wait).await;
+            }
+            _ => (),
+        }
+        answer
     }
 
     async fn within<T>(

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use serenity::all::CurrentUser;
 use serenity::http::Route;
 
-use crate::platform::{Identity, PlatformError, Unobserved};
+use crate::platform::{Identity, PlatformError, RateObserver};
 
 use super::endpoint::DiscordConfig;
 use super::errors::{input, intent_missing};
@@ -20,13 +20,18 @@ use super::snowflake;
 /// arrive empty.
 const MESSAGE_CONTENT_FLAGS: u64 = (1 << 18) | (1 << 19);
 
-/// Asks Discord whose token this is and whether the bot may read message content.
+/// Asks Discord whose token this is and whether the bot may read message content. `rates` hears of answers that count as
+/// invalid.
 ///
 /// Errors: [`PlatformError::Input`] `token_malformed` without asking Discord; [`PlatformError::Revoked`]
 /// `token_invalid` or `intent_missing`; [`PlatformError::Retryable`] or [`PlatformError::Wait`] when Discord cannot say
 /// now.
-pub async fn verify_token(config: &DiscordConfig, token: &SecretString) -> Result<Identity, PlatformError> {
-    let rest = Rest::new(config, well_formed(token)?, Arc::new(Unobserved))?;
+pub async fn verify_token(
+    config: &DiscordConfig,
+    token: &SecretString,
+    rates: Arc<dyn RateObserver>,
+) -> Result<Identity, PlatformError> {
+    let rest = Rest::new(config, well_formed(token)?, rates)?;
     let identity = whoami(&rest).await?;
     let application: Application = rest.get(Route::Oauth2ApplicationCurrent, Vec::new()).await?;
     if application.flags & MESSAGE_CONTENT_FLAGS == 0 {

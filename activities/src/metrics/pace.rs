@@ -8,7 +8,7 @@ use prometheus::{CounterVec, GaugeVec, IntCounter, IntCounterVec, Opts, Registry
 pub struct PaceMetrics {
     /// `causeway_pace_waits_total{scope}`: how often a platform asked for silence.
     pub waits: IntCounterVec,
-    /// `causeway_pace_throttled_seconds_total{scope}`: time that drains waited in place for their turn.
+    /// `causeway_pace_throttled_seconds_total{scope}`: time that drains and questions waited in place for their turn.
     pub throttled: CounterVec,
     /// `causeway_pace_plan_limited_total`: how often a delivery waited for its plan.
     pub plan_limited: IntCounter,
@@ -28,7 +28,10 @@ impl PaceMetrics {
                 &["scope"],
             )?,
             throttled: CounterVec::new(
-                Opts::new("causeway_pace_throttled_seconds_total", "Time that drains waited in place for their turn"),
+                Opts::new(
+                    "causeway_pace_throttled_seconds_total",
+                    "Time that drains and questions waited in place for their turn",
+                ),
                 &["scope"],
             )?,
             plan_limited: IntCounter::new("causeway_pace_plan_limited_total", "Deliveries that waited for their plan")?,
@@ -41,7 +44,7 @@ impl PaceMetrics {
                 &["account", "scope"],
             )?,
         };
-        for scope in [Scope::Account, Scope::Chat, Scope::Global] {
+        for scope in [Scope::Account, Scope::Chat, Scope::Global, Scope::Reads] {
             // Shown as zero from the start, so that a first increase is seen.
             metrics.waits.with_label_values(&[scope.as_str()]);
             metrics.throttled.with_label_values(&[scope.as_str()]);

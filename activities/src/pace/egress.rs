@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use async_trait::async_trait;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, Clock, Platform, pace::Mode};
 use store::{
@@ -17,6 +18,10 @@ use store::{
 };
 
 use super::PaceConfig;
+use crate::{
+    metrics::EgressMetrics,
+    platform::{RateHeaders, RateObserver},
+};
 
 /// Discord closes an address to everybody behind it after 10,000 invalid requests (401, 403, 429) in 10 minutes.
 const INVALID_WINDOW: TimeDelta = TimeDelta::minutes(10);
@@ -44,18 +49,20 @@ pub struct Egress {
     mode: Mode,
     pool: PgPool,
     clock: Arc<dyn Clock>,
+    metrics: EgressMetrics,
     invalid: AtomicI64,
     closed_until: Mutex<Option<DateTime<Utc>>>,
     full: tokio::sync::Notify,
 }
 
 impl Egress {
-    pub(super) fn new(config: &PaceConfig, pool: PgPool, clock: Arc<dyn Clock>) -> Self {
+    pub(super) fn new(config: &PaceConfig, pool: PgPool, clock: Arc<dyn Clock>, metrics: EgressMetrics) -> Self {
         Self {
             name: config.egress.clone(),
             mode: config.mode,
             pool,
             clock,
+            metrics,
             invalid: AtomicI64::new(0),
             closed_until: Mutex::new(None),
             full: tokio::sync::Notify::new(),
@@ -70,6 +77,11 @@ impl Egress {
         }
         let closed = *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
         closed.filter(|until| *until > now)
+    }
+
+    /// Who hears of requests that are made to Discord before there is an account: the proof of a bot's token.
+    pub fn proof(self: &Arc<Self>) -> Arc<dyn RateObserver> {
+        Arc::new(Proof(Arc::clone(self)))
     }
 
     /// One invalid request more.
@@ -99,11 +111,7 @@ impl Egress {
         };
         match used.await {
             Ok(used) => {
-                if used >= INVALID_STOP {
-                    let until = window + INVALID_WINDOW;
-                    tracing::error!(used, %until, "Discord refuses so much that nothing is sent to it for a while.");
-                    *self.closed_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
-                }
+                self.judge(used, window + INVALID_WINDOW, now);
                 Ok(())
             }
             Err(error) => {
@@ -113,15 +121,27 @@ impl Egress {
         }
     }
 
-    /// Counts an IDENTIFY of a bot, or says how long it has to wait. Without assumed limits it is only counted.
-    pub(super) async fn identify(&self, account: AccountId) -> Result<(), Duration> {
-        match self.try_identify(account).await {
-            Ok(outcome) => outcome,
-            Err(error) => {
-                tracing::warn!(account.id = %account, error = %crate::chain(&error), "An IDENTIFY could not be counted; it waits.");
-                Err(ASK_AGAIN)
+    /// Closes the address until `window_end` when too much was counted in the window, and shows what is counted.
+    fn judge(&self, used: i64, window_end: DateTime<Utc>, now: DateTime<Utc>) {
+        if used >= INVALID_STOP {
+            let mut closed = self.closed_until.lock().unwrap_or_else(PoisonError::into_inner);
+            if closed.replace(window_end) != Some(window_end) {
+                tracing::error!(used, until = %window_end, "Discord refuses so much that nothing is sent to it for a while.");
             }
         }
+        self.metrics.invalid_requests.set(used);
+        self.metrics.closed.set(i64::from(self.closed(Platform::Discord, now).is_some()));
+    }
+
+    /// Counts an IDENTIFY of a bot, or says how long it has to wait. Without assumed limits it is only counted.
+    pub(super) async fn identify(&self, account: AccountId) -> Result<(), Duration> {
+        let outcome = self.try_identify(account).await.unwrap_or_else(|error| {
+            tracing::warn!(account.id = %account, error = %crate::chain(&error), "An IDENTIFY could not be counted; it waits.");
+            Err(ASK_AGAIN)
+        });
+        let name = if outcome.is_ok() { "allowed" } else { "waited" };
+        self.metrics.identifies.with_label_values(&[name]).inc();
+        outcome
     }
 
     async fn try_identify(&self, account: AccountId) -> Result<Result<(), Duration>, StoreError> {
@@ -141,7 +161,8 @@ impl Egress {
         let together = self.place("identify_together", uuid::Uuid::nil());
         let window = begin(now, IDENTIFY_GAP);
         if count_egress(&mut database, together, window, 1).await? > IDENTIFY_TOGETHER && self.mode == Mode::Standard {
-            return Ok(Err((window + IDENTIFY_GAP - now).to_std().unwrap_or(ASK_AGAIN)));
+            // Asking took the bot's own turn: before the gap is over it would be refused for that.
+            return Ok(Err(gap.to_std().unwrap_or(ASK_AGAIN)));
         }
         let window = begin(now, IDENTIFY_WINDOW);
         let daily = self.place("identify", account.as_uuid());
@@ -155,6 +176,33 @@ impl Egress {
 
     fn place<'a>(&'a self, kind: &'a str, subject: uuid::Uuid) -> EgressCount<'a> {
         EgressCount { egress: &self.name, kind, subject }
+    }
+}
+
+/// Hears of requests that are made before there is an account: what is invalid counts, nothing else does.
+#[derive(Debug)]
+struct Proof(Arc<Egress>);
+
+#[async_trait]
+impl RateObserver for Proof {
+    fn answered(&self, _: RateHeaders) {}
+
+    async fn read(&self) -> Result<(), Duration> {
+        let now = self.0.clock.now();
+        match self.0.closed(Platform::Discord, now) {
+            Some(until) => Err((until - now).to_std().unwrap_or_default()),
+            None => Ok(()),
+        }
+    }
+
+    async fn read_refused(&self, _: Duration) {}
+
+    fn invalid(&self) {
+        self.0.invalid();
+    }
+
+    async fn identify(&self) -> Result<(), Duration> {
+        Ok(())
     }
 }
 

@@ -24,6 +24,11 @@ use crate::{
 /// hold a slot that others could use.
 const IN_PLACE: Duration = Duration::from_secs(2);
 
+/// The budgets that metrics show of every account.
+pub(super) const SHOWN: [Scope; 3] = [Scope::Account, Scope::Global, Scope::Reads];
+/// Stands where a refusal concerns no chat.
+const NO_CHAT: ChatId = ChatId::new(0);
+
 /// Why a send has to wait longer than in place.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Wait {
@@ -104,19 +109,27 @@ impl Pacer {
         }
     }
 
-    /// The platform asked for silence: remembered in memory and in the database before anything else is sent.
+    /// The platform asked for silence: remembered in memory and in the database before anything else is sent. A refused
+    /// question was remembered by whoever asked it.
     ///
     /// # Errors
     /// [`StoreError`] when the database fails; the memory holds all the same.
     pub async fn refused(&self, code: &str, chat: ChatId, wait: Duration) -> Result<(), StoreError> {
-        let (scope, now) = (PlatformError::wait_scope(code), self.clock.now());
+        match PlatformError::wait_scope(code) {
+            Scope::Reads => Ok(()),
+            scope => self.learn(scope, chat, wait).await,
+        }
+    }
+
+    async fn learn(&self, scope: Scope, chat: ChatId, wait: Duration) -> Result<(), StoreError> {
+        let now = self.clock.now();
         let wait = TimeDelta::from_std(wait).unwrap_or(TimeDelta::MAX);
         let learned = self.lock().refused(scope, chat, wait, now);
         self.metrics.pace.waits.with_label_values(&[scope.as_str()]).inc();
         let until = learned.budget.closed_until;
         let mut database = self.pool.acquire().await?;
         store::pace::save(&mut database, self.account, &[learned], now).await?;
-        if let Some(until) = until.filter(|_| scope != Scope::Chat) {
+        if let Some(until) = until.filter(|_| matches!(scope, Scope::Account | Scope::Global)) {
             store::accounts::cool_down(&mut database, self.account, until).await?;
         }
         Ok(())
@@ -152,7 +165,7 @@ impl Pacer {
         let now = self.clock.now();
         let changes = {
             let mut pace = self.lock();
-            for scope in [Scope::Account, Scope::Global] {
+            for scope in SHOWN {
                 let (tokens, rate) = pace.left(scope, now);
                 self.metrics.pace.show(self.account, scope, tokens, rate);
             }
@@ -181,8 +194,31 @@ impl RateObserver for Pacer {
         self.lock().told(headers.chat, told, self.clock.now());
     }
 
-    fn asked(&self) {
-        self.lock().asked(self.clock.now());
+    async fn read(&self) -> Result<(), Duration> {
+        let now = self.clock.now();
+        if let Some(until) = self.egress.closed(self.platform, now) {
+            return Err((until - now).to_std().unwrap_or_default());
+        }
+        let turn = {
+            let mut pace = self.lock();
+            pace.asked(now);
+            pace.read(now)
+        };
+        let wait = match turn {
+            Ok(wait) => wait.to_std().unwrap_or_default(),
+            Err(left) => return Err(left.to_std().unwrap_or_default()),
+        };
+        if !wait.is_zero() {
+            self.metrics.pace.throttled.with_label_values(&[Scope::Reads.as_str()]).inc_by(wait.as_secs_f64());
+            tokio::time::sleep(wait).await;
+        }
+        Ok(())
+    }
+
+    async fn read_refused(&self, wait: Duration) {
+        if let Err(error) = self.learn(Scope::Reads, NO_CHAT, wait).await {
+            tracing::warn!(account.id = %self.account, error = %crate::chain(&error), "A refused question could not be recorded; it is kept in memory.");
+        }
     }
 
     fn invalid(&self) {
@@ -197,8 +233,8 @@ impl RateObserver for Pacer {
 const fn code(scope: Scope, closed: bool) -> &'static str {
     match (scope, closed) {
         (Scope::Chat, true) => "slow_mode",
-        (Scope::Account | Scope::Global, true) => "flood_wait",
-        (Scope::Account, false) => "pace_account",
+        (Scope::Account | Scope::Global | Scope::Reads, true) => "flood_wait",
+        (Scope::Account | Scope::Reads, false) => "pace_account",
         (Scope::Global, false) => "pace_global",
         (Scope::Chat, false) => "pace_chat",
     }

@@ -79,6 +79,8 @@ pub enum PlatformError {
 pub const MISSING_PERMISSION: &str = "missing_permission";
 /// The code of a wait that one chat asks of everybody in it (Telegram's slow mode).
 pub const SLOWMODE_WAIT: &str = "slowmode_wait";
+/// The code of a wait that a platform asks for questions (history, files, chats): messages may go on.
+pub const READ_FLOOD_WAIT: &str = "read_flood_wait";
 /// The code of a wait for one route (Discord's buckets): other chats are not concerned.
 pub const RATE_LIMITED: &str = "rate_limited";
 /// The code of a wait for everything that the account does at its platform (Discord's global limit).
@@ -92,6 +94,7 @@ impl PlatformError {
         match code {
             SLOWMODE_WAIT | RATE_LIMITED => Scope::Chat,
             RATE_LIMITED_GLOBAL => Scope::Global,
+            READ_FLOOD_WAIT => Scope::Reads,
             _ => Scope::Account,
         }
     }

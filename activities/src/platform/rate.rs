@@ -20,14 +20,21 @@ pub struct RateHeaders {
 }
 
 /// Told by an adapter what the platform lets it know of its limits, and asked before what must not be done too often.
-/// All but [`Self::identify`] return at once and may be called from anywhere.
+/// What is not `async` returns at once and may be called from anywhere.
 #[async_trait]
 pub trait RateObserver: Send + Sync + fmt::Debug {
     /// A send was answered with these headers.
     fn answered(&self, headers: RateHeaders);
 
-    /// A request other than a send, an edit or a deletion is made: a question about chats, history, a file.
-    fn asked(&self);
+    /// A request other than a send, an edit or a deletion is about to be made: a question about chats, history, a file.
+    /// Returns when it is its turn.
+    ///
+    /// # Errors
+    /// How long to stay away: the platform has asked for silence, or the address is closed.
+    async fn read(&self) -> Result<(), Duration>;
+
+    /// The platform refused a question and asks for silence. Returns when that is on record.
+    async fn read_refused(&self, wait: Duration);
 
     /// An answer counts as invalid at the platform: 401, 403, or 429 but for the scope `shared`.
     fn invalid(&self);
@@ -39,7 +46,7 @@ pub trait RateObserver: Send + Sync + fmt::Debug {
     async fn identify(&self) -> Result<(), Duration>;
 }
 
-/// Nobody's observer: for proofs of a token before there is an account, and for tests of an adapter alone.
+/// Nobody's observer: for logging in to Telegram, before there is an account, and for tests of an adapter alone.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Unobserved;
 
@@ -47,7 +54,11 @@ pub struct Unobserved;
 impl RateObserver for Unobserved {
     fn answered(&self, _: RateHeaders) {}
 
-    fn asked(&self) {}
+    async fn read(&self) -> Result<(), Duration> {
+        Ok(())
+    }
+
+    async fn read_refused(&self, _: Duration) {}
 
     fn invalid(&self) {}
 

@@ -24,7 +24,8 @@ use super::{
     updates::TelegramEvents,
 };
 use crate::platform::{
-    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, SendRequest, Sent,
+    ByteSink, Connection, DeleteRequest, EditRequest, EventStream, Identity, PlatformError, RateObserver, SendRequest,
+    Sent, Unobserved,
 };
 
 /// Both halves of a live account, and the door to its session.
@@ -64,9 +65,22 @@ pub async fn connect(
     session: &SecretString,
     clock: Arc<dyn Clock>,
 ) -> Result<TelegramLink, PlatformError> {
+    connect_observed(config, session, clock, Arc::new(Unobserved)).await
+}
+
+/// As [`connect`], with somebody who gives questions their turns.
+///
+/// # Errors
+/// As [`connect`].
+pub async fn connect_observed(
+    config: &TelegramConfig,
+    session: &SecretString,
+    clock: Arc<dyn Clock>,
+    rates: Arc<dyn RateObserver>,
+) -> Result<TelegramLink, PlatformError> {
     let session = TelegramSession::open(session, &config.endpoint)
         .map_err(|error| PlatformError::Revoked { code: "session_unreadable".to_owned(), detail: error.to_string() })?;
-    let (link, feeds) = Link::new(config.clone(), Arc::new(session));
+    let (link, feeds) = Link::new(config.clone(), Arc::new(session), rates);
     let user = who_am_i(&link).await?;
     let identity = signed_in(&link, &user).await?;
     let (own, news) = mpsc::unbounded_channel();

@@ -1,5 +1,7 @@
 //! Fetching an attachment: the message is read again, because a file reference expires and a message id does not.
 
+use std::time::Duration;
+
 use bytes::{Bytes, BytesMut};
 use domain::{Media, message::MediaSource};
 use grammers_tl_types::{
@@ -20,6 +22,11 @@ use crate::platform::{ByteSink, PlatformError};
 const CHUNK_BYTES: i32 = 512 * 1024;
 /// The largest picture of a person: Telegram makes them of at most 640 pixels a side.
 const PORTRAIT_BYTES_MAX: u64 = 1024 * 1024;
+/// A wait of at most so long is sat out in the middle of a file (Telegram slows accounts without Premium down by waits of
+/// a few seconds); after a longer one the file is fetched anew.
+const WAIT_IN_PLACE: Duration = Duration::from_secs(30);
+/// So many such waits in a row mean that nothing comes at all.
+const WAITS_MAX: usize = 5;
 /// How often an expired file reference is renewed within one download.
 const RENEWALS_MAX: usize = 2;
 
@@ -46,7 +53,7 @@ impl Account {
             match self.fetch(&place, dc, &mut target).await {
                 Ok(()) => return Ok(target.written),
                 Err(error) if error.is("FILE_REFERENCE_EXPIRED") => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(self.link.refused_read(error.into()).await),
             }
         }
         Err(retryable("file_reference_expired", "the file's reference expires faster than it can be read"))
@@ -69,13 +76,16 @@ impl Account {
         let place = types::InputPeerPhotoFileLocation { big: true, peer, photo_id: portrait.photo_id }.into();
         let mut bytes = BytesMut::new();
         let mut target = Target { sink: &mut bytes, written: 0, bytes_max: PORTRAIT_BYTES_MAX };
-        self.fetch(&place, 0, &mut target).await?;
-        Ok(bytes.freeze())
+        match self.fetch(&place, 0, &mut target).await {
+            Ok(()) => Ok(bytes.freeze()),
+            Err(error) => Err(self.link.refused_read(error.into()).await),
+        }
     }
 
     /// Goes on after what `target` already has.
     async fn fetch(&self, place: &InputFileLocation, dc: i32, target: &mut Target<'_>) -> Result<(), CallError> {
         let mut dc = if dc > 0 { dc } else { self.link.session().home() };
+        let mut waits = 0;
         loop {
             self.link.authorise_in(dc).await?;
             let offset = i64::try_from(target.written).unwrap_or(i64::MAX);
@@ -96,9 +106,17 @@ impl Account {
                         dc = other;
                         continue;
                     }
-                    _ => return Err(error),
+                    _ => match error.wait().filter(|wait| *wait <= WAIT_IN_PLACE && waits < WAITS_MAX) {
+                        Some(wait) => {
+                            waits += 1;
+                            tokio::time::sleep(wait).await;
+                            continue;
+                        }
+                        None => return Err(error),
+                    },
                 },
             };
+            waits = 0;
             let short = i32::try_from(chunk.len()).is_ok_and(|length| length < CHUNK_BYTES);
             target.write(chunk).await.map_err(CallError::Link)?;
             if short {

@@ -33,6 +33,14 @@ impl CallError {
             Self::Rpc(_) | Self::Link(_) => None,
         }
     }
+
+    /// How long Telegram asks us to wait before the same call.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::Rpc(error) if error.code == 420 => error.value.map(|seconds| Duration::from_secs(seconds.into())),
+            Self::Rpc(_) | Self::Link(_) => None,
+        }
+    }
 }
 
 impl From<CallError> for PlatformError {

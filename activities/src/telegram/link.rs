@@ -10,6 +10,7 @@ use std::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use grammers_mtsender::{ConnectionParams, InvocationError, NoRetries, SenderPool, SenderPoolHandle};
@@ -28,7 +29,7 @@ use super::{
     handshake::{self, HandshakeError},
     session::TelegramSession,
 };
-use crate::platform::PlatformError;
+use crate::platform::{PlatformError, READ_FLOOD_WAIT, RateObserver};
 
 /// Updates that may wait between the socket and our loop. Grammers drops what does not fit (the gap is then fetched),
 /// and its default of 100 is less than one burst of a busy group.
@@ -54,6 +55,8 @@ impl Drop for Pool {
 pub(super) struct Link {
     config: TelegramConfig,
     session: Arc<TelegramSession>,
+    /// Gives questions their turns.
+    rates: Arc<dyn RateObserver>,
     pool: Mutex<Option<Pool>>,
     generations: AtomicU64,
     feeds: mpsc::UnboundedSender<Feed>,
@@ -67,11 +70,13 @@ impl Link {
     pub(super) fn new(
         config: TelegramConfig,
         session: Arc<TelegramSession>,
+        rates: Arc<dyn RateObserver>,
     ) -> (Arc<Self>, mpsc::UnboundedReceiver<Feed>) {
         let (feeds, received) = mpsc::unbounded_channel();
         let link = Self {
             config,
             session,
+            rates,
             pool: Mutex::new(None),
             generations: AtomicU64::new(0),
             feeds,
@@ -104,17 +109,28 @@ impl Link {
         self.call_in(self.session.home(), request).await
     }
 
-    /// Asks the home data centre; a broken connection is no answer yet, so it is asked once more. For reads only.
+    /// Asks the home data centre when it is a question's turn; a broken connection is no answer yet, so it is asked once
+    /// more. For reads only.
     pub(super) async fn ask<R>(&self, request: &R) -> Result<R::Return, PlatformError>
     where
         R: RemoteCall + Sync,
     {
-        match self.call(request).await {
-            Err(CallError::Link(PlatformError::Retryable { code, .. })) if code == NETWORK => {
-                Ok(self.call(request).await?)
-            }
-            other => Ok(other?),
+        self.rates.read().await.map_err(read_flood_wait)?;
+        let answer = match self.call(request).await {
+            Err(CallError::Link(PlatformError::Retryable { code, .. })) if code == NETWORK => self.call(request).await,
+            answer => answer,
+        };
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(error) => Err(self.refused_read(error.into()).await),
         }
+    }
+
+    /// What a question's error means; a wait is kept in mind, and concerns questions alone.
+    pub(super) async fn refused_read(&self, error: PlatformError) -> PlatformError {
+        let PlatformError::Wait { wait, .. } = error else { return error };
+        self.rates.read_refused(wait).await;
+        read_flood_wait(wait)
     }
 
     /// Asks the data centre `dc`, once.
@@ -230,6 +246,10 @@ impl Link {
         }
         error.into()
     }
+}
+
+fn read_flood_wait(wait: Duration) -> PlatformError {
+    PlatformError::Wait { code: READ_FLOOD_WAIT.to_owned(), wait }
 }
 
 fn closed() -> CallError {

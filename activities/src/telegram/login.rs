@@ -15,7 +15,7 @@ use super::{
     password,
     session::TelegramSession,
 };
-use crate::platform::{Identity, PlatformError};
+use crate::platform::{Identity, PlatformError, Unobserved};
 
 /// What Telegram has to be told again with the code. Not secret enough to be sealed by itself, but worth keeping out
 /// of logs: with it and the code anybody may sign in.
@@ -191,13 +191,13 @@ pub async fn log_out(config: &TelegramConfig, session: &SecretString) -> Result<
 
 fn fresh(config: &TelegramConfig) -> Arc<Link> {
     let session = TelegramSession::new(&config.endpoint);
-    Link::new(config.clone(), Arc::new(session)).0
+    Link::new(config.clone(), Arc::new(session), Arc::new(Unobserved)).0
 }
 
 fn open(config: &TelegramConfig, document: &SecretString) -> Result<Arc<Link>, PlatformError> {
     let session = TelegramSession::open(document, &config.endpoint)
         .map_err(|error| PlatformError::Revoked { code: "session_unreadable".to_owned(), detail: error.to_string() })?;
-    Ok(Link::new(config.clone(), Arc::new(session)).0)
+    Ok(Link::new(config.clone(), Arc::new(session), Arc::new(Unobserved)).0)
 }
 
 async fn send_code(config: &TelegramConfig, link: &Link, phone: &str) -> Result<CodeSent, PlatformError> {

@@ -37,6 +37,6 @@ mod topics;
 mod updates;
 mod upload;
 
-pub use client::{SessionHandle, TelegramLink, connect};
+pub use client::{SessionHandle, TelegramLink, connect, connect_observed};
 pub use endpoint::{CALL_TIMEOUT, EndpointError, TelegramConfig, TelegramEndpoint};
 pub use rsa_key::{RsaKeyError, RsaPublicKey};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use activities::discord::{connect, verify_token};
-use activities::platform::PlatformEvent;
+use activities::platform::{PlatformEvent, Unobserved};
 use domain::{ChatKind, SystemClock};
 use secrecy::SecretString;
 use serde_json::json;
@@ -13,8 +13,9 @@ use crate::harness::{World, name, text};
 #[tokio::test]
 async fn a_token_is_proved_before_it_is_stored() {
     let world = World::start().await;
-    let check = async |token: &str| verify_token(&world.config, &SecretString::from(token.to_owned())).await;
-    let identity = verify_token(&world.config, &world.token).await.unwrap();
+    let prove = async |token: &SecretString| verify_token(&world.config, token, Arc::new(Unobserved)).await;
+    let check = async |token: &str| prove(&SecretString::from(token.to_owned())).await;
+    let identity = prove(&world.token).await.unwrap();
     assert_eq!((identity.external_id.to_string(), identity.display_name.as_str()), (world.bot.clone(), "relay"));
     assert_eq!(name(&check("not a token").await.unwrap_err()), ("input", "token_malformed"));
     assert_eq!(name(&check("OTAw.wrong.token").await.unwrap_err()), ("revoked", "token_invalid"));

@@ -22,7 +22,8 @@ use crate::harness::{PATIENCE, World, name};
 struct Ear {
     headers: Mutex<Vec<RateHeaders>>,
     invalid: Mutex<usize>,
-    asked: Mutex<usize>,
+    reads: Mutex<usize>,
+    reads_refused: Mutex<usize>,
     identified: Mutex<usize>,
     refusals: Mutex<VecDeque<Duration>>,
 }
@@ -33,8 +34,13 @@ impl RateObserver for Ear {
         self.headers.lock().unwrap().push(headers);
     }
 
-    fn asked(&self) {
-        *self.asked.lock().unwrap() += 1;
+    async fn read(&self) -> Result<(), Duration> {
+        *self.reads.lock().unwrap() += 1;
+        Ok(())
+    }
+
+    async fn read_refused(&self, _: Duration) {
+        *self.reads_refused.lock().unwrap() += 1;
     }
 
     fn invalid(&self) {
@@ -67,7 +73,7 @@ async fn headers_and_invalid_requests_are_told() {
     assert_eq!(heard.len(), 1);
     assert_eq!((heard[0].chat, heard[0].limit, heard[0].remaining), (world.channel, 4, 3));
     assert!(heard[0].reset_after > Duration::from_millis(1_500), "{heard:?}");
-    assert!(*ear.asked.lock().unwrap() >= 2, "who we are and where the gateway is");
+    assert!(*ear.reads.lock().unwrap() >= 2, "who we are and where the gateway is");
     assert_eq!(*ear.invalid.lock().unwrap(), 0);
     let path = format!("/channels/{}/permissions", world.channel);
     world.ask(reqwest::Method::PUT, &path, json!({"bot": world.bot, "deny": ["SEND_MESSAGES"]})).await;
@@ -76,6 +82,10 @@ async fn headers_and_invalid_requests_are_told() {
     assert_eq!(name(&connection.send(&world.request("x")).await.unwrap_err()), ("wait", "rate_limited"));
     assert_eq!(*ear.invalid.lock().unwrap(), 2);
     assert_eq!(usage(&world).await["invalid_requests_10_min"], 2, "both sides count the same");
+    assert_eq!(*ear.reads_refused.lock().unwrap(), 0);
+    world.fault(json!({"kind": "rate_limit_global", "method": "GET", "retry_after": 60})).await;
+    assert_eq!(name(&connection.chat(world.channel).await.unwrap_err()), ("wait", "rate_limited_global"));
+    assert_eq!(*ear.reads_refused.lock().unwrap(), 1);
 }
 
 #[tokio::test]

@@ -1,8 +1,8 @@
 //! Photos and files there and back.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
-use activities::platform::{SendBody, SendRequest, Upload};
+use activities::platform::{PlatformError, READ_FLOOD_WAIT, SendBody, SendRequest, Upload};
 use bytes::Bytes;
 use domain::{ChatId, Media, MediaKind, PartText, RichText, message::MediaSource};
 use sandbox::client::NewUser;
@@ -129,6 +129,24 @@ async fn an_expired_file_reference_is_renewed() {
     sandbox.fault(expired(3)).await;
     let error = live.download(&media, 2_000_000).await.unwrap_err();
     assert_eq!(name(&error), ("retryable", "file_reference_expired"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_short_wait_does_not_begin_a_file_anew_and_a_long_one_ends_it() {
+    let sandbox = Sandbox::start().await;
+    let me = sandbox.user(PHONE, "Ann", None).await;
+    let chat = sandbox.chat("channel", "Files", me, &[]).await;
+    let live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
+    let upload = upload(MediaKind::Document, "plan.pdf", "application/pdf", 1_300_000);
+    let id = live.send(&request(chat, "plan", &upload)).await.unwrap();
+    let media = live.connection.history_after(chat, id - 1, 1).await.unwrap().remove(0).media.remove(0);
+    let refused = |message: &str, times: u32| json!({ "kind": "rpc_error", "method": "upload.getFile", "code": 420, "message": message, "times": times });
+    sandbox.fault(refused("FLOOD_PREMIUM_WAIT_1", 2)).await;
+    assert!(live.download(&media, 2_000_000).await.unwrap() == content_of(&upload).await);
+    sandbox.fault(refused("FLOOD_WAIT_31", 1)).await;
+    let error = live.download(&media, 2_000_000).await.unwrap_err();
+    let wait = PlatformError::Wait { code: READ_FLOOD_WAIT.into(), wait: Duration::from_secs(31) };
+    assert_eq!(error, wait);
 }
 
 fn sent_since() -> chrono::DateTime<chrono::Utc> {

@@ -10,6 +10,8 @@ use super::{Budget, Headers, Limits, Mode, Scope};
 
 /// A promised turn that nobody claimed is forgotten after this long: its pair was paused, deleted or moved.
 const PROMISE_KEPT: TimeDelta = TimeDelta::seconds(60);
+/// So far ahead a question takes its turn; beyond it, it is to be asked again later.
+const READ_AHEAD: TimeDelta = TimeDelta::seconds(20);
 /// Chats whose budgets are kept at most; beyond it, those that rest and have learned nothing are forgotten first.
 const CHATS_KEPT: usize = 1_000;
 
@@ -72,6 +74,7 @@ pub struct AccountPace {
     platform: Platform,
     account: Entry,
     global: Entry,
+    reads: Entry,
     chats: HashMap<ChatId, Entry>,
     /// The user's own wish: at least so long between two messages of the account.
     interval: TimeDelta,
@@ -89,6 +92,7 @@ impl AccountPace {
             platform,
             account: fresh(Scope::Account),
             global: fresh(Scope::Global),
+            reads: fresh(Scope::Reads),
             chats: HashMap::new(),
             interval: TimeDelta::zero(),
             next_at: now,
@@ -100,6 +104,7 @@ impl AccountPace {
             match (snapshot.scope, snapshot.chat) {
                 (Scope::Account, _) => pace.account = restored,
                 (Scope::Global, _) => pace.global = restored,
+                (Scope::Reads, _) => pace.reads = restored,
                 (Scope::Chat, Some(chat)) => {
                     pace.chats.insert(chat, restored);
                 }
@@ -194,10 +199,26 @@ impl AccountPace {
         self.global.changed = true;
     }
 
+    /// A question's turn: taken, with how long to wait for it; or none, with how long to stay away.
+    ///
+    /// # Errors
+    /// How long to stay away: the platform wants silence, or too many are before this one.
+    pub fn read(&mut self, now: DateTime<Utc>) -> Result<TimeDelta, TimeDelta> {
+        let limits = self.limits(Scope::Reads);
+        let wait = self.reads.budget.opens_in(&limits, 1.0, now);
+        if self.reads.budget.closed(now).is_some() || wait > READ_AHEAD {
+            return Err(wait);
+        }
+        self.reads.budget.take(&limits, 1.0, now);
+        self.reads.changed = true;
+        Ok(wait)
+    }
+
     fn entry(&mut self, scope: Scope, chat: ChatId, now: DateTime<Utc>) -> &mut Entry {
         match scope {
             Scope::Account => &mut self.account,
             Scope::Global => &mut self.global,
+            Scope::Reads => &mut self.reads,
             Scope::Chat => {
                 if self.chats.len() >= CHATS_KEPT && !self.chats.contains_key(&chat) {
                     self.chats.retain(|_, entry| entry.changed || entry.budget.waits > 0);
@@ -218,6 +239,7 @@ impl AccountPace {
         };
         note(Scope::Account, None, &mut self.account);
         note(Scope::Global, None, &mut self.global);
+        note(Scope::Reads, None, &mut self.reads);
         for (chat, entry) in &mut self.chats {
             note(Scope::Chat, Some(*chat), entry);
         }
@@ -230,6 +252,7 @@ impl AccountPace {
             match (change.scope, change.chat) {
                 (Scope::Account, _) => self.account.changed = true,
                 (Scope::Global, _) => self.global.changed = true,
+                (Scope::Reads, _) => self.reads.changed = true,
                 (Scope::Chat, chat) => {
                     if let Some(entry) = chat.and_then(|chat| self.chats.get_mut(&chat)) {
                         entry.changed = true;
@@ -242,7 +265,11 @@ impl AccountPace {
     /// Messages that may be written at once, and messages per second, of a budget over all chats.
     #[must_use]
     pub fn left(&self, scope: Scope, now: DateTime<Utc>) -> (f64, f64) {
-        let entry = if scope == Scope::Global { &self.global } else { &self.account };
+        let entry = match scope {
+            Scope::Global => &self.global,
+            Scope::Reads => &self.reads,
+            Scope::Account | Scope::Chat => &self.account,
+        };
         (entry.budget.tokens_at(&self.limits(scope), now), entry.budget.rate)
     }
 }

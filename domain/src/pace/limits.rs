@@ -80,6 +80,11 @@ const TELEGRAM_CHAT: Limits =
 /// Telegram's published figure for bots over everything; questions about history and files count here as well.
 const TELEGRAM_GLOBAL: Limits = Limits { start: 30.0, floor: 0.5, ceiling: 30.0, burst: 30.0, step: 2.0, quiet: QUIET };
 
+/// Telegram publishes no figure for questions. About 30 pages of history in a row pass before it asks for a wait, and one
+/// a second passes for hours; a catch-up reads two pages a chat, so it may begin faster and learns.
+const TELEGRAM_READS: Limits =
+    Limits { start: 5.0, floor: 1.0 / 30.0, ceiling: 20.0, burst: 30.0, step: 1.0, quiet: QUIET };
+
 /// Discord knows no limit on messages of a bot besides the global one; this one exists to be halved when Discord
 /// slows the bot down as a whole.
 const DISCORD_ACCOUNT: Limits = Limits { start: 40.0, floor: 0.5, ceiling: 40.0, burst: 10.0, step: 4.0, quiet: QUIET };
@@ -109,9 +114,11 @@ impl Limits {
             (Mode::Standard, Platform::Telegram, Scope::Account) => TELEGRAM_ACCOUNT,
             (Mode::Standard, Platform::Telegram, Scope::Chat) => TELEGRAM_CHAT,
             (Mode::Standard, Platform::Telegram, Scope::Global) => TELEGRAM_GLOBAL,
+            (Mode::Standard, Platform::Telegram, Scope::Reads) => TELEGRAM_READS,
             (Mode::Standard, Platform::Discord, Scope::Account) => DISCORD_ACCOUNT,
             (Mode::Standard, Platform::Discord, Scope::Chat) => DISCORD_CHAT,
-            (Mode::Standard, Platform::Discord, Scope::Global) => DISCORD_GLOBAL,
+            // Discord counts questions per route, with headers, and all together in the global limit.
+            (Mode::Standard, Platform::Discord, Scope::Global | Scope::Reads) => DISCORD_GLOBAL,
         }
     }
 

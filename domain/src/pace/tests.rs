@@ -216,3 +216,27 @@ fn what_was_learned_is_stored_once_and_restored() {
     assert_eq!(pace.left(Scope::Account, at(1_000)).1, 0.5);
     assert_eq!(pace.left(Scope::Global, at(1_000)).1, 30.0);
 }
+
+#[test]
+fn a_refused_question_holds_back_questions_alone() {
+    let mut pace = telegram();
+    pace.refused(Scope::Reads, ChatId::new(0), TimeDelta::seconds(30), at(0));
+    assert_eq!(pace.read(at(0)), Err(TimeDelta::seconds(30)));
+    assert_eq!(pace.read(at(29_000)), Err(TimeDelta::seconds(1)), "nobody reminds the platform meanwhile");
+    assert_eq!(pace.claim(claim(1, 1), at(0)), Turn::Now);
+    assert_eq!(pace.read(at(30_000)), Ok(TimeDelta::zero()));
+    assert_eq!(pace.read(at(30_000)), Ok(TimeDelta::milliseconds(400)), "half of the pace that was refused");
+    pace.refused(Scope::Account, ChatId::new(1), TimeDelta::seconds(30), at(40_000));
+    assert_eq!(pace.read(at(40_000)), Ok(TimeDelta::zero()), "nor do refused messages hold back questions");
+}
+
+#[test]
+fn questions_queue_up_and_not_for_ever() {
+    let mut pace = telegram();
+    let waits: Vec<_> = (0..200).map(|_| pace.read(at(0))).collect();
+    let taken: Vec<TimeDelta> = waits.iter().copied().filter_map(Result::ok).collect();
+    assert!(taken[..30].iter().all(TimeDelta::is_zero), "a burst goes at once: {taken:?}");
+    assert_eq!((taken[30], taken.len()), (TimeDelta::milliseconds(200), 30 + 100), "five a second, 20 s ahead");
+    assert!(waits[taken.len()..].iter().all(|wait| *wait == Err(TimeDelta::milliseconds(20_200))), "{waits:?}");
+    assert_eq!(pace.claim(claim(1, 1), at(0)), Turn::Now);
+}
