@@ -167,7 +167,7 @@ fn words(message: &Message) -> RichText {
     let quoted = quoted.map(|quote| {
         let mut quote = quote.clone();
         // Quotes do not nest on either platform.
-        quote.spans.retain(|span| span.style != Style::Quote);
+        quote.spans.retain(|span| !span.style.is_quote());
         quote.cover(Style::Quote);
         quote
     });

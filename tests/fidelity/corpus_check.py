@@ -169,9 +169,11 @@ def comparable(shown, to):
         if INVISIBLE.match(character):
             continue
         styles = {re.sub(r"%(28|29|22|2A)", lambda code: chr(int(code[1], 16)), style) for style in styles}
+        if to == "discord" and "expandable_quote" in styles:
+            styles = (styles - {"expandable_quote"}) | {"quote"}
         styles -= {"mention"} | ({"custom_emoji"} if to == "discord" else set())
         if any(style == "code" or style.startswith("pre") for style in styles) and not any(style.startswith("link") for style in styles):
-            styles &= {style for style in styles if style in ("code", "quote", "spoiler") or style.startswith("pre")}
+            styles &= {style for style in styles if style in ("code", "quote", "expandable_quote", "spoiler") or style.startswith("pre")}
         elif "code" in styles:
             styles -= {"code"}
         if to == "telegram":

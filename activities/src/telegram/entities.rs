@@ -31,6 +31,7 @@ fn to_span(entity: &Entity) -> Option<Span> {
         Entity::Spoiler(_) => Style::Spoiler,
         Entity::Code(_) => Style::Code,
         Entity::Pre(pre) => Style::Pre { language: pre.language.clone() },
+        Entity::Blockquote(quote) if quote.collapsed => Style::ExpandableQuote,
         Entity::Blockquote(_) => Style::Quote,
         Entity::TextUrl(link) => Style::Link { url: link.url.clone() },
         Entity::Mention(_) => Style::NAMED,
@@ -54,9 +55,8 @@ fn from_span(span: &Span, person: impl Fn(i64) -> Option<enums::InputUser>) -> O
         Style::Spoiler => types::MessageEntitySpoiler { offset, length }.into(),
         Style::Code => types::MessageEntityCode { offset, length }.into(),
         Style::Pre { language } => types::MessageEntityPre { offset, length, language: language.clone() }.into(),
-        Style::Quote => {
-            enums::MessageEntity::Blockquote(types::MessageEntityBlockquote { collapsed: false, offset, length })
-        }
+        Style::Quote => types::MessageEntityBlockquote { collapsed: false, offset, length }.into(),
+        Style::ExpandableQuote => types::MessageEntityBlockquote { collapsed: true, offset, length }.into(),
         Style::Link { url } => types::MessageEntityTextUrl { offset, length, url: url.clone() }.into(),
         Style::CustomEmoji { id } => types::MessageEntityCustomEmoji { offset, length, document_id: *id }.into(),
         Style::Mention { user_id, .. } => {
@@ -80,6 +80,7 @@ mod tests {
             Style::Code,
             Style::Pre { language: "rust".into() },
             Style::Quote,
+            Style::ExpandableQuote,
             Style::Link { url: "https://example.org".into() },
             Style::CustomEmoji { id: 7 },
         ];

@@ -147,6 +147,12 @@ pub enum Pinged {
 impl Style {
     /// A mention of somebody of whom nothing but the name is known.
     pub const NAMED: Self = Self::Mention { user_id: None, pinged: None };
+
+    /// True for a quotation of either kind.
+    #[must_use]
+    pub const fn is_quote(&self) -> bool {
+        matches!(self, Self::Quote | Self::ExpandableQuote)
+    }
 }
 
 /// A style that at least one platform knows.
@@ -172,6 +178,8 @@ pub enum Style {
     },
     /// A quotation.
     Quote,
+    /// A quotation of which Telegram shows three lines until it is tapped; on Discord a quotation like any other.
+    ExpandableQuote,
     /// Text that opens a URL.
     Link {
         /// Where it leads.

@@ -79,7 +79,7 @@ pub(super) const fn overlap(a: &Span, b: &Span) -> bool {
 
 const fn rank(style: &Style) -> u8 {
     match style {
-        Style::Quote => 0,
+        Style::Quote | Style::ExpandableQuote => 0,
         Style::Pre { .. } => 1,
         Style::Spoiler => 2,
         Style::Link { .. } => 3,
@@ -108,9 +108,11 @@ fn clamp(span: &Span, units: &Units) -> Option<Span> {
 /// Blocks and custom emoji that only touch stay apart; every other style flows together.
 fn joins(earlier: &Span, later: &Span) -> bool {
     match earlier.style {
-        Style::CustomEmoji { .. } | Style::Mention { .. } | Style::Pre { .. } | Style::Quote => {
-            later.offset < earlier.end()
-        }
+        Style::CustomEmoji { .. }
+        | Style::Mention { .. }
+        | Style::Pre { .. }
+        | Style::Quote
+        | Style::ExpandableQuote => later.offset < earlier.end(),
         Style::Bold
         | Style::Italic
         | Style::Underline

@@ -24,6 +24,7 @@ pub const fn accepts(style: &Style) -> bool {
         | Style::Code
         | Style::Pre { .. }
         | Style::Quote
+        | Style::ExpandableQuote
         | Style::Link { .. }
         | Style::CustomEmoji { .. } => true,
         Style::Mention { user_id, .. } => user_id.is_some(),
@@ -91,9 +92,15 @@ fn trim_span(span: Span, text: &str, units: &Units) -> Option<Span> {
     Some(if is_code(&span) { span } else { trimmed })
 }
 
-/// A quote stays in one piece: what reaches over its edge is cut there.
+/// A quote stays in one piece: what reaches over its edge is cut there. Of two kinds of quotes the earlier one stays.
 fn cut_at_quotes(spans: Vec<Span>) -> Vec<Span> {
-    let (quotes, others): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(|span| span.style == Style::Quote);
+    let (found, others): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(|span| span.style.is_quote());
+    let mut quotes: Vec<Span> = Vec::new();
+    for quote in found {
+        let of_other_kind = quotes.iter().filter(|earlier| earlier.style != quote.style);
+        let taken: Vec<(usize, usize)> = of_other_kind.map(|earlier| (earlier.offset, earlier.end())).collect();
+        quotes.extend(spans::subtract(&quote, &taken));
+    }
     let edges: Vec<usize> = quotes.iter().flat_map(|quote| [quote.offset, quote.end()]).collect();
     let mut cut = quotes;
     for span in others {
@@ -128,7 +135,7 @@ fn exclude(spans: &[Span]) -> Vec<Span> {
     }
     let taken: Vec<(usize, usize)> = code.iter().map(|span| (span.offset, span.end())).collect();
     let others = spans.iter().filter(|span| !is_code(span)).flat_map(|span| match span.style {
-        Style::Quote => vec![span.clone()],
+        Style::Quote | Style::ExpandableQuote => vec![span.clone()],
         _ => spans::subtract(span, &taken),
     });
     let mut all: Vec<Span> = others.collect();

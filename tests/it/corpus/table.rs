@@ -104,6 +104,7 @@ fn entities(spans: &Value) -> Vec<Value> {
     let entity = |span: &Value| {
         let (offset, length, more) = (&span[1], &span[2], &span[3]);
         match span[0].as_str().expect("a style has a name") {
+            "expandable_quote" => json!({ "type": "expandable_blockquote", "offset": offset, "length": length }),
             "quote" => json!({ "type": "blockquote", "offset": offset, "length": length }),
             "link" => json!({ "type": "text_link", "offset": offset, "length": length, "url": more }),
             "pre" => json!({ "type": "pre", "offset": offset, "length": length, "language": more }),

@@ -13,6 +13,7 @@ fn style() -> impl Strategy<Value = Style> {
         Just(Style::Bold),
         Just(Style::Code),
         Just(Style::Quote),
+        Just(Style::ExpandableQuote),
         Just(Style::Spoiler),
         Just(Style::Link { url: "https://example.org/a".into() }),
         Just(Style::Link { url: String::new() }),

@@ -74,7 +74,11 @@ const fn key(style: &Style, index: usize) -> Option<Key> {
         Style::Spoiler => Some(Key::Spoiler),
         Style::Code => Some(Key::Code),
         Style::Link { .. } => Some(Key::Link(index)),
-        Style::Pre { .. } | Style::Quote | Style::Mention { .. } | Style::CustomEmoji { .. } => None,
+        Style::Pre { .. }
+        | Style::Quote
+        | Style::ExpandableQuote
+        | Style::Mention { .. }
+        | Style::CustomEmoji { .. } => None,
     }
 }
 

@@ -88,7 +88,7 @@ pub(super) fn settle(rich: RichText) -> Prepared {
     });
     for span in inline.into_iter().filter(|span| span.style != Style::Code) {
         match span.style {
-            Style::Spoiler | Style::Quote => kept.push(span),
+            Style::Spoiler | Style::Quote | Style::ExpandableQuote => kept.push(span),
             Style::Link { .. } => kept.extend(outside(&[span], pre.iter())),
             _ => kept.extend(outside(&[span], pre.iter().chain(&code))),
         }
@@ -285,5 +285,5 @@ const fn is_link(span: &Span) -> bool {
 }
 
 const fn is_block(span: &Span) -> bool {
-    matches!(span.style, Style::Pre { .. } | Style::Quote)
+    matches!(span.style, Style::Pre { .. }) || span.style.is_quote()
 }

@@ -73,7 +73,7 @@ fn write(doc: &Prepared) -> String {
         let block = doc.spans.iter().find(|span| span.offset == at && matches!(span.style, Style::Pre { .. }));
         let end = block.map_or_else(|| line_end(doc, at), Span::end);
         let written = block.map_or_else(|| line(doc, at, end), |block| fenced(doc, block));
-        let quoted = doc.spans.iter().any(|span| span.style == Style::Quote && span.offset <= at && at < span.end());
+        let quoted = doc.spans.iter().any(|span| span.style.is_quote() && span.offset <= at && at < span.end());
         lines.extend(written.split('\n').map(|line| if quoted { format!("> {line}") } else { line.to_owned() }));
         at = end + 1;
     }

@@ -120,6 +120,7 @@ fn style() -> impl Strategy<Value = Style> {
         Style::Code,
         pre(),
         Style::Quote,
+        Style::ExpandableQuote,
         link("https://x.y"),
     ])
 }

@@ -16,6 +16,7 @@ fn style() -> impl Strategy<Value = Style> {
         2 => Just(Style::Spoiler),
         2 => Just(Style::Code),
         1 => Just(Style::Quote),
+        1 => Just(Style::ExpandableQuote),
         1 => Just(pre("rust")),
         1 => Just(pre("")),
         1 => Just(link("https://example.org/a_b")),
