@@ -31,7 +31,7 @@ pub struct AccountHealth {
     pub last_received_at: Option<DateTime<Utc>>,
     /// Deliveries that wait to be sent by it.
     pub open: i64,
-    /// When the oldest of them could have been sent.
+    /// When the oldest of those that are first in their pairs could have been sent; later ones wait for them.
     pub oldest_due_at: Option<DateTime<Utc>>,
 }
 
@@ -46,8 +46,14 @@ pub async fn accounts(connection: &mut PgConnection, user: UserId) -> Result<Vec
                    WHERE p.source_account_id = a.id) AS last_received_at,
                   coalesce(q.open, 0) AS "open!", q.oldest_due_at AS "oldest_due_at?"
            FROM accounts a
-           LEFT JOIN (SELECT p.destination_account_id AS account_id, count(*) AS open, min(d.due_at) AS oldest_due_at
-                      FROM pairs p JOIN deliveries d ON d.pair_id = p.id AND d.state IN ('pending', 'sending')
+           LEFT JOIN (SELECT p.destination_account_id AS account_id, sum(w.open)::bigint AS open,
+                             min(h.due_at) AS oldest_due_at
+                      FROM pairs p
+                      CROSS JOIN LATERAL (SELECT count(*) AS open FROM deliveries d
+                                          WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending')) w
+                      LEFT JOIN LATERAL (SELECT d.due_at FROM deliveries d
+                                         WHERE d.pair_id = p.id AND d.state IN ('pending', 'sending')
+                                         ORDER BY d.seq LIMIT 1) h ON true
                       WHERE p.user_id = $1 AND p.deleted_at IS NULL GROUP BY 1) q ON q.account_id = a.id
            WHERE a.user_id = $1 AND a.status <> 'logged_out' ORDER BY a.created_at, a.id"#,
         user as UserId
