@@ -2,13 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{AccountId, AccountStatus, Platform, Update};
+use domain::{AccountId, AccountStatus, Update};
 use secrecy::SecretString;
-use store::{
-    StoreError,
-    accounts::{Reason, SecretColumn},
-    leases::{self, Lease, Tenure},
-};
+use store::{StoreError, accounts::SecretColumn, leases::Lease};
 use temporalio_client::Client;
 use temporalio_sdk::activities::ActivityContext;
 use tokio::{sync::Notify, time::MissedTickBehavior};
@@ -23,19 +19,16 @@ use crate::{
     ingest::{Source, ingest},
     pace::Pacer,
     platform::{Connection, EventStream, PlatformError, PlatformEvent},
-    wake,
 };
 
-/// How often a host says that it is alive and asks whether the lease is still its own.
-const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
-/// First wait after a connection could not be made; doubled up to [`CONNECT_RETRY_MAX`].
-const CONNECT_RETRY_FIRST: Duration = Duration::from_millis(250);
-/// Longest wait between tries to connect.
-const CONNECT_RETRY_MAX: Duration = Duration::from_secs(30);
+mod connect;
+mod lease;
+mod status;
+
+use lease::take_lease;
+
 /// How often chats whose gap could not be read are tried again: somebody may have given the permission back.
 const CLOSED_AGAIN_EVERY: Duration = Duration::from_secs(120);
-/// Pairs roused when their destination account comes online.
-const ROUSED_MAX: i64 = 1_000;
 
 /// Why a hosting ends.
 enum End {
@@ -88,69 +81,12 @@ pub async fn host(
     hosting.finish(end).await
 }
 
-async fn take_lease(
-    context: &Context,
-    activity: &ActivityContext,
-    account: AccountId,
-) -> Result<Option<(Platform, Lease)>, StoreError> {
-    let mut database = context.database().await?;
-    let Some(row) = store::accounts::load(&mut database, account).await? else { return Ok(None) };
-    let token = &activity.info().task_token;
-    let lease = leases::take(&mut database, account, &context.worker, token, context.clock.now()).await?;
-    Ok(lease.map(|lease| (row.platform, lease)))
-}
-
 impl Hosting {
-    /// Heartbeats, and watches for the reasons to stop that come from outside. A user's wish is first seen in the lease:
-    /// Temporal tells of it with the answer to a heartbeat.
-    async fn keep_lease(&self, activity: &ActivityContext) -> End {
-        let mut beat = tokio::time::interval(HEARTBEAT_EVERY);
-        loop {
-            tokio::select! {
-                () = activity.cancelled() => return End::Cancelled,
-                () = self.context.stopping.cancelled() => return End::Cancelled,
-                _ = beat.tick() => (),
-            }
-            if let Err(error) = activity.record_heartbeat(()).await {
-                tracing::warn!(account.id = %self.source.account, %error, "A heartbeat could not be recorded.");
-            }
-            let tenure = async {
-                let mut database = self.context.database().await?;
-                leases::tenure(&mut database, self.lease).await
-            };
-            match tenure.await {
-                Ok(Tenure::Held) => (),
-                Ok(Tenure::Revoked) => return End::Cancelled,
-                Ok(Tenure::Lost) => return End::LeaseLost,
-                // The database is away: nobody can take the lease either.
-                Err(error) => {
-                    tracing::warn!(account.id = %self.source.account, error = %crate::chain(&error), "The lease could not be checked.");
-                }
-            }
-        }
-    }
-
     /// Connects, however long it takes, and follows the account's events.
     async fn run(&self) -> End {
-        let mut wait = CONNECT_RETRY_FIRST;
-        let (connection, stream) = loop {
-            match self.connect().await {
-                Ok(link) => break link,
-                Err(
-                    gone @ (PlatformError::Revoked { .. } | PlatformError::Banned { .. } | PlatformError::Input { .. }),
-                ) => {
-                    return End::Gone(gone);
-                }
-                Err(error) => {
-                    self.set_status(AccountStatus::Reconnecting, Some(&error)).await;
-                    let pause = match error {
-                        PlatformError::Wait { wait, .. } => wait,
-                        _ => wait,
-                    };
-                    tokio::time::sleep(pause).await;
-                    wait = (wait * 2).min(CONNECT_RETRY_MAX);
-                }
-            }
+        let (connection, stream) = match self.connect().await {
+            Ok(link) => link,
+            Err(gone) => return End::Gone(gone),
         };
         let _fetcher = AbortOnDropHandle::new(tokio::spawn(attachments::fetch_loop(
             Arc::clone(&self.context),
@@ -171,29 +107,6 @@ impl Hosting {
         let end = self.follow(connection.as_ref(), stream).await;
         drop(closer);
         end
-    }
-
-    async fn connect(&self) -> Result<(Arc<dyn Connection>, Box<dyn EventStream>), PlatformError> {
-        let account = self.source.account;
-        let secret = persist("load the account's secret", || async {
-            let mut database = self.context.database().await?;
-            store::accounts::secret(&mut database, &self.context.sealer, account, SecretColumn::Secret).await
-        })
-        .await;
-        let missing = || PlatformError::Revoked {
-            code: "not_signed_in".into(),
-            detail: "the account has no session; sign in again".into(),
-        };
-        let secret = secret.ok_or_else(missing)?;
-        let clock = Arc::clone(&self.context.clock);
-        let rates = Arc::clone(&self.pacer);
-        match self.source.platform {
-            Platform::Telegram => {
-                let link = crate::telegram::connect_observed(&self.context.telegram, &secret, clock, rates).await?;
-                Ok((link.connection, link.events))
-            }
-            Platform::Discord => crate::discord::connect_observed(&self.context.discord, &secret, clock, rates).await,
-        }
     }
 
     async fn follow(&self, connection: &dyn Connection, mut stream: Box<dyn EventStream>) -> End {
@@ -262,20 +175,6 @@ impl Hosting {
         })
         .await;
     }
-
-    async fn set_status(&self, status: AccountStatus, error: Option<&PlatformError>) {
-        let (code, text) = error.map(reason).unzip();
-        persist("record the account's state", || async {
-            let mut database = self.context.database().await?;
-            let reason = Reason { code: code.as_deref(), text: text.as_deref() };
-            let (account, now) = (self.source.account, self.context.clock.now());
-            if let (Some(code), Some(text)) = (reason.code, reason.text) {
-                store::error_logs::record_account(&mut database, account, code, text, now).await?;
-            }
-            store::accounts::set_status(&mut database, account, status, reason, now).await
-        })
-        .await;
-    }
 }
 
 /// Closes the connection also when the hosting is dropped in the middle of an await.
@@ -301,54 +200,5 @@ pub(crate) fn reason(error: &PlatformError) -> (String, String) {
         PlatformError::Wait { code, wait } => {
             (code.clone(), format!("the platform asks to wait {} s", wait.as_secs_f64().ceil()))
         }
-    }
-}
-
-impl Hosting {
-    /// The account can send and receive: say so, and rouse the pairs that waited for it.
-    async fn online(&self) {
-        let account = self.source.account;
-        self.set_status(AccountStatus::Online, None).await;
-        let waiting = persist("find the pairs that wait for the account", || async {
-            let mut database = self.context.database().await?;
-            store::sweep::pairs_waiting_for(&mut database, account, ROUSED_MAX).await
-        })
-        .await;
-        for pair in waiting {
-            self.context.wakeups.wake(pair);
-            let client = self.client.clone();
-            tokio::spawn(async move { wake::rouse_pair(&client, pair).await });
-        }
-    }
-
-    async fn finish(&self, end: End) -> Result<HostOutcome, StoreError> {
-        let outcome = match end {
-            End::Cancelled => HostOutcome::Stopped,
-            End::LeaseLost => return Ok(HostOutcome::Lost),
-            End::Gone(error) => match &error {
-                PlatformError::Banned { .. } => self.gone(AccountStatus::Banned, &error).await,
-                PlatformError::Flooded { .. } => self.gone(AccountStatus::Limited, &error).await,
-                PlatformError::Revoked { .. } | PlatformError::Input { .. } => {
-                    self.gone(AccountStatus::Revoked, &error).await
-                }
-                PlatformError::Retryable { .. }
-                | PlatformError::Wait { .. }
-                | PlatformError::Message { .. }
-                | PlatformError::Chat { .. } => {
-                    self.set_status(AccountStatus::Reconnecting, Some(&error)).await;
-                    HostOutcome::Lost
-                }
-            },
-        };
-        let mut database = self.context.database().await?;
-        leases::release(&mut database, self.lease).await?;
-        Ok(outcome)
-    }
-
-    async fn gone(&self, status: AccountStatus, error: &PlatformError) -> HostOutcome {
-        let (code, _) = reason(error);
-        tracing::warn!(account.id = %self.source.account, code, "The account is gone until its user acts.");
-        self.set_status(status, Some(error)).await;
-        HostOutcome::Gone { status }
     }
 }

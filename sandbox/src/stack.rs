@@ -13,6 +13,7 @@ mod process;
 mod progress;
 mod secrets;
 mod spawn;
+mod state;
 mod urls;
 
 use std::{
@@ -33,6 +34,7 @@ pub use self::{
     process::Death,
     progress::{Progress, span},
     spawn::{die_with_parent, stop_with_parent},
+    state::remove_state,
     urls::Urls,
 };
 use self::{
@@ -178,16 +180,7 @@ impl Stack {
 
     fn prepare(options: StackOptions) -> anyhow::Result<Self> {
         let dir = &options.state_dir;
-        fs::create_dir_all(dir).with_context(|| format!("cannot make {}", dir.display()))?;
-        let lock = File::create(dir.join("lock"))?;
-        lock.try_lock().map_err(|_busy| anyhow::anyhow!("a stack is running in {} already", dir.display()))?;
-        if options.fresh {
-            wipe(dir)?;
-        }
-        fs::create_dir_all(&options.log_dir)?;
-        for part in Part::ALL {
-            drop(fs::remove_file(log_file(&options.log_dir, part.slug())));
-        }
+        let lock = state::take(&options)?;
         let ports = Ports::reserve(&PORT_NAMES, &dir.join("ports.json"))?;
         let secrets = Secrets::load_or_make(&dir.join("secrets.json"))?;
         let http = reqwest::Client::builder().no_proxy().timeout(Duration::from_secs(5)).build()?;
@@ -270,7 +263,7 @@ impl Stack {
     }
 
     fn log(&self, name: &str) -> PathBuf {
-        log_file(&self.plan.options.log_dir, name)
+        state::log_file(&self.plan.options.log_dir, name)
     }
 
     fn process(&self, part: Part) -> Option<Arc<Process>> {
@@ -280,31 +273,4 @@ impl Stack {
     fn lock_parts(&self) -> MutexGuard<'_, BTreeMap<Part, Arc<Process>>> {
         self.parts.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn log_file(dir: &Path, name: &str) -> PathBuf {
-    dir.join(format!("{name}.log"))
-}
-
-/// Removes what an earlier run left in `dir`, but the lock that we hold.
-fn wipe(dir: &Path) -> anyhow::Result<()> {
-    postgres::remove(&dir.join("postgres"))?;
-    for entry in fs::read_dir(dir)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            fs::remove_dir_all(&path)?;
-        } else if !path.ends_with("lock") {
-            fs::remove_file(&path)?;
-        }
-    }
-    Ok(())
-}
-
-/// Removes the state directory of a stack that does not run.
-///
-/// # Errors
-/// When it cannot be removed.
-pub fn remove_state(dir: &Path) -> anyhow::Result<()> {
-    postgres::remove(&dir.join("postgres"))?;
-    fs::remove_dir_all(dir).with_context(|| format!("cannot remove {}", dir.display()))
 }

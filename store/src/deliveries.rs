@@ -7,20 +7,21 @@ use sqlx::PgConnection;
 use crate::StoreError;
 
 mod claim;
+mod counterpart;
 mod dead;
 mod drain;
 mod history;
+mod items;
 mod parts;
 mod settle;
 
 pub use claim::{Claim, Claimed, claim};
+pub use counterpart::{Counterpart, counterpart};
 pub use dead::{DeadLetters, Decision, dead_letters, decide};
 pub use drain::{Drainer, Fence, begin_drain, drains_left_by, end_drain, totals};
 pub use history::{Delivery, Page, Step, list};
-pub use parts::{
-    Counterpart, Item, SentPart, Standing, counterpart, is_recorded, items, record_gone, record_parts, record_shown,
-    standing,
-};
+pub use items::{Item, items};
+pub use parts::{SentPart, Standing, is_recorded, record_gone, record_parts, record_shown, standing};
 pub use settle::{SentDelivery, settle_sent};
 
 /// How a delivery ended.

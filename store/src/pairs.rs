@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, AccountStatus, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
     render::{Limits, Pings},
     rules::{PairOptions, SourceChat},
 };
@@ -10,6 +10,12 @@ use serde::Deserialize as _;
 use sqlx::PgConnection;
 
 use crate::StoreError;
+
+mod change;
+mod workflow;
+
+pub use change::{PairChange, delete, set_blocked, set_paused, update};
+pub use workflow::{Route, route, set_workflow_started};
 
 /// One pair, with the platforms of its ends.
 #[derive(Clone, Debug)]
@@ -219,115 +225,6 @@ pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pai
     Ok(pairs)
 }
 
-/// What a user may change of a pair; `None` leaves it.
-#[derive(Clone, Debug, Default)]
-pub struct PairChange<'a> {
-    /// The user's name for it.
-    pub name: Option<&'a str>,
-    /// Copy or forward.
-    pub mode: Option<CopyMode>,
-    /// Seconds between receipt and delivery; for messages that come from now on.
-    pub delay_seconds: Option<i32>,
-    /// No notification sound.
-    pub silent: Option<bool>,
-    /// All of its options.
-    pub options: Option<&'a serde_json::Value>,
-}
-
-/// Changes the tenant's pair. False when there is none. A drain that knows other options claims
-/// nothing any more.
-pub async fn update(
-    connection: &mut PgConnection,
-    user: UserId,
-    id: PairId,
-    change: &PairChange<'_>,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE pairs SET name = coalesce($3, name), mode = coalesce($4, mode),
-                delay_seconds = coalesce($5, delay_seconds), silent = coalesce($6, silent),
-                options = coalesce($7, options), drain_fence = drain_fence + CASE WHEN $7::jsonb IS NULL THEN 0 ELSE 1 END,
-                updated_at = $8
-         WHERE id = $2 AND user_id = $1 AND deleted_at IS NULL",
-        user as UserId,
-        id as PairId,
-        change.name,
-        change.mode as Option<CopyMode>,
-        change.delay_seconds,
-        change.silent,
-        change.options,
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Pauses or resumes the tenant's pair; twice is the same as once. False when there is none.
-pub async fn set_paused(
-    connection: &mut PgConnection,
-    user: UserId,
-    id: PairId,
-    paused: bool,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let status = if paused { PairStatus::Paused } else { PairStatus::Active };
-    let done = sqlx::query!(
-        "UPDATE pairs SET status = $3, reason_code = NULL, reason = NULL, updated_at = $4
-         WHERE id = $2 AND user_id = $1 AND deleted_at IS NULL",
-        user as UserId,
-        id as PairId,
-        status as PairStatus,
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Records that the destination refuses us (`Some`) or takes messages again (`None`). A paused pair stays paused.
-pub async fn set_blocked(
-    connection: &mut PgConnection,
-    id: PairId,
-    reason: Option<(&str, &str)>,
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let (status, code, text) = match reason {
-        Some((code, text)) => (PairStatus::Blocked, Some(code), Some(text)),
-        None => (PairStatus::Active, None, None),
-    };
-    sqlx::query!(
-        "UPDATE pairs SET status = $2, reason_code = $3, reason = $4, updated_at = $5
-         WHERE id = $1 AND deleted_at IS NULL AND status <> 'paused' AND (status <> $2 OR reason_code IS DISTINCT FROM $3)",
-        id as PairId,
-        status as PairStatus,
-        code,
-        text,
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(())
-}
-
-/// Deletes the tenant's pair; its history stays. False when there is none.
-pub async fn delete(
-    connection: &mut PgConnection,
-    user: UserId,
-    id: PairId,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE pairs SET deleted_at = $3, updated_at = $3 WHERE id = $2 AND user_id = $1 AND deleted_at IS NULL",
-        user as UserId,
-        id as PairId,
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
 /// How many pairs read or write through an account: it cannot be logged out under them.
 pub async fn count_of_account(connection: &mut PgConnection, account: AccountId) -> Result<i64, StoreError> {
     let count = sqlx::query_scalar!(
@@ -338,41 +235,4 @@ pub async fn count_of_account(connection: &mut PgConnection, account: AccountId)
     .fetch_one(connection)
     .await?;
     Ok(count)
-}
-
-/// Where a pair's drain has to run.
-#[derive(Clone, Debug)]
-pub struct Route {
-    /// The destination account's host, if it has one.
-    pub host: Option<String>,
-    /// The destination account's state.
-    pub account_status: AccountStatus,
-    /// Whose pair it is: the fairness key.
-    pub user_id: UserId,
-    /// What they pay for: priority and weight.
-    pub plan: Plan,
-    /// The pair's state.
-    pub status: PairStatus,
-}
-
-/// Where the pair's drain has to run; `None` when the pair is deleted.
-pub async fn route(connection: &mut PgConnection, id: PairId) -> Result<Option<Route>, StoreError> {
-    let route = sqlx::query_as!(
-        Route,
-        "SELECT a.host, a.status AS account_status, p.user_id, u.plan, p.status
-         FROM pairs p JOIN accounts a ON a.id = p.destination_account_id JOIN users u ON u.id = p.user_id
-         WHERE p.id = $1 AND p.deleted_at IS NULL",
-        id as PairId
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(route)
-}
-
-/// Remembers that the pair's workflow was started (or, for a deleted pair, ended).
-pub async fn set_workflow_started(connection: &mut PgConnection, id: PairId, started: bool) -> Result<(), StoreError> {
-    sqlx::query!("UPDATE pairs SET workflow_started = $2 WHERE id = $1", id as PairId, started)
-        .execute(connection)
-        .await?;
-    Ok(())
 }

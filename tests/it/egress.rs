@@ -183,10 +183,11 @@ async fn a_burst_into_one_chat_is_held_where_the_platforms_figures_hold() {
         assert!(waiting["steps"].as_array().unwrap().iter().any(|step| step["kind"] == "waiting"), "{waiting:#}");
         let come = world.telegram_texts(*chat).await.len();
         assert!((15..BURST).contains(&come), "{come} messages came at once");
+        let name = chat.to_string();
         let shown = until("the chat's budget is shown", PATIENCE, async || {
             let pace = writer.pace(&world).await;
             let budgets = pace["budgets"].as_array().cloned().unwrap_or_default();
-            Ok(budgets.into_iter().find(|budget| budget["scope"] == "chat" && budget["chat"] == chat.to_string()))
+            Ok(budgets.into_iter().find(|budget| budget["scope"] == "chat" && budget["chat"] == name.as_str()))
         });
         let budget = shown.await.unwrap();
         assert!(budget["rate"].as_f64().unwrap() <= 1.0, "{budget:#}");

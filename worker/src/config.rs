@@ -1,6 +1,8 @@
 //! The worker's settings, from the environment alone. Every missing or wrong variable is named at once.
 
-use std::{fmt, net::SocketAddr, str::FromStr, time::Duration};
+mod reader;
+
+use std::{fmt, net::SocketAddr, time::Duration};
 
 use activities::{
     attachments::MediaSettings,
@@ -16,6 +18,8 @@ use domain::{
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
+
+use self::reader::Reader;
 
 /// Everything that can be set; `.env.example` says what each is for.
 pub struct Config {
@@ -98,11 +102,6 @@ impl Config {
     }
 }
 
-struct Reader<F> {
-    variable: F,
-    problems: Vec<String>,
-}
-
 impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn config(&mut self) -> Option<Config> {
         let database_url = self.required("DATABASE_URL");
@@ -141,34 +140,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             json_logs: json_logs?,
             log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
         })
-    }
-
-    fn optional(&self, name: &str) -> Option<String> {
-        (self.variable)(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
-    }
-
-    fn required(&mut self, name: &str) -> Option<String> {
-        let value = self.optional(name);
-        if value.is_none() {
-            self.problems.push(format!("{name} is missing"));
-        }
-        value
-    }
-
-    /// The value is not repeated in the message: it may be a secret.
-    fn checked<T, E: fmt::Display>(&mut self, name: &str, result: Result<T, E>) -> Option<T> {
-        result.map_err(|error| self.problems.push(format!("{name} is wrong: {error}"))).ok()
-    }
-
-    fn parsed<T: FromStr>(&mut self, name: &str, default: &str, wanted: &str) -> Option<T> {
-        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
-        self.checked(name, text.parse().map_err(|_| format!("expected {wanted}")))
-    }
-
-    fn positive(&mut self, name: &str, default: u64) -> Option<u64> {
-        let value: u64 = self.parsed(name, &default.to_string(), "a whole number above 0")?;
-        let checked = if value > 0 { Ok(value) } else { Err("expected a whole number above 0") };
-        self.checked(name, checked)
     }
 
     fn worker_name(&mut self) -> Option<String> {
@@ -273,11 +244,6 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let egress = self.checked("EGRESS_ID", checked);
         Some(PaceConfig { mode: mode?, egress: egress? })
     }
-
-    fn file(&mut self, name: &str) -> Option<String> {
-        let path = self.required(name)?;
-        self.checked(name, std::fs::read_to_string(path))
-    }
 }
 
 impl fmt::Debug for Config {
@@ -292,85 +258,4 @@ impl fmt::Debug for Config {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    /// 32 zero bytes in base64.
-    const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
-
-    fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
-        let variables: HashMap<&str, &str> = variables.iter().copied().collect();
-        Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))
-    }
-
-    const GOOD: [(&str, &str); 6] = [
-        ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1/c"),
-        ("SEAL_KEYS", KEY),
-        ("PAYLOAD_KEYS", KEY),
-        ("TELEGRAM_API_ID", "1"),
-        ("TELEGRAM_API_HASH", "hash"),
-        ("WORKER_NAME", "w1"),
-    ];
-
-    #[test]
-    fn defaults_fill_what_is_not_set() {
-        let config = read(&GOOD).unwrap();
-        assert_eq!(config.temporal_namespace, "default");
-        assert_eq!(config.health_check_period, Duration::from_secs(300));
-        assert!(!format!("{config:?}").contains("hunter2"));
-    }
-
-    #[test]
-    fn links_need_an_address_and_a_key() {
-        let key = ("MEDIA_LINK_KEY", "0123456789abcdef0123456789abcdef");
-        let url = ("PUBLIC_URL", "https://causeway.example");
-        let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
-        assert!(with(&[]).unwrap().media.links.is_none());
-        assert!(with(&[key]).unwrap().media.links.is_none());
-        assert!(with(&[key, url]).unwrap().media.links.is_some());
-        assert!(with(&[url]).unwrap_err().to_string().contains("MEDIA_LINK_KEY is missing"));
-    }
-
-    #[test]
-    fn everything_that_is_wrong_is_named_together() {
-        let wrong = [
-            ("SEAL_KEYS", "not-a-key"),
-            ("TELEGRAM_API_ID", "x"),
-            ("HEALTH_CHECK_SECONDS", "0"),
-            ("LOG_FORMAT", "xml"),
-            ("WORKER_NAME", "a b"),
-            ("PACE", "open"),
-            ("DRAIN_SLOTS", "0"),
-            ("DISCORD_ENDPOINT", "93.184.216.34:443"),
-            ("MEDIA_BYTES_MAX", "0"),
-            ("MEDIA_LINK_DAYS", "366"),
-            ("MEDIA_LINK_KEY", "too-short"),
-            ("PUBLIC_URL", "ftp://c.example"),
-        ];
-        let problems = read(&wrong).unwrap_err().to_string();
-        for name in [
-            "DATABASE_URL is missing",
-            "PAYLOAD_KEYS is missing",
-            "TELEGRAM_API_HASH is missing",
-            "DISCORD_CA_FILE is missing",
-            "SEAL_KEYS is wrong",
-            "TELEGRAM_API_ID is wrong",
-            "HEALTH_CHECK_SECONDS is wrong",
-            "LOG_FORMAT is wrong",
-            "WORKER_NAME is wrong",
-            "PACE is wrong",
-            "DRAIN_SLOTS is wrong",
-            "DISCORD_ENDPOINT is wrong",
-            "MEDIA_BYTES_MAX is wrong",
-            "MEDIA_LINK_DAYS is wrong",
-            "MEDIA_LINK_KEY is wrong",
-            "PUBLIC_URL is wrong",
-        ] {
-            assert!(problems.contains(name), "{name} is not in: {problems}");
-        }
-        assert!(!problems.contains("too-short"), "a secret is repeated: {problems}");
-        assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
-    }
-}
+mod tests;

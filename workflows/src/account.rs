@@ -1,16 +1,10 @@
 //! `account_session`: one entity workflow per linked account: its login, its hosting, its health, its end.
 
-#![expect(
-    missing_docs,
-    clippy::unimplemented,
-    reason = "the macros of Temporal make items without documentation, and want such bodies"
-)]
+#![expect(missing_docs, reason = "the macros of Temporal make items without documentation")]
 
 use std::time::Duration;
 
 use domain::AccountStatus;
-use temporalio_common::ActivityError;
-use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
     ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, TimerResult,
     WorkflowCancellationToken, WorkflowContext, WorkflowContextView, WorkflowResult, join, select, workflow,
@@ -19,17 +13,17 @@ use temporalio_workflow::{
 
 use crate::{contract::STATE, options};
 
+mod activities;
+mod health;
 mod payload;
 
+pub use activities::{AccountActivities, AskChats, CheckHealth, EndSession, HostAccount, Locate, LogIn, SetStatus};
+pub use health::HEALTH_CHECK_PERIOD;
 pub use payload::{
     ACCOUNT_NOT_ONLINE, AccountInput, AccountRef, AccountView, ChatReply, ChatRequest, HostOutcome, Located,
     LoginReply, LoginRequest, LoginStep, Refusal, StatusChange,
 };
 
-/// Health is checked this often unless the worker's setting says otherwise.
-pub const HEALTH_CHECK_PERIOD: Duration = Duration::from_secs(300);
-/// The first check of a hosting.
-const FIRST_HEALTH_CHECK: Duration = Duration::from_secs(5);
 /// An account that its platform has limited is tried again after this long, unless its user resumes it sooner: such limits
 /// last days, and one message a day is not hammering.
 pub const LIMITED_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
@@ -37,55 +31,6 @@ pub const LIMITED_RETRY: Duration = Duration::from_secs(24 * 60 * 60);
 const REHOST_FIRST: Duration = Duration::from_millis(500);
 /// Longest wait between hostings.
 const REHOST_MAX: Duration = Duration::from_secs(60);
-
-/// Declarations; `activities` implements them.
-pub struct AccountActivities;
-
-#[activity_definitions]
-impl AccountActivities {
-    /// One step of a login.
-    #[activity(name = "account.log_in")]
-    pub fn log_in(input: LoginRequest) -> Result<LoginReply, ActivityError> {
-        unimplemented!()
-    }
-
-    /// Hosts the account until told to stop: connection, updates, ingest.
-    #[activity(name = "account.host_account")]
-    pub fn host_account(input: AccountRef) -> Result<HostOutcome, ActivityError> {
-        unimplemented!()
-    }
-
-    /// Where is the account hosted?
-    #[activity(name = "account.locate")]
-    pub fn locate(input: AccountRef) -> Result<Located, ActivityError> {
-        unimplemented!()
-    }
-
-    /// Does the hosted account still work? Runs on its host.
-    #[activity(name = "account.check_health")]
-    pub fn check_health(input: AccountRef) -> Result<bool, ActivityError> {
-        unimplemented!()
-    }
-
-    /// What does the platform say of a chat, or of all? Runs on the account's host.
-    #[activity(name = "account.ask_chats")]
-    pub fn ask_chats(input: ChatRequest) -> Result<ChatReply, ActivityError> {
-        unimplemented!()
-    }
-
-    /// Records a change of state that the workflow decided.
-    #[activity(name = "account.set_status")]
-    pub fn set_status(input: StatusChange) -> Result<(), ActivityError> {
-        unimplemented!()
-    }
-
-    /// Ends the session at the platform and forgets the secrets.
-    #[activity(name = "account.log_out")]
-    pub fn end_session(input: AccountRef) -> Result<(), ActivityError> {
-        unimplemented!()
-    }
-}
-pub use account_activities::{AskChats, CheckHealth, EndSession, HostAccount, Locate, LogIn, SetStatus};
 
 /// One account's life.
 #[workflow]
@@ -200,18 +145,12 @@ impl AccountSession {
         }
     }
 
-    /// Asks the host every few minutes whether the account still works, until `token` is cancelled. The second check comes
-    /// at some time of the first period, so that accounts which were hosted at once do not ask at once for ever.
+    /// Asks the host every few minutes whether the account still works, until `token` is cancelled.
     async fn check_health(ctx: WorkflowContext<Self>, account: AccountRef, token: WorkflowCancellationToken) {
         let mut period = HEALTH_CHECK_PERIOD;
         let mut checks = 0_u32;
         loop {
-            let wait = match checks {
-                // The setting is the host's: it is learnt soon after the hosting began.
-                0 => FIRST_HEALTH_CHECK.min(period),
-                1 => period * u32::from(account.account.as_uuid().as_bytes()[15]) / u32::from(u8::MAX),
-                _ => period,
-            };
+            let wait = health::wait(account.account, checks, period);
             let timer = TimerOptions::builder(wait).cancellation_token(token.clone()).build();
             match ctx.timer(timer).await {
                 TimerResult::Fired => (),
@@ -299,25 +238,11 @@ impl AccountSession {
         if status.wants_host() {
             return Ok(LoginReply { status, refusal: None });
         }
-        let summary = match step {
-            LoginStep::RequestCode => "request a login code",
-            LoginStep::ResendCode => "request the login code again",
-            LoginStep::SubmitCode { .. } => "submit the login code",
-            LoginStep::SubmitPassword { .. } => "submit the password",
-            LoginStep::VerifyToken => "verify the bot token",
-            LoginStep::Unknown => "refuse an unknown step",
-        };
+        let summary = step.summary();
         let request = LoginRequest { account: ctx.state(|s| s.input.account), step };
         let reply = match ctx.execute_activity(AccountActivities::log_in, request, options::login(summary)).await {
             Ok(reply) => reply,
-            Err(_) => LoginReply {
-                status,
-                refusal: Some(Refusal {
-                    code: "platform_unavailable".into(),
-                    detail: "the platform could not be reached; try again".into(),
-                    retry_after_seconds: Some(30),
-                }),
-            },
+            Err(_) => LoginReply::unavailable(status),
         };
         ctx.state_mut(|s| s.view.status = reply.status);
         Ok(reply)
@@ -353,19 +278,9 @@ impl AccountSession {
         self.view.clone()
     }
 
-    /// Ends a running hosting and goes on in `status`. An account that never signed in has nothing to host.
+    /// Ends a running hosting and goes on in `status`, if the account has ever signed in.
     async fn change_status(ctx: &mut WorkflowContext<Self>, status: AccountStatus) {
-        let change = ctx.state(|s| match s.view.status {
-            AccountStatus::New | AccountStatus::AwaitingCode | AccountStatus::AwaitingPassword => None,
-            AccountStatus::LoggedOut => None,
-            AccountStatus::Connecting
-            | AccountStatus::Online
-            | AccountStatus::Reconnecting
-            | AccountStatus::Paused
-            | AccountStatus::Limited
-            | AccountStatus::Revoked
-            | AccountStatus::Banned => Some(StatusChange { account: s.input.account, status }),
-        });
+        let change = ctx.state(|s| StatusChange::asked_for(s.input.account, s.view.status, status));
         let Some(change) = change else { return };
         let recorded =
             ctx.execute_activity(AccountActivities::set_status, change, options::light("record the state")).await;

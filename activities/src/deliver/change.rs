@@ -8,7 +8,7 @@ use store::{
 
 use workflows::forwarding::Next;
 
-use super::{Content, Delivered, Delivery, converge, outgoing::Outgoing, recall::Recall, target::Target};
+use super::{Delivered, Delivery, content::Content, converge, outgoing::Outgoing, recall::Recall, target::Target};
 use crate::platform::{DeleteRequest, EditRequest, PlatformError, SendBody};
 
 /// Telegram deletes at most so many messages at once; Discord's adapter deletes them as it can.

@@ -7,10 +7,8 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use domain::ChatId;
-use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 use serde_json::{Value, json};
-use serenity::all::WebhookId;
 use serenity::http::{LightMethod, Route};
 
 use crate::platform::{DeleteRequest, EditRequest, PlatformError, SendRequest, Sent};
@@ -23,16 +21,15 @@ use super::rest::Rest;
 use super::send::{Created, Parts, body, number, place};
 use super::snowflake;
 
+mod hook;
+mod shown_name;
+
+pub(super) use shown_name::shown_name;
+
+use hook::{Hook, Listed};
+
 /// The name of our webhooks in the settings of a server.
 const NAME: &str = "Causeway";
-/// Discord's limit on the name that a message shows, in characters.
-const SHOWN_NAME_CHARS_MAX: usize = 80;
-/// What Discord does not take inside a shown name, in whatever case.
-const TAKEN: [&str; 2] = ["discord", "clyde"];
-/// Breaks a taken word and is hardly seen.
-const HAIR_SPACE: char = '\u{200a}';
-/// Discord's type of an ordinary webhook; others follow channels or belong to applications.
-const INCOMING: u8 = 1;
 
 /// The webhooks of one bot.
 pub(super) struct Webhooks {
@@ -41,12 +38,6 @@ pub(super) struct Webhooks {
     known: Mutex<HashMap<ChatId, Arc<Hook>>>,
     /// One is made at a time, so that a channel does not get two.
     making: tokio::sync::Mutex<()>,
-}
-
-/// One webhook.
-struct Hook {
-    id: i64,
-    secret: SecretString,
 }
 
 /// Where a webhook writes: in its channel, or in a thread below it.
@@ -217,100 +208,9 @@ impl Webhooks {
     }
 }
 
-impl Hook {
-    fn serenity_id(&self) -> WebhookId {
-        WebhookId::new(u64::try_from(self.id).unwrap_or(1).max(1))
-    }
-
-    fn route(&self) -> Route<'_> {
-        Route::WebhookWithToken { webhook_id: self.serenity_id(), token: self.secret.expose_secret() }
-    }
-
-    /// A call about one message that it wrote.
-    fn about(&self, id: i64, at: &Place, method: LightMethod) -> Ask<'_> {
-        let (webhook_id, token, message_id) = (self.serenity_id(), self.secret.expose_secret(), snowflake::message(id));
-        let ask = Ask::new(Route::WebhookMessage { webhook_id, token, message_id }, method);
-        let params = at.thread.iter().map(|thread| ("thread_id", thread.to_string())).collect();
-        Ask { by_secret: true, ..ask }.with_params(params).for_purpose(Purpose::Change)
-    }
-}
-
-/// A webhook as Discord lists it: the secret only of those that our application made.
-#[derive(Deserialize)]
-struct Listed {
-    id: String,
-    #[serde(rename = "type")]
-    kind: u8,
-    #[serde(default)]
-    token: Option<String>,
-    #[serde(default)]
-    application_id: Option<String>,
-    #[serde(default)]
-    user: Option<Maker>,
-}
-
-#[derive(Deserialize)]
-struct Maker {
-    id: String,
-}
-
-impl Listed {
-    fn ours(self, me: i64) -> Option<Hook> {
-        let is_me = |id: &String| id.parse() == Ok(me);
-        let ours = self.application_id.iter().chain(self.user.iter().map(|maker| &maker.id)).any(is_me);
-        let secret = self.token.filter(|_| ours && self.kind == INCOMING)?;
-        Some(Hook { id: self.id.parse().ok()?, secret: SecretString::from(secret) })
-    }
-}
-
 fn not_permitted(error: PlatformError) -> PlatformError {
     if has_code(&error, "missing_permission") || has_code(&error, "missing_access") || has_code(&error, "forbidden") {
         return closed("webhook_not_permitted", "the bot lacks the permission Manage Webhooks in this channel");
     }
     error
-}
-
-/// A name that Discord takes for a webhook's message.
-pub(super) fn shown_name(name: &str) -> String {
-    let mut shown: String = name.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    for word in TAKEN {
-        while let Some(at) = position(&shown, word) {
-            shown.insert(at + 1, HAIR_SPACE);
-        }
-    }
-    let shown: String = shown.chars().take(SHOWN_NAME_CHARS_MAX).collect();
-    let shown = shown.trim();
-    if shown.is_empty() { NAME.to_owned() } else { shown.to_owned() }
-}
-
-/// Where `word`, which is ASCII, stands in `text` in whatever case.
-fn position(text: &str, word: &str) -> Option<usize> {
-    let (text, word) = (text.as_bytes(), word.as_bytes());
-    text.windows(word.len()).position(|piece| piece.eq_ignore_ascii_case(word))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_shown_name_is_one_that_discord_takes() {
-        assert_eq!(shown_name(" Alice\n(Telegram) "), "Alice (Telegram)");
-        assert_eq!(shown_name("Discord DISCORD Clyde"), "D\u{200a}iscord D\u{200a}ISCORD C\u{200a}lyde");
-        assert_eq!(shown_name(&"ä".repeat(100)).chars().count(), 80);
-        assert_eq!(shown_name("  "), "Causeway");
-    }
-
-    #[test]
-    fn only_a_webhook_of_our_own_with_its_secret_is_used() {
-        let check = |value: Value, expected: bool| {
-            let listed: Listed = serde_json::from_value(value.clone()).unwrap();
-            assert_eq!(listed.ours(900).is_some(), expected, "{value}");
-        };
-        check(json!({"id": "5", "type": 1, "token": "t", "application_id": "900"}), true);
-        check(json!({"id": "5", "type": 1, "token": "t", "application_id": null, "user": {"id": "900"}}), true);
-        check(json!({"id": "5", "type": 1, "token": "t", "application_id": "901", "user": {"id": "902"}}), false);
-        check(json!({"id": "5", "type": 1, "application_id": "900"}), false);
-        check(json!({"id": "5", "type": 2, "token": "t", "application_id": "900"}), false);
-    }
 }

@@ -4,8 +4,13 @@ use chrono::TimeDelta;
 use domain::{PartText, RichText, message::GENERAL_TOPIC};
 use grammers_tl_types::{enums, functions, types};
 
-use super::{account::Account, errors::retryable, history::message_number, shown::Shown};
+use super::{account::Account, history::message_number, shown::Shown};
 use crate::platform::{PlatformError, SendBody, SendRequest, Sent, Upload};
+
+mod answer;
+mod forward;
+
+pub(super) use answer::sent_ids;
 
 /// How far back a send is looked for when Telegram says that it has already seen its `random_id`; the memory itself
 /// is shorter.
@@ -97,23 +102,6 @@ impl Account {
         sent_ids(&self.link.call(&call).await?, request, 1)
     }
 
-    async fn forward(
-        &self,
-        request: &SendRequest,
-        from: domain::ChatId,
-        message_ids: &[i64],
-    ) -> Result<Sent, PlatformError> {
-        let call = functions::messages::ForwardMessages {
-            from_peer: self.input_peer(from).await?,
-            id: message_ids.iter().map(|id| message_number(*id)).collect::<Result<_, _>>()?,
-            random_id: (0..message_ids.len()).map(|index| request.key.item(index).random_id()).collect(),
-            to_peer: self.input_peer(request.chat).await?,
-            top_msg_id: topic(request).map(message_number).transpose()?,
-            ..forward_call(request.silent)
-        };
-        sent_ids(&self.link.call(&call).await?, request, message_ids.len())
-    }
-
     /// What Telegram refuses to show as what it is goes as a file.
     async fn send_shown(
         &self,
@@ -188,33 +176,6 @@ pub(super) fn reply_to(request: &SendRequest) -> Result<Option<enums::InputReply
     Ok(Some(reply.into()))
 }
 
-const fn forward_call(silent: bool) -> functions::messages::ForwardMessages {
-    functions::messages::ForwardMessages {
-        silent,
-        background: false,
-        with_my_score: false,
-        drop_author: false,
-        drop_media_captions: false,
-        noforwards: false,
-        allow_paid_floodskip: false,
-        from_ephemeral: false,
-        from_peer: enums::InputPeer::Empty,
-        id: Vec::new(),
-        random_id: Vec::new(),
-        to_peer: enums::InputPeer::Empty,
-        top_msg_id: None,
-        reply_to: None,
-        schedule_date: None,
-        schedule_repeat_period: None,
-        send_as: None,
-        quick_reply_shortcut: None,
-        effect: None,
-        video_timestamp: None,
-        allow_paid_stars: None,
-        suggested_post: None,
-    }
-}
-
 fn is_reply_error(code: &str) -> bool {
     matches!(code, "reply_message_id_invalid" | "reply_to_invalid")
 }
@@ -229,65 +190,15 @@ pub(super) fn is_shape_error(code: &str) -> bool {
         || code.starts_with("chat_send_") && code != "chat_send_docs_forbidden" && code != "chat_send_plain_forbidden"
 }
 
-/// The ids that the answer gives to the messages with our `random_id`s, in order.
-pub(super) fn sent_ids(updates: &enums::Updates, request: &SendRequest, count: usize) -> Result<Sent, PlatformError> {
-    let updates = match updates {
-        enums::Updates::UpdateShortSentMessage(sent) => return Ok(Sent::one(sent.id.into())),
-        enums::Updates::Updates(updates) => &updates.updates,
-        enums::Updates::Combined(updates) => &updates.updates,
-        _ => return Err(unreadable()),
-    };
-    let id_of = |random_id| {
-        updates.iter().find_map(|update| match update {
-            enums::Update::MessageId(named) if named.random_id == random_id => Some(i64::from(named.id)),
-            _ => None,
-        })
-    };
-    let ids: Option<Vec<i64>> = (0..count).map(|index| id_of(request.key.item(index).random_id())).collect();
-    let message_ids = ids.filter(|ids| !ids.is_empty()).ok_or_else(unreadable)?;
-    Ok(Sent { message_ids, thread: None })
-}
-
-/// It was sent, but we do not know as what: the next try with the same key finds out.
-fn unreadable() -> PlatformError {
-    retryable("unreadable_answer", "Telegram's answer does not name the sent message")
-}
-
 #[cfg(test)]
 mod tests {
     use domain::{ChatId, IdempotencyKey, PairId, SourceMessageId, SystemClock};
 
     use super::*;
 
-    fn request() -> SendRequest {
+    pub(super) fn request() -> SendRequest {
         let key = IdempotencyKey::derive(PairId::new(&SystemClock), SourceMessageId::new(&SystemClock), 0);
         SendRequest::new(ChatId::new(1), key, SendBody::Text(PartText::Telegram(RichText::plain("x"))))
-    }
-
-    #[test]
-    fn the_answer_names_the_sent_messages() {
-        let request = request();
-        let updates = |updates| {
-            enums::Updates::Updates(types::Updates { updates, users: vec![], chats: vec![], date: 0, seq: 0 })
-        };
-        let named = |id, index| types::UpdateMessageId { id, random_id: request.key.item(index).random_id() }.into();
-        let both = updates(vec![named(5, 1), named(4, 0)]);
-        assert_eq!(sent_ids(&both, &request, 1).unwrap().message_ids, [4]);
-        assert_eq!(sent_ids(&both, &request, 2).unwrap().message_ids, [4, 5]);
-        assert!(matches!(sent_ids(&both, &request, 3), Err(PlatformError::Retryable { .. })));
-        let short = types::UpdateShortSentMessage {
-            out: true,
-            id: 7,
-            pts: 1,
-            pts_count: 1,
-            date: 0,
-            media: None,
-            entities: None,
-            ttl_period: None,
-        };
-        let short = enums::Updates::UpdateShortSentMessage(short);
-        assert_eq!(sent_ids(&short, &request, 1).unwrap().message_ids, [7]);
-        assert!(sent_ids(&enums::Updates::TooLong, &request, 1).is_err());
     }
 
     #[test]

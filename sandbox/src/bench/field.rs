@@ -1,29 +1,18 @@
 //! Linked accounts and many pairs, written to and counted.
 
-use std::{
-    collections::BTreeMap,
-    time::{Duration, Instant},
-};
+mod arrivals;
+mod writing;
+
+use std::{collections::BTreeMap, time::Instant};
 
 use futures::future::try_join_all;
-use serde_json::{Value, json};
 
-use super::{
-    Bench,
-    trips::{Trip, Trips},
-};
+pub use self::writing::body;
+use super::Bench;
 use crate::{
-    arrivals::Page,
-    client::{CallError, CausewayClient, Http, NewPair, NewUser, Place},
-    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker},
+    client::{CausewayClient, NewPair, NewUser, Place},
+    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram},
 };
-
-/// How long nothing may arrive before the rest counts as lost.
-const STALL_PATIENCE: Duration = Duration::from_secs(120);
-/// How often a sandbox is asked what is new. Asking takes processor time from what is measured.
-const LOOK_PERIOD: Duration = Duration::from_millis(25);
-/// Messages in one call of a control API.
-const BATCH: usize = 100;
 
 /// The accounts and pairs of a bench.
 pub struct Field {
@@ -180,60 +169,6 @@ impl Field {
         self.routes.iter().filter(|route| route.direction == direction).cloned().collect()
     }
 
-    /// Takes the next `count` message numbers of a pair.
-    fn numbers(&mut self, route: &Route, count: usize) -> std::ops::Range<usize> {
-        let written = self.written.entry(route.pair.id.clone()).or_default();
-        *written += count;
-        *written - count..*written
-    }
-
-    /// Writes one message, and answers its number.
-    ///
-    /// # Errors
-    /// When the sandbox refuses.
-    pub async fn say(&mut self, route: &Route) -> anyhow::Result<usize> {
-        let number = self.numbers(route, 1).start;
-        route.source.say(&self.controls, &body(route.direction, number)).await?;
-        Ok(number)
-    }
-
-    /// Starts writing one message and does not wait for it.
-    pub fn say_soon(&mut self, route: &Route) -> tokio::task::JoinHandle<anyhow::Result<()>> {
-        let number = self.numbers(route, 1).start;
-        let (controls, source, text) = (self.controls.clone(), route.source.clone(), body(route.direction, number));
-        tokio::spawn(async move { Ok(source.say(&controls, &text).await?) })
-    }
-
-    /// Writes `messages` into every source, all sources at once, `batch` messages (at most 100) in one call.
-    ///
-    /// # Errors
-    /// When a sandbox refuses.
-    pub async fn write(&mut self, routes: &[Route], messages: usize, batch: usize) -> anyhow::Result<()> {
-        let work: Vec<_> = routes.iter().map(|route| (route, self.numbers(route, messages))).collect();
-        let controls = &self.controls;
-        try_join_all(work.into_iter().map(async |(route, numbers)| {
-            let numbers: Vec<usize> = numbers.collect();
-            for some in numbers.chunks(batch.min(BATCH)) {
-                write_batch(controls, route, some).await?;
-            }
-            anyhow::Ok(())
-        }))
-        .await?;
-        Ok(())
-    }
-
-    /// Starts writing `messages` into one source, 100 in a call, and does not wait for it.
-    pub fn write_soon(&mut self, route: &Route, messages: usize) -> tokio::task::JoinHandle<anyhow::Result<()>> {
-        let numbers: Vec<usize> = self.numbers(route, messages).collect();
-        let (controls, route) = (self.controls.clone(), route.clone());
-        tokio::spawn(async move {
-            for some in numbers.chunks(BATCH) {
-                write_batch(&controls, &route, some).await?;
-            }
-            Ok(())
-        })
-    }
-
     /// Pauses or resumes pairs, all at once.
     ///
     /// # Errors
@@ -245,94 +180,6 @@ impl Field {
         .await?;
         Ok(())
     }
-
-    /// Forgets what has come so far: the next reading of arrivals begins now.
-    ///
-    /// # Errors
-    /// When a sandbox does not answer.
-    pub async fn forget_arrivals(&mut self) -> anyhow::Result<()> {
-        self.telegram_next = page(self.controls.telegram.http(), u64::MAX).await?.next;
-        self.discord_next = page(self.controls.discord.http(), u64::MAX).await?.next;
-        Ok(())
-    }
-
-    /// Waits until `count` messages of `routes` have come to their destinations since [`Self::forget_arrivals`].
-    ///
-    /// # Errors
-    /// When a message is lost, doubled or out of order: such a measurement would mean nothing.
-    pub async fn arrived(&mut self, bench: &Bench<'_>, routes: &[Route], count: usize) -> anyhow::Result<Vec<Trip>> {
-        let mut trips = Trips::new(routes);
-        let mut changed = Instant::now();
-        loop {
-            let before = trips.came();
-            self.look(&mut trips).await?;
-            if trips.came() > before {
-                changed = Instant::now();
-            }
-            bench.progress.waiting(&format!("{} of {count} arrived", trips.came()));
-            if trips.came() >= count {
-                // A sandbox that was asked first may have heard of a message since.
-                self.look(&mut trips).await?;
-                return trips.checked();
-            }
-            anyhow::ensure!(
-                changed.elapsed() < STALL_PATIENCE,
-                "{} of {count} messages arrived, and then nothing for {} s",
-                trips.came(),
-                STALL_PATIENCE.as_secs()
-            );
-            tokio::time::sleep(LOOK_PERIOD).await;
-        }
-    }
-
-    /// Notes what has come since the last look.
-    async fn look(&mut self, trips: &mut Trips) -> anyhow::Result<()> {
-        let telegram = page(self.controls.telegram.http(), self.telegram_next).await?;
-        let discord = page(self.controls.discord.http(), self.discord_next).await?;
-        (self.telegram_next, self.discord_next) = (telegram.next, discord.next);
-        telegram.arrivals.iter().chain(&discord.arrivals).for_each(|arrival| trips.note(arrival));
-        Ok(())
-    }
-}
-
-async fn page(http: &Http, from: u64) -> anyhow::Result<Page> {
-    Ok(http.get(&format!("/arrivals?from={from}")).await?)
-}
-
-async fn write_batch(controls: &Controls, route: &Route, numbers: &[usize]) -> anyhow::Result<()> {
-    let text = |number: &usize| body(route.direction, *number);
-    let (http, path, messages): (&Http, String, Vec<Value>) = match &route.source {
-        Spot::Telegram { dialog, writer } => (
-            controls.telegram.http(),
-            format!("/chats/{dialog}/messages/batch"),
-            numbers.iter().map(|number| json!({ "from": writer, "text": text(number) })).collect(),
-        ),
-        Spot::Discord { channel, writer } => (
-            controls.discord.http(),
-            format!("/channels/{channel}/messages/batch"),
-            numbers.iter().map(|number| json!({ "author": writer, "content": text(number) })).collect(),
-        ),
-    };
-    let batch: Result<Value, CallError> = http.post(&path, &json!({ "messages": messages })).await;
-    match batch {
-        Ok(_) => Ok(()),
-        Err(error) if matches!(error.status().map(|it| it.as_u16()), Some(404 | 405)) => {
-            for number in numbers {
-                route.source.say(controls, &text(number)).await?;
-            }
-            Ok(())
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// The text of message `number`: an ordinary line of some length.
-#[must_use]
-pub fn body(direction: Direction, number: usize) -> String {
-    format!(
-        "{} The quick brown fox jumps over the lazy dog, and nobody knows why it still does.",
-        marker(direction, number)
-    )
 }
 
 fn person(index: usize) -> NewUser {

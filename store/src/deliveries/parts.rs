@@ -1,10 +1,10 @@
-//! What stands at the destination: recorded with every send, found again by replies, edits and deletions.
+//! What stands at the destination: recorded with every send, found again by edits and deletions.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChatId, Message, PairId, SourceMessageId};
+use domain::{AccountId, ChatId, PairId};
 use sqlx::PgConnection;
 
-use crate::{StoreError, pairs::Pair};
+use crate::StoreError;
 
 /// One message that stands at the destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -187,122 +187,4 @@ pub async fn record_shown(connection: &mut PgConnection, pair: PairId, edited: &
     .execute(connection)
     .await?;
     Ok(())
-}
-
-/// One message of those that a delivery carries together.
-#[derive(Clone, Debug)]
-pub struct Item {
-    /// The revision.
-    pub source_message_id: SourceMessageId,
-    /// Whose rows in `media` hold its attachments.
-    pub media_message_id: SourceMessageId,
-    /// Its content.
-    pub message: Message,
-}
-
-/// The messages that the album of delivery `root_seq` consists of, as they are now: the newest revision of each that is
-/// not deleted, in the source's order.
-pub async fn items(connection: &mut PgConnection, pair: PairId, root_seq: i64) -> Result<Vec<Item>, StoreError> {
-    let rows = sqlx::query!(
-        r#"SELECT n.id, n.content, coalesce(n.media_from, n.id) AS "media!: SourceMessageId"
-           FROM deliveries i JOIN source_messages s ON s.id = i.source_message_id
-           CROSS JOIN LATERAL (
-             SELECT r.id, r.content, r.media_from, r.deleted FROM source_messages r
-             WHERE r.account_id = s.account_id AND r.chat_id = s.chat_id AND r.message_id = s.message_id
-             ORDER BY r.revision DESC LIMIT 1) n
-           WHERE i.pair_id = $1 AND i.operation = 'post' AND NOT n.deleted
-             AND (i.seq = $2 OR (i.root_seq = $2 AND i.reason_code = 'album'))
-           ORDER BY s.message_id"#,
-        pair as PairId,
-        root_seq
-    )
-    .fetch_all(connection)
-    .await?;
-    let mut items = Vec::with_capacity(rows.len());
-    for row in rows {
-        let message = serde_json::from_value(row.content)?;
-        items.push(Item { source_message_id: row.id, media_message_id: row.media, message });
-    }
-    Ok(items)
-}
-
-/// Where an answered message stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Counterpart {
-    /// Where it is seen.
-    pub chat: ChatId,
-    /// The Telegram topic or Discord thread that it stands in.
-    pub thread: Option<i64>,
-    /// Its id.
-    pub message_id: i64,
-}
-
-/// The message at the pair's destination that stands for a message of its source, for replies: what the pair has carried, or,
-/// where another pair has carried it the other way, what was written there.
-pub async fn counterpart(
-    connection: &mut PgConnection,
-    pair: &Pair,
-    chat: ChatId,
-    source_message_id: i64,
-) -> Result<Option<Counterpart>, StoreError> {
-    let carried = carried(&mut *connection, pair.id, chat, source_message_id).await?;
-    match carried {
-        Some(carried) => Ok(Some(carried)),
-        None => origin(connection, pair, chat, source_message_id).await,
-    }
-}
-
-/// What was written at the pair's destination and stands at its source as this message.
-async fn origin(
-    connection: &mut PgConnection,
-    pair: &Pair,
-    chat: ChatId,
-    source_message_id: i64,
-) -> Result<Option<Counterpart>, StoreError> {
-    let found = sqlx::query!(
-        r#"SELECT s.chat_id, coalesce(m.carries, s.message_id) AS "message_id!",
-                  (s.content ->> 'topic')::bigint AS topic
-           FROM destination_messages m
-           JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
-           JOIN source_messages s ON s.id = d.source_message_id
-           WHERE m.chat_id = $1 AND m.message_id = $2 AND m.gone_at IS NULL AND (m.account_id = $3 OR $4)
-             AND (s.chat_id = $5 OR s.content ->> 'parent' = $5::bigint::text) AND (s.account_id = $6 OR $7)
-           ORDER BY m.seq LIMIT 1"#,
-        chat as ChatId,
-        source_message_id,
-        pair.source_account_id as AccountId,
-        chat.message_ids_are_global(pair.source_platform),
-        pair.destination_chat_id as ChatId,
-        pair.destination_account_id as AccountId,
-        pair.destination_chat_id.message_ids_are_global(pair.destination_platform)
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.map(|row| {
-        // A Discord thread is a chat of its own.
-        let thread = (row.chat_id != pair.destination_chat_id).then(|| row.chat_id.get());
-        Counterpart { chat: row.chat_id, thread: thread.or(row.topic), message_id: row.message_id }
-    }))
-}
-
-/// The first message that carries it, else the first of the album that it travelled with.
-async fn carried(
-    connection: &mut PgConnection,
-    pair: PairId,
-    chat: ChatId,
-    source_message_id: i64,
-) -> Result<Option<Counterpart>, StoreError> {
-    let found = sqlx::query!(
-        "SELECT m.chat_id, m.thread, m.message_id FROM pairs p
-         JOIN source_messages s ON s.account_id = p.source_account_id AND s.chat_id = $2 AND s.message_id = $3
-         JOIN deliveries d ON d.pair_id = p.id AND d.source_message_id = s.id
-         JOIN destination_messages m ON m.pair_id = d.pair_id AND m.seq IN (d.seq, d.root_seq) AND m.gone_at IS NULL
-         WHERE p.id = $1 ORDER BY m.carries = $3 DESC NULLS LAST, m.message_id LIMIT 1",
-        pair as PairId,
-        chat as ChatId,
-        source_message_id
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(found.map(|row| Counterpart { chat: row.chat_id, thread: row.thread, message_id: row.message_id }))
 }

@@ -56,6 +56,20 @@ pub enum LoginStep {
     Unknown,
 }
 
+impl LoginStep {
+    /// What an operator reads of it in the workflow's history.
+    pub(super) const fn summary(&self) -> &'static str {
+        match self {
+            Self::RequestCode => "request a login code",
+            Self::ResendCode => "request the login code again",
+            Self::SubmitCode { .. } => "submit the login code",
+            Self::SubmitPassword { .. } => "submit the password",
+            Self::VerifyToken => "verify the bot token",
+            Self::Unknown => "refuse an unknown step",
+        }
+    }
+}
+
 /// A login step on its way to the activity.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct LoginRequest {
@@ -85,6 +99,18 @@ pub struct LoginReply {
     /// Why the step was refused.
     #[serde(default)]
     pub refusal: Option<Refusal>,
+}
+
+impl LoginReply {
+    /// The platform was not reached: the account stays in `status`.
+    pub(super) fn unavailable(status: AccountStatus) -> Self {
+        let refusal = Refusal {
+            code: "platform_unavailable".into(),
+            detail: "the platform could not be reached; try again".into(),
+            retry_after_seconds: Some(30),
+        };
+        Self { status, refusal: Some(refusal) }
+    }
 }
 
 /// The code of a refusal for want of a connection.
@@ -172,6 +198,23 @@ pub struct StatusChange {
     pub account: AccountId,
     /// Its new state.
     pub status: AccountStatus,
+}
+
+impl StatusChange {
+    /// To `wanted`, for somebody who asks it of an account in state `now`. One that never signed in has nothing to host.
+    pub(super) const fn asked_for(account: AccountId, now: AccountStatus, wanted: AccountStatus) -> Option<Self> {
+        match now {
+            AccountStatus::New | AccountStatus::AwaitingCode | AccountStatus::AwaitingPassword => None,
+            AccountStatus::LoggedOut => None,
+            AccountStatus::Connecting
+            | AccountStatus::Online
+            | AccountStatus::Reconnecting
+            | AccountStatus::Paused
+            | AccountStatus::Limited
+            | AccountStatus::Revoked
+            | AccountStatus::Banned => Some(Self { account, status: wanted }),
+        }
+    }
 }
 
 /// What an operator or the API sees of an account's workflow.

@@ -1,0 +1,82 @@
+//! What is set, what is not and what is wrong.
+
+use std::collections::HashMap;
+
+use super::*;
+
+/// 32 zero bytes in base64.
+const KEY: &str = "k1:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+
+fn read(variables: &[(&str, &str)]) -> Result<Config, ConfigError> {
+    let variables: HashMap<&str, &str> = variables.iter().copied().collect();
+    Config::read(|name| variables.get(name).map(|value| (*value).to_owned()))
+}
+
+const GOOD: [(&str, &str); 6] = [
+    ("DATABASE_URL", "postgres://u:hunter2@127.0.0.1/c"),
+    ("SEAL_KEYS", KEY),
+    ("PAYLOAD_KEYS", KEY),
+    ("TELEGRAM_API_ID", "1"),
+    ("TELEGRAM_API_HASH", "hash"),
+    ("WORKER_NAME", "w1"),
+];
+
+#[test]
+fn defaults_fill_what_is_not_set() {
+    let config = read(&GOOD).unwrap();
+    assert_eq!(config.temporal_namespace, "default");
+    assert_eq!(config.health_check_period, Duration::from_secs(300));
+    assert!(!format!("{config:?}").contains("hunter2"));
+}
+
+#[test]
+fn links_need_an_address_and_a_key() {
+    let key = ("MEDIA_LINK_KEY", "0123456789abcdef0123456789abcdef");
+    let url = ("PUBLIC_URL", "https://causeway.example");
+    let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
+    assert!(with(&[]).unwrap().media.links.is_none());
+    assert!(with(&[key]).unwrap().media.links.is_none());
+    assert!(with(&[key, url]).unwrap().media.links.is_some());
+    assert!(with(&[url]).unwrap_err().to_string().contains("MEDIA_LINK_KEY is missing"));
+}
+
+#[test]
+fn everything_that_is_wrong_is_named_together() {
+    let wrong = [
+        ("SEAL_KEYS", "not-a-key"),
+        ("TELEGRAM_API_ID", "x"),
+        ("HEALTH_CHECK_SECONDS", "0"),
+        ("LOG_FORMAT", "xml"),
+        ("WORKER_NAME", "a b"),
+        ("PACE", "open"),
+        ("DRAIN_SLOTS", "0"),
+        ("DISCORD_ENDPOINT", "93.184.216.34:443"),
+        ("MEDIA_BYTES_MAX", "0"),
+        ("MEDIA_LINK_DAYS", "366"),
+        ("MEDIA_LINK_KEY", "too-short"),
+        ("PUBLIC_URL", "ftp://c.example"),
+    ];
+    let problems = read(&wrong).unwrap_err().to_string();
+    for name in [
+        "DATABASE_URL is missing",
+        "PAYLOAD_KEYS is missing",
+        "TELEGRAM_API_HASH is missing",
+        "DISCORD_CA_FILE is missing",
+        "SEAL_KEYS is wrong",
+        "TELEGRAM_API_ID is wrong",
+        "HEALTH_CHECK_SECONDS is wrong",
+        "LOG_FORMAT is wrong",
+        "WORKER_NAME is wrong",
+        "PACE is wrong",
+        "DRAIN_SLOTS is wrong",
+        "DISCORD_ENDPOINT is wrong",
+        "MEDIA_BYTES_MAX is wrong",
+        "MEDIA_LINK_DAYS is wrong",
+        "MEDIA_LINK_KEY is wrong",
+        "PUBLIC_URL is wrong",
+    ] {
+        assert!(problems.contains(name), "{name} is not in: {problems}");
+    }
+    assert!(!problems.contains("too-short"), "a secret is repeated: {problems}");
+    assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
+}
