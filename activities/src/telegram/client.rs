@@ -99,7 +99,7 @@ pub async fn connect_observed(
 
 /// The user that the session belongs to.
 pub(super) async fn who_am_i(link: &Link) -> Result<types::User, PlatformError> {
-    let users = link.ask(&functions::users::GetUsers { id: vec![enums::InputUser::UserSelf] }).await?;
+    let users = link.ask_at_once(&functions::users::GetUsers { id: vec![enums::InputUser::UserSelf] }).await?;
     let user = users.into_iter().find_map(|user| match user {
         enums::User::User(user) => Some(user),
         enums::User::Empty(_) => None,
@@ -115,7 +115,7 @@ pub(super) async fn signed_in(link: &Link, user: &types::User) -> Result<Identit
     let session = link.session();
     session.remember(PeerInfo::from(types::User { is_self: true, ..user.clone() }));
     if session.cursors().pts == 0 {
-        let enums::updates::State::State(state) = link.ask(&functions::updates::GetState {}).await?;
+        let enums::updates::State::State(state) = link.ask_at_once(&functions::updates::GetState {}).await?;
         let (pts, qts, date, seq) = (state.pts, state.qts, state.date, state.seq);
         session.set_cursors(UpdatesState { pts, qts, date, seq, channels: session.cursors().channels });
     }
@@ -181,7 +181,7 @@ impl Connection for TelegramConnection {
     }
 
     async fn health(&self) -> Result<(), PlatformError> {
-        self.account.link.ask(&functions::updates::GetState {}).await.map(drop)
+        self.account.link.ask_at_once(&functions::updates::GetState {}).await.map(drop)
     }
 
     async fn close(&self) {

@@ -12,7 +12,7 @@ const CHANNEL_DIFFERENCE_LIMIT: i32 = 100;
 
 impl Engine {
     pub(super) async fn difference(&mut self, request: functions::updates::GetDifference) -> Result<(), PlatformError> {
-        let mut answer = match self.account.link.ask(&request).await {
+        let mut answer = match self.account.link.ask_at_once(&request).await {
             Err(PlatformError::Message { code, detail }) => {
                 tracing::warn!(telegram.error = code, "the update cursor is unusable; starting from the present");
                 self.boxes = MessageBoxes::new();
@@ -46,7 +46,7 @@ impl Engine {
         };
         request.channel = types::InputChannel { channel_id: channel.channel_id, access_hash: auth.hash() }.into();
         request.limit = CHANNEL_DIFFERENCE_LIMIT;
-        let mut answer = match self.account.link.ask(&request).await {
+        let mut answer = match self.account.link.ask_at_once(&request).await {
             Ok(answer) => answer,
             // Closed to us, or a cursor that the channel refuses: its history is asked when it comes back.
             Err(PlatformError::Chat { .. } | PlatformError::Message { .. }) => {

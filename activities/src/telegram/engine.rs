@@ -184,7 +184,8 @@ impl Engine {
 
     /// Asks for the account's state: proves the link, and shows whether an update was missed.
     async fn probe(&mut self) -> Result<(), PlatformError> {
-        let enums::updates::State::State(state) = self.account.link.ask(&functions::updates::GetState {}).await?;
+        let enums::updates::State::State(state) =
+            self.account.link.ask_at_once(&functions::updates::GetState {}).await?;
         self.heard = Instant::now();
         match self.boxes.session_state().pts {
             0 => {

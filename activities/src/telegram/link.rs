@@ -109,20 +109,31 @@ impl Link {
         self.call_in(self.session.home(), request).await
     }
 
-    /// Asks the home data centre when it is a question's turn; a broken connection is no answer yet, so it is asked once
-    /// more. For reads only.
+    /// Asks the home data centre when it is a question's turn, once more when the connection breaks. For reads only.
     pub(super) async fn ask<R>(&self, request: &R) -> Result<R::Return, PlatformError>
     where
         R: RemoteCall + Sync,
     {
         self.rates.read().await.map_err(read_flood_wait)?;
-        let answer = match self.call(request).await {
-            Err(CallError::Link(PlatformError::Retryable { code, .. })) if code == NETWORK => self.call(request).await,
-            answer => answer,
-        };
-        match answer {
+        match self.ask_at_once(request).await {
             Ok(answer) => Ok(answer),
-            Err(error) => Err(self.refused_read(error.into()).await),
+            Err(error) => Err(self.refused_read(error).await),
+        }
+    }
+
+    /// As [`Self::ask`], without waiting for a turn: for what is no question (logging in, parts of a file to be sent) and
+    /// for what a live link cannot do without (who we are, the state, the differences), so that refused questions about
+    /// history do not cut off messages.
+    pub(super) async fn ask_at_once<R>(&self, request: &R) -> Result<R::Return, PlatformError>
+    where
+        R: RemoteCall + Sync,
+    {
+        match self.call(request).await {
+            // A broken connection is no answer yet.
+            Err(CallError::Link(PlatformError::Retryable { code, .. })) if code == NETWORK => {
+                Ok(self.call(request).await?)
+            }
+            answer => Ok(answer?),
         }
     }
 

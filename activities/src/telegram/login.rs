@@ -284,7 +284,7 @@ async fn already_signed_in(link: &Link) -> Option<LoginOutcome> {
 }
 
 async fn password_parameters(link: &Link) -> Result<types::account::Password, PlatformError> {
-    let enums::account::Password::Password(parameters) = link.ask(&functions::account::GetPassword {}).await?;
+    let enums::account::Password::Password(parameters) = link.ask_at_once(&functions::account::GetPassword {}).await?;
     Ok(parameters)
 }
 

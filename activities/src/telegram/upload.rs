@@ -81,9 +81,9 @@ impl Account {
         let saved = match total {
             Some(file_total_parts) => {
                 let request = functions::upload::SaveBigFilePart { file_id, file_part, file_total_parts, bytes };
-                self.link.ask(&request).await?
+                self.link.ask_at_once(&request).await?
             }
-            None => self.link.ask(&functions::upload::SaveFilePart { file_id, file_part, bytes }).await?,
+            None => self.link.ask_at_once(&functions::upload::SaveFilePart { file_id, file_part, bytes }).await?,
         };
         if saved { Ok(()) } else { Err(retryable("upload_refused", "Telegram did not keep a part of the file")) }
     }
