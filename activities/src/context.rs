@@ -7,8 +7,8 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attachments::MediaSettings, discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces,
-    rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
+    attachments::MediaSettings, bulk::Bulk, discord::DiscordConfig, gates::Gates, hosts::Hosts, metrics::Metrics,
+    pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -36,6 +36,8 @@ pub struct Context {
     pub hosts: Hosts,
     /// Drains that run here and can be woken without Temporal.
     pub wakeups: Arc<Wakeups>,
+    /// Turns of those who carry much.
+    pub bulk: Bulk,
     /// Sends under way, by destination chat.
     pub gates: Gates,
     /// The compiled rules of the pairs that are read or written here.

@@ -113,15 +113,16 @@ async fn begin(
     }
     let account = pair.destination_account_id;
     let Some(hosted) = context.hosts.get(account) else { return ended(Next::Moved) };
-    if let Some(wait) = cooldown(context, &mut database, &pair).await? {
-        return ended(wait);
+    if let Some(left) = hosted.pacer.silence() {
+        let reason = "the platform asks the destination account to wait".into();
+        return ended(Next::In { ms: millis(left), reason });
     }
     let drainer = Drainer { host: &context.worker, task_token: runner.task_token() };
     let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
     let Some(fence) = fence else { return ended(Next::Moved) };
     drop(database);
     let started = Instant::now();
-    let settler = Settler::start(context.pool.clone(), id);
+    let settler = Settler::start(context.pool.clone(), context.bulk.clone(), id);
     let (in_a_row, claim, carried) = (0, CLAIM_MIN, 0);
     let mut drain =
         Drain { context, runner, pair, hosted, fence, wakeup, report, started, settler, in_a_row, claim, carried };
@@ -140,20 +141,6 @@ fn planned(plan: Plan) -> DrainReport {
     DrainReport { priority_key: plan.priority_key(), fairness_weight: plan.fairness_weight(), ..DrainReport::default() }
 }
 
-/// The platform wants silence from the account: come back when it is over.
-async fn cooldown(
-    context: &Context,
-    database: &mut store::PgConnection,
-    pair: &Pair,
-) -> Result<Option<Next>, StoreError> {
-    let account = store::accounts::load(database, pair.destination_account_id).await?;
-    let until = account.and_then(|account| account.cooldown_until);
-    let left = until.map(|until| until - context.clock.now()).and_then(|left| left.to_std().ok());
-    Ok(left
-        .filter(|left| !left.is_zero())
-        .map(|left| Next::In { ms: millis(left), reason: "the platform asks the destination account to wait".into() }))
-}
-
 fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
 }
@@ -169,6 +156,7 @@ impl Drain<'_> {
                 self.carried = 0;
             }
             let claim = {
+                let _turn = self.context.bulk.claim(self.in_a_row).await;
                 let (now, mut database) = (self.context.clock.now(), self.context.database().await?);
                 deliveries::claim(&mut database, self.fence, now, self.carried, self.claim).await?
             };

@@ -13,7 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces, rhythm::Rhythms, wakeups::Wakeups,
+    bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces, rhythm::Rhythms,
+    wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -66,6 +67,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         reconcile_every: config.reconcile_every,
         hosts: Hosts::default(),
         wakeups: Arc::new(Wakeups::default()),
+        bulk: Bulk::default(),
         gates: Gates::default(),
         rules: RuleBook::default(),
         rhythms: Rhythms::default(),

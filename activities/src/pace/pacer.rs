@@ -109,6 +109,14 @@ impl Pacer {
         }
     }
 
+    /// For how long the platform wants to hear nothing of the account, whatever the chat.
+    #[must_use]
+    pub fn silence(&self) -> Option<Duration> {
+        let now = self.clock.now();
+        let until = self.lock().silent_until(now)?;
+        (until - now).to_std().ok().filter(|left| !left.is_zero())
+    }
+
     /// The platform asked for silence: remembered in memory and in the database before anything else is sent. A refused
     /// question was remembered by whoever asked it.
     ///

@@ -172,6 +172,12 @@ impl AccountPace {
         [account, global, chat].into_iter().flatten().max_by_key(|(at, _)| *at)
     }
 
+    /// Until when the platform wants silence in all chats.
+    #[must_use]
+    pub fn silent_until(&self, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
+        self.account.budget.closed(now).max(self.global.budget.closed(now))
+    }
+
     /// The platform refused and asks for silence. Returns what has to be stored at once.
     pub fn refused(&mut self, scope: Scope, chat: ChatId, wait: TimeDelta, now: DateTime<Utc>) -> Snapshot {
         let limits = self.limits(scope);
