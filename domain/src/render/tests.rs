@@ -241,7 +241,7 @@ fn music_is_named_by_performer_and_title_where_only_a_name_is_shown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn every_attachment_is_carried_once_or_named(

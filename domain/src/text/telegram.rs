@@ -70,7 +70,8 @@ fn canonical(rich: &RichText) -> RichText {
     let trimmed = |spans: Vec<Span>| -> Vec<Span> {
         spans.into_iter().filter_map(|span| trim_span(span, &rich.text, &units)).collect()
     };
-    let spans = spans::nest(trimmed(cut_at_quotes(trimmed(exclude(&spans)))));
+    let apart = trimmed(part_quotes(trimmed(exclude(&spans))));
+    let spans = spans::nest(trimmed(cut_at_quotes(apart)));
     trim_text(RichText { text: rich.text.clone(), spans }, &units)
 }
 
@@ -92,15 +93,24 @@ fn trim_span(span: Span, text: &str, units: &Units) -> Option<Span> {
     Some(if is_code(&span) { span } else { trimmed })
 }
 
-/// A quote stays in one piece: what reaches over its edge is cut there. Of two kinds of quotes the earlier one stays.
-fn cut_at_quotes(spans: Vec<Span>) -> Vec<Span> {
-    let (found, others): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(|span| span.style.is_quote());
-    let mut quotes: Vec<Span> = Vec::new();
-    for quote in found {
-        let of_other_kind = quotes.iter().filter(|earlier| earlier.style != quote.style);
+/// Where two kinds of quotes overlap, the earlier one stays.
+fn part_quotes(spans: Vec<Span>) -> Vec<Span> {
+    let mut apart: Vec<Span> = Vec::with_capacity(spans.len());
+    for span in spans {
+        if !span.style.is_quote() {
+            apart.push(span);
+            continue;
+        }
+        let of_other_kind = apart.iter().filter(|earlier| earlier.style.is_quote() && earlier.style != span.style);
         let taken: Vec<(usize, usize)> = of_other_kind.map(|earlier| (earlier.offset, earlier.end())).collect();
-        quotes.extend(spans::subtract(&quote, &taken));
+        apart.extend(spans::subtract(&span, &taken));
     }
+    apart
+}
+
+/// A quote stays in one piece: what reaches over its edge is cut there.
+fn cut_at_quotes(spans: Vec<Span>) -> Vec<Span> {
+    let (quotes, others): (Vec<Span>, Vec<Span>) = spans.into_iter().partition(|span| span.style.is_quote());
     let edges: Vec<usize> = quotes.iter().flat_map(|quote| [quote.offset, quote.end()]).collect();
     let mut cut = quotes;
     for span in others {
