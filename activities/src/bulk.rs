@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 /// cores are kept busy by few, and each more makes everybody wait longer for a core.
 const AT_ONCE: usize = 2;
 /// A pair that has carried so many messages without a pause has much to carry.
-const SENT: u64 = 100;
+pub(crate) const SENT: u64 = 100;
 /// A record of so many messages at once is bulk.
 const RECORDED: usize = 16;
 

@@ -11,7 +11,7 @@ use store::{
 use temporalio_sdk::activities::ActivityContext;
 use workflows::forwarding::{DrainReport, Next};
 
-use crate::{context::Context, hosts::Hosted, settler::Settler, wakeups::Wakeup};
+use crate::{bulk, context::Context, hosts::Hosted, settler::Settler, wakeups::Wakeup};
 
 mod claimed;
 mod runner;
@@ -32,9 +32,6 @@ const MEDIA_WAIT: Duration = Duration::from_secs(5);
 /// A head that is due so soon is waited for in place: a timer of the workflow costs more. An album holds its delivery
 /// back for less.
 const HOLD_MAX: Duration = Duration::from_secs(1);
-/// A drain that Temporal did not start hands over after so many messages without a pause: whoever has so much to carry
-/// takes turns with others on the host's queue.
-const EXPRESS_SENT_MAX: u64 = 100;
 /// When to look again for an attachment that did not come.
 pub(crate) const MEDIA_RETRY_MS: u64 = 2_000;
 
@@ -225,7 +222,8 @@ impl Drain<'_> {
     fn has_had_its_turn(&self) -> bool {
         match self.runner {
             Runner::Workflow(_) => self.in_a_row >= SENT_MAX || self.started.elapsed() > DRAIN_FOR_MAX,
-            Runner::Express => self.in_a_row >= EXPRESS_SENT_MAX,
+            // Bulk takes turns with others on the host's queue, too.
+            Runner::Express => self.in_a_row >= bulk::SENT,
         }
     }
 

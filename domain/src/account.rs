@@ -73,6 +73,21 @@ impl AccountStatus {
         Self::LoggedOut,
     ];
 
+    /// True from the first sign-in until the log-out: there is something to pause, resume or host.
+    #[must_use]
+    pub const fn is_linked(self) -> bool {
+        match self {
+            Self::New | Self::AwaitingCode | Self::AwaitingPassword | Self::LoggedOut => false,
+            Self::Connecting
+            | Self::Online
+            | Self::Reconnecting
+            | Self::Paused
+            | Self::Limited
+            | Self::Revoked
+            | Self::Banned => true,
+        }
+    }
+
     /// The name on the wire.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -124,23 +124,7 @@ async fn an_account_that_is_banned_while_online_stops_and_says_so() {
     let stack = harness::shared().await;
     let world = World::new(&stack).await;
     let writer = Writer::new(&world, 2).await;
-    let ban = json!({ "kind": "rpc_error", "method": "messages.sendMessage", "user": writer.person.user,
-                      "code": 401, "message": "USER_DEACTIVATED_BAN", "times": 1 });
-    world.controls.telegram.fault(&ban).await.unwrap();
-    writer.say(&world, 0, "one").await;
-    let account = world.status(&writer.account, "banned").await;
-    assert_eq!(account["reason_code"], "user_deactivated_ban", "{account:#}");
-    // The fault struck once; a second try would pass, and must not happen.
-    writer.say(&world, 1, "two").await;
-    for (_, chat, pair) in &writer.ways {
-        until("the pair says why it waits", PATIENCE, async || {
-            let pair = world.read_pair(pair).await;
-            Ok(pair["live"]["reason"].as_str().is_some_and(|reason| reason.contains("banned")).then_some(()))
-        })
-        .await
-        .unwrap();
-        assert_eq!(world.telegram_texts(*chat).await, Vec::<String>::new());
-    }
+    writer.is_stopped_by(&world, (401, "USER_DEACTIVATED_BAN"), "banned").await;
     let errors: Value = world.api.http().get(&format!("/errors?account={}", writer.account)).await.unwrap();
     let logged = errors["errors"].as_array().unwrap().iter();
     let of_the_account = logged.filter(|error| error["code"] == "user_deactivated_ban" && error["pair"].is_null());

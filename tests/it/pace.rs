@@ -48,6 +48,27 @@ impl Writer {
         world.controls.telegram.fault(&fault).await.unwrap();
     }
 
+    /// Telegram answers the next message with this error; then the account has this status, and writes nothing more.
+    pub(crate) async fn is_stopped_by(&self, world: &World, (code, error): (u16, &str), status: &str) {
+        let fault = json!({ "kind": "rpc_error", "method": "messages.sendMessage", "user": self.person.user,
+                            "code": code, "message": error, "times": 1 });
+        world.controls.telegram.fault(&fault).await.unwrap();
+        self.say(world, 0, "one").await;
+        let account = world.status(&self.account, status).await;
+        assert_eq!(account["reason_code"], error.to_lowercase(), "{account:#}");
+        // The fault struck once; a second try would pass, and must not happen.
+        self.say(world, 1, "two").await;
+        for (_, chat, pair) in &self.ways {
+            until("the pair says why it waits", PATIENCE, async || {
+                let pair = world.read_pair(pair).await;
+                Ok(pair["live"]["reason"].as_str().is_some_and(|reason| reason.contains(status)).then_some(()))
+            })
+            .await
+            .unwrap();
+            assert_eq!(world.telegram_texts(*chat).await, Vec::<String>::new());
+        }
+    }
+
     pub(crate) async fn pace(&self, world: &World) -> Value {
         world.api.http().get(&format!("/accounts/{}/pace", self.account)).await.unwrap()
     }
@@ -134,24 +155,7 @@ async fn peer_flood_stops_the_account_until_it_is_resumed() {
     let stack = harness::shared().await;
     let world = World::new(&stack).await;
     let writer = Writer::new(&world, 2).await;
-    let flood = json!({ "kind": "rpc_error", "method": "messages.sendMessage", "user": writer.person.user,
-                        "code": 400, "message": "PEER_FLOOD", "times": 1 });
-    world.controls.telegram.fault(&flood).await.unwrap();
-    writer.say(&world, 0, "one").await;
-    let account = world.status(&writer.account, "limited").await;
-    assert_eq!(account["reason_code"], "peer_flood", "{account:#}");
-    // The fault struck once; a second try would pass, and must not happen.
-    writer.say(&world, 1, "two").await;
-    for way in &writer.ways {
-        until("the pair says why it waits", PATIENCE, async || {
-            let pair = world.read_pair(&way.2).await;
-            let reason = pair["live"]["reason"].as_str().unwrap_or_default().to_owned();
-            Ok(reason.contains("limited").then_some(()))
-        })
-        .await
-        .unwrap();
-        assert_eq!(world.telegram_texts(way.1).await, Vec::<String>::new());
-    }
+    writer.is_stopped_by(&world, (400, "PEER_FLOOD"), "limited").await;
     let _: Value = world.api.http().post(&format!("/accounts/{}/resume", writer.account), &json!({})).await.unwrap();
     world.telegram_holds(writer.ways[0].1, &["one"]).await;
     world.telegram_holds(writer.ways[1].1, &["two"]).await;

@@ -280,8 +280,11 @@ impl AccountSession {
 
     /// Ends a running hosting and goes on in `status`, if the account has ever signed in.
     async fn change_status(ctx: &mut WorkflowContext<Self>, status: AccountStatus) {
-        let change = ctx.state(|s| StatusChange::asked_for(s.input.account, s.view.status, status));
-        let Some(change) = change else { return };
+        let (account, now) = ctx.state(|s| (s.input.account, s.view.status));
+        if !now.is_linked() {
+            return;
+        }
+        let change = StatusChange { account, status };
         let recorded =
             ctx.execute_activity(AccountActivities::set_status, change, options::light("record the state")).await;
         if recorded.is_ok() {

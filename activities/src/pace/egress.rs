@@ -79,6 +79,15 @@ impl Egress {
         closed.filter(|until| *until > now)
     }
 
+    /// May the platform be asked something from this address?
+    ///
+    /// # Errors
+    /// How long the address stays closed.
+    pub(super) fn read(&self, platform: Platform) -> Result<(), Duration> {
+        let now = self.clock.now();
+        self.closed(platform, now).map_or(Ok(()), |until| Err((until - now).to_std().unwrap_or_default()))
+    }
+
     /// Who hears of requests that are made to Discord before there is an account: the proof of a bot's token.
     pub fn proof(self: &Arc<Self>) -> Arc<dyn RateObserver> {
         Arc::new(Proof(Arc::clone(self)))
@@ -188,11 +197,7 @@ impl RateObserver for Proof {
     fn answered(&self, _: RateHeaders) {}
 
     async fn read(&self) -> Result<(), Duration> {
-        let now = self.0.clock.now();
-        match self.0.closed(Platform::Discord, now) {
-            Some(until) => Err((until - now).to_std().unwrap_or_default()),
-            None => Ok(()),
-        }
+        self.0.read(Platform::Discord)
     }
 
     async fn read_refused(&self, _: Duration) {}

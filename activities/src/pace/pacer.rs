@@ -203,10 +203,8 @@ impl RateObserver for Pacer {
     }
 
     async fn read(&self) -> Result<(), Duration> {
+        self.egress.read(self.platform)?;
         let now = self.clock.now();
-        if let Some(until) = self.egress.closed(self.platform, now) {
-            return Err((until - now).to_std().unwrap_or_default());
-        }
         let turn = {
             let mut pace = self.lock();
             pace.asked(now);

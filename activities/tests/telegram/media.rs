@@ -8,7 +8,7 @@ use domain::{ChatId, Media, MediaKind, PartText, RichText, message::MediaSource}
 use sandbox::client::NewUser;
 use serde_json::json;
 
-use crate::harness::{Sandbox, key, name};
+use crate::harness::{Live, Sandbox, key, name};
 
 const PHONE: &str = "+9996612345";
 
@@ -109,8 +109,8 @@ async fn a_refused_photo_goes_as_a_file_and_a_lost_one_is_found() {
     assert_eq!(name(&live.download(&gone, 1_000).await.unwrap_err()), ("message", "media_gone"));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn an_expired_file_reference_is_renewed() {
+/// A file of three chunks that stands in a chat.
+async fn sent_file() -> (Sandbox, Live, Upload, Media) {
     let sandbox = Sandbox::start().await;
     let me = sandbox.user(PHONE, "Ann", None).await;
     let chat = sandbox.chat("channel", "Files", me, &[]).await;
@@ -118,6 +118,12 @@ async fn an_expired_file_reference_is_renewed() {
     let upload = upload(MediaKind::Document, "plan.pdf", "application/pdf", 1_300_000);
     let id = live.send(&request(chat, "plan", &upload)).await.unwrap();
     let media = live.connection.history_after(chat, id - 1, 1).await.unwrap().remove(0).media.remove(0);
+    (sandbox, live, upload, media)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_expired_file_reference_is_renewed() {
+    let (sandbox, live, upload, media) = sent_file().await;
     let expired = |times: u32| {
         json!({
             "kind": "rpc_error", "method": "upload.getFile", "code": 400, "message": "FILE_REFERENCE_EXPIRED",
@@ -133,13 +139,7 @@ async fn an_expired_file_reference_is_renewed() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_short_wait_does_not_begin_a_file_anew_and_a_long_one_ends_it() {
-    let sandbox = Sandbox::start().await;
-    let me = sandbox.user(PHONE, "Ann", None).await;
-    let chat = sandbox.chat("channel", "Files", me, &[]).await;
-    let live = sandbox.connect(&sandbox.sign_in(PHONE).await).await;
-    let upload = upload(MediaKind::Document, "plan.pdf", "application/pdf", 1_300_000);
-    let id = live.send(&request(chat, "plan", &upload)).await.unwrap();
-    let media = live.connection.history_after(chat, id - 1, 1).await.unwrap().remove(0).media.remove(0);
+    let (sandbox, live, upload, media) = sent_file().await;
     let refused = |message: &str, times: u32| json!({ "kind": "rpc_error", "method": "upload.getFile", "code": 420, "message": message, "times": times });
     sandbox.fault(refused("FLOOD_PREMIUM_WAIT_1", 2)).await;
     assert!(live.download(&media, 2_000_000).await.unwrap() == content_of(&upload).await);

@@ -200,23 +200,6 @@ pub struct StatusChange {
     pub status: AccountStatus,
 }
 
-impl StatusChange {
-    /// To `wanted`, for somebody who asks it of an account in state `now`. One that never signed in has nothing to host.
-    pub(super) const fn asked_for(account: AccountId, now: AccountStatus, wanted: AccountStatus) -> Option<Self> {
-        match now {
-            AccountStatus::New | AccountStatus::AwaitingCode | AccountStatus::AwaitingPassword => None,
-            AccountStatus::LoggedOut => None,
-            AccountStatus::Connecting
-            | AccountStatus::Online
-            | AccountStatus::Reconnecting
-            | AccountStatus::Paused
-            | AccountStatus::Limited
-            | AccountStatus::Revoked
-            | AccountStatus::Banned => Some(Self { account, status: wanted }),
-        }
-    }
-}
-
 /// What an operator or the API sees of an account's workflow.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AccountView {

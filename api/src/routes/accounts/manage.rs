@@ -1,6 +1,6 @@
 //! Looking at accounts, stopping, starting and ending them.
 
-use domain::{AccountId, AccountStatus};
+use domain::AccountId;
 use salvo::prelude::*;
 use store::accounts::Account;
 use temporalio_common::{HasWorkflowDefinition, SignalDefinition};
@@ -85,18 +85,8 @@ where
     S: SignalDefinition<Workflow = <AccountSession as HasWorkflowDefinition>::Run, Input = ()>,
 {
     let account: Account = find(app, actor, id).await?;
-    match account.status {
-        AccountStatus::New
-        | AccountStatus::AwaitingCode
-        | AccountStatus::AwaitingPassword
-        | AccountStatus::LoggedOut => return Err(ApiError::WrongState(account.status)),
-        AccountStatus::Connecting
-        | AccountStatus::Online
-        | AccountStatus::Reconnecting
-        | AccountStatus::Paused
-        | AccountStatus::Limited
-        | AccountStatus::Revoked
-        | AccountStatus::Banned => (),
+    if !account.status.is_linked() {
+        return Err(ApiError::WrongState(account.status));
     }
     stop_hosting(app, account.id).await?;
     app.temporal.signal_account(&account, actor.plan, signal).await?;
