@@ -11,7 +11,7 @@ use store::{
 use temporalio_sdk::activities::ActivityContext;
 use workflows::forwarding::{DrainReport, Next};
 
-use crate::{bulk, context::Context, hosts::Hosted, settler::Settler, wakeups::Wakeup};
+use crate::{bulk::Turn, context::Context, hosts::Hosted, settler::Settler, wakeups::Wakeup};
 
 mod claimed;
 mod runner;
@@ -32,6 +32,9 @@ const MEDIA_WAIT: Duration = Duration::from_secs(5);
 /// A head that is due so soon is waited for in place: a timer of the workflow costs more. An album holds its delivery
 /// back for less.
 const HOLD_MAX: Duration = Duration::from_secs(1);
+/// A drain that Temporal did not start hands over after so many messages without a pause: whoever has so much to carry
+/// takes turns with others on the host's queue.
+const EXPRESS_SENT_MAX: u64 = 100;
 /// When to look again for an attachment that did not come.
 pub(crate) const MEDIA_RETRY_MS: u64 = 2_000;
 
@@ -99,6 +102,7 @@ async fn begin(
     wakeup: Wakeup<'_>,
     id: PairId,
 ) -> Result<DrainReport, StoreError> {
+    let turn = context.bulk.claim(0).await;
     let mut database = context.database().await?;
     let Some(pair) = store::pairs::load(&mut database, id).await? else {
         return Ok(DrainReport { next: Next::Deleted, ..DrainReport::default() });
@@ -123,7 +127,7 @@ async fn begin(
     let (in_a_row, claim, carried) = (0, CLAIM_MIN, 0);
     let mut drain =
         Drain { context, runner, pair, hosted, fence, wakeup, report, started, settler, in_a_row, claim, carried };
-    let next = drain.run().await;
+    let next = drain.run(turn).await;
     // What was sent goes on record also when the drain has failed.
     let settled = drain.settler.flush().await;
     let report = drain.report;
@@ -143,8 +147,10 @@ fn millis(duration: Duration) -> u64 {
 }
 
 impl Drain<'_> {
-    async fn run(&mut self) -> Result<Next, StoreError> {
-        let mut acknowledged = false;
+    /// Carries until there is a reason to stop. `turn` is that of the first claim: finding out what there is to claim
+    /// from is a part of it.
+    async fn run(&mut self, turn: Turn) -> Result<Next, StoreError> {
+        let (mut turn, mut acknowledged) = (Some(turn), false);
         loop {
             if self.stopping() || self.has_had_its_turn() {
                 return Ok(Next::More);
@@ -153,7 +159,10 @@ impl Drain<'_> {
                 self.carried = 0;
             }
             let claim = {
-                let _turn = self.context.bulk.claim(self.in_a_row).await;
+                let _turn = match turn.take() {
+                    Some(first) => first,
+                    None => self.context.bulk.claim(self.in_a_row).await,
+                };
                 let (now, mut database) = (self.context.clock.now(), self.context.database().await?);
                 deliveries::claim(&mut database, self.fence, now, self.carried, self.claim).await?
             };
@@ -222,8 +231,7 @@ impl Drain<'_> {
     fn has_had_its_turn(&self) -> bool {
         match self.runner {
             Runner::Workflow(_) => self.in_a_row >= SENT_MAX || self.started.elapsed() > DRAIN_FOR_MAX,
-            // Bulk takes turns with others on the host's queue, too.
-            Runner::Express => self.in_a_row >= bulk::SENT,
+            Runner::Express => self.in_a_row >= EXPRESS_SENT_MAX,
         }
     }
 

@@ -69,7 +69,9 @@ async fn of_read_chats<'a>(
     if chats.is_empty() {
         return Ok(Cow::Borrowed(updates));
     }
+    let turn = context.bulk.ingest(updates.len()).await;
     let read = store::ingest::read_chats(&mut *context.database().await?, account, &chats).await?;
+    drop(turn);
     // A deletion does not say under which channel its thread hangs.
     let is_read = |update: &Update| content(update).is_none_or(|it| places(it).any(|place| read.contains(&place)));
     if updates.iter().all(is_read) {
@@ -111,6 +113,7 @@ async fn record(context: &Context, source: Source, updates: &[Update]) -> Result
     let clock = context.clock.as_ref();
     let mut patience = Patience::Wait;
     loop {
+        let turn = context.bulk.ingest(updates.len()).await;
         let mut transaction = context.pool.begin().await?;
         let ingested = store::ingest::ingest(&mut transaction, clock, reader, updates, patience).await?;
         if ingested.unsettled.is_empty() {
@@ -118,6 +121,8 @@ async fn record(context: &Context, source: Source, updates: &[Update]) -> Result
             return Ok(ingested);
         }
         transaction.rollback().await?;
+        // What is waited for may need the turn.
+        drop(turn);
         settled(context, ingested.unsettled).await?;
         patience = Patience::Over;
     }

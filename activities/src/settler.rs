@@ -193,7 +193,7 @@ async fn gather(received: &mut mpsc::Receiver<Order>, orders: &mut Vec<Order>) {
 }
 
 async fn settle(pool: &PgPool, bulk: &Bulk, pair: PairId, sent: &[SentDelivery]) -> Result<(), StoreError> {
-    let _turn = bulk.record(sent.len()).await;
+    let _turn = bulk.settle(sent.len()).await;
     let mut database = pool.acquire().await?;
     deliveries::settle_sent(&mut database, pair, sent).await
 }

@@ -36,6 +36,7 @@ impl Drain<'_> {
                 self.unclaim(&left).await?;
                 return Ok((!kept_too_long).then_some(Next::More));
             }
+            self.context.bulk.give_way(self.in_a_row).await;
             let seq = row.seq;
             if !row.is_plain() {
                 // It looks at what stands at the destination.

@@ -24,6 +24,13 @@ const DATABASE: &str = "causeway";
 /// Room for the pools of worker and API, and for tests that open one per case.
 const CONNECTIONS_MAX: u32 = 200;
 
+/// Segments of the write-ahead log that a new cluster has from the beginning, 16 MiB each, as one that has run for a while
+/// has them from its checkpoints: to make one in the middle of a flood holds up every commit for about a tenth of a second.
+const WAL_SEGMENTS: usize = 8;
+
+/// What checkpoints keep of them.
+const WAL_KEPT: &str = "min_wal_size=256MB";
+
 /// How long a postmaster of a killed stack may take to notice and leave.
 const LEFTOVER_PATIENCE: Duration = Duration::from_secs(20);
 
@@ -78,6 +85,7 @@ impl Cluster {
             "fsync=on".to_owned(),
             "synchronous_commit=on".to_owned(),
             "log_checkpoints=off".to_owned(),
+            WAL_KEPT.to_owned(),
         ];
         for setting in settings {
             launch = launch.option("-c", setting);
@@ -134,9 +142,12 @@ impl Cluster {
         fs::remove_file(&password_file)?;
         made?;
         // Single-user mode makes the database without a client program and without a server on the network.
-        let single =
-            self.tool("postgres").arg("--single").option("-D", self.data.display().to_string()).arg("postgres");
-        run(&single, &format!("CREATE DATABASE {DATABASE} OWNER {USER};\n"), log).await
+        let single = self.tool("postgres").arg("--single").option("-D", self.data.display().to_string());
+        let single = single.option("-c", "fsync=off").option("-c", WAL_KEPT).arg("postgres");
+        // A segment that nothing was written to is not left. The checkpoint at the end makes those that were left
+        // segments to come.
+        let segments = "SELECT txid_current();\nSELECT pg_switch_wal();\n".repeat(WAL_SEGMENTS);
+        run(&single, &format!("CREATE DATABASE {DATABASE} OWNER {USER};\n{segments}"), log).await
     }
 
     /// A postmaster that outlived its stack for a moment (it got its signal when the stack was killed), or the lock
