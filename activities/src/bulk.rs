@@ -16,8 +16,9 @@ use tokio::{
 
 /// Turns at once on a large machine: half of [`store::CONNECTIONS_MAX`].
 const AT_ONCE_MAX: usize = store::CONNECTIONS_MAX as usize / 2;
-/// A pair that has carried so many messages without a pause has much to carry: as many as a first claim may hold.
-const SENT: u64 = 20;
+/// A pair that has carried so many messages without a pause has much to carry. With few, a pair that falls behind for a
+/// moment would be bulk, and as bulk fall behind further.
+const SENT: u64 = 100;
 /// So many messages recorded at once are much.
 const RECORDED: usize = 16;
 /// Bulk stands still for little at most so long at a time.
