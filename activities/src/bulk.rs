@@ -1,5 +1,5 @@
-//! The bulk lane: whoever has much to record or to carry takes turns with others like it at the database and gives way to
-//! those who have little, so that one tenant's flood leaves processors and connections to whoever writes now and then.
+//! The bulk lane: whoever has much to record or to carry takes turns with others like it at the database and gives way
+//! to those who have little, so that one tenant's flood leaves processors and connections to whoever writes now and then.
 
 use std::{
     sync::{
@@ -10,7 +10,7 @@ use std::{
 };
 
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, Semaphore, SemaphorePermit},
     time::{Instant, timeout},
 };
 
@@ -23,7 +23,6 @@ const SENT: u64 = 100;
 const RECORDED: usize = 16;
 /// Bulk stands still for little at most so long at a time.
 const STAND_MAX: Duration = Duration::from_millis(50);
-
 /// Bulk waits so long for its turn. Whoever has it for longer is stuck and must not hold up everybody else's bulk.
 const TURN_WAIT_MAX: Duration = Duration::from_secs(5);
 
@@ -33,7 +32,7 @@ pub struct Bulk(Arc<Lane>);
 
 #[derive(Debug)]
 struct Lane {
-    turns: Arc<Semaphore>,
+    turns: Semaphore,
     /// Turns of little that have not ended.
     little: AtomicUsize,
     /// The last of them has ended.
@@ -60,18 +59,18 @@ impl Rest {
 
 /// The right to ask the database for something; it ends when this is dropped.
 #[derive(Debug)]
-pub(crate) enum Turn {
+pub(crate) enum Turn<'a> {
     /// One of few; `None` beside those that are stuck.
-    Bulk { _permit: Option<OwnedSemaphorePermit> },
+    Bulk { _permit: Option<SemaphorePermit<'a>> },
     /// What bulk gives way to.
-    Little { _way: Way },
+    Little { _way: Way<'a> },
 }
 
 /// Bulk stands still while one of these lives.
 #[derive(Debug)]
-pub(crate) struct Way(Arc<Lane>);
+pub(crate) struct Way<'a>(&'a Lane);
 
-impl Drop for Way {
+impl Drop for Way<'_> {
     fn drop(&mut self) {
         if self.0.little.fetch_sub(1, Ordering::AcqRel) == 1 {
             self.0.clear.notify_waiters();
@@ -90,7 +89,7 @@ impl Default for Bulk {
 impl Bulk {
     fn new(at_once: usize) -> Self {
         Self(Arc::new(Lane {
-            turns: Arc::new(Semaphore::new(at_once)),
+            turns: Semaphore::new(at_once),
             little: AtomicUsize::new(0),
             clear: Notify::new(),
             rest: Mutex::default(),
@@ -98,17 +97,17 @@ impl Bulk {
     }
 
     /// To claim deliveries, for a drain that has sent so many messages in a row.
-    pub(crate) async fn claim(&self, in_a_row: u64) -> Turn {
+    pub(crate) async fn claim(&self, in_a_row: u64) -> Turn<'_> {
         if in_a_row < SENT { self.little() } else { self.bulk().await }
     }
 
     /// To record so many updates.
-    pub(crate) async fn ingest(&self, updates: usize) -> Turn {
+    pub(crate) async fn ingest(&self, updates: usize) -> Turn<'_> {
         if updates < RECORDED { self.little() } else { self.bulk().await }
     }
 
     /// To record so many sends. Nobody's message is late for a few of them: they neither wait nor are waited for.
-    pub(crate) async fn settle(&self, sends: usize) -> Option<Turn> {
+    pub(crate) async fn settle(&self, sends: usize) -> Option<Turn<'_>> {
         if sends < RECORDED { None } else { Some(self.bulk().await) }
     }
 
@@ -119,14 +118,14 @@ impl Bulk {
         }
     }
 
-    fn little(&self) -> Turn {
+    fn little(&self) -> Turn<'_> {
         self.0.little.fetch_add(1, Ordering::AcqRel);
-        Turn::Little { _way: Way(Arc::clone(&self.0)) }
+        Turn::Little { _way: Way(&self.0) }
     }
 
-    async fn bulk(&self) -> Turn {
+    async fn bulk(&self) -> Turn<'_> {
         self.stand().await;
-        let turn = timeout(TURN_WAIT_MAX, Arc::clone(&self.0.turns).acquire_owned()).await;
+        let turn = timeout(TURN_WAIT_MAX, self.0.turns.acquire()).await;
         // The lane is never closed, so there is nothing but the time that can run out.
         Turn::Bulk { _permit: turn.ok().and_then(Result::ok) }
     }

@@ -149,7 +149,7 @@ fn millis(duration: Duration) -> u64 {
 impl Drain<'_> {
     /// Carries until there is a reason to stop. `turn` is that of the first claim: finding out what there is to claim
     /// from is a part of it.
-    async fn run(&mut self, turn: Turn) -> Result<Next, StoreError> {
+    async fn run(&mut self, turn: Turn<'_>) -> Result<Next, StoreError> {
         let (mut turn, mut acknowledged) = (Some(turn), false);
         loop {
             if self.stopping() || self.has_had_its_turn() {

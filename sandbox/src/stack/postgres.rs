@@ -144,7 +144,7 @@ impl Cluster {
         // Single-user mode makes the database without a client program and without a server on the network.
         let single = self.tool("postgres").arg("--single").option("-D", self.data.display().to_string());
         let single = single.option("-c", "fsync=off").option("-c", WAL_KEPT).arg("postgres");
-        // A segment that nothing was written to is not left. The checkpoint at the end makes those that were left
+        // Nothing is synced here either. A segment that nothing was written to is not left. The checkpoint at the end makes those that were left
         // segments to come.
         let segments = "SELECT txid_current();\nSELECT pg_switch_wal();\n".repeat(WAL_SEGMENTS);
         run(&single, &format!("CREATE DATABASE {DATABASE} OWNER {USER};\n{segments}"), log).await

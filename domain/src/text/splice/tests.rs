@@ -69,7 +69,7 @@ fn what_is_put_in_keeps_its_own_formatting() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 2 * ProptestConfig::default().cases, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn no_splice_panics_and_spans_stay_within_the_text(
