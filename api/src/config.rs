@@ -1,19 +1,26 @@
 //! The API's settings, from the environment alone. Every missing or wrong variable is named at once.
 
-use std::{fmt, net::SocketAddr, str::FromStr};
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use domain::{
     media_link::{KEY_CHARS_MIN, LinkKey},
     pace::Mode,
 };
+use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
 
+use crate::token::JwtKeys;
+
 /// The largest request body unless set otherwise, in bytes: our largest is a pair, well below a kilobyte.
 const BODY_LIMIT_BYTES_DEFAULT: usize = 64 * 1024;
-/// HS256 needs a key as long as its hash.
-const JWT_SECRET_BYTES_MIN: usize = 32;
+/// The administration answers on the machine itself unless it is told otherwise.
+const ADMIN_ALLOW_DEFAULT: &str = "127.0.0.0/8,::1/128";
 /// Short enough to type, too long to guess.
 const OPERATOR_TOKEN_CHARS_MIN: usize = 24;
 
@@ -32,10 +39,12 @@ pub struct Config {
     pub codec: Codec,
     /// `API_LISTEN`.
     pub listen: SocketAddr,
-    /// `JWT_SECRET`.
-    pub jwt_secret: SecretString,
+    /// `JWT_KEYS`.
+    pub jwt_keys: JwtKeys,
     /// `OPERATOR_TOKEN`.
     pub operator_token: SecretString,
+    /// `ADMIN_ALLOW`: where staff may come from.
+    pub admin_allow: Vec<IpNet>,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
     /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
@@ -97,8 +106,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let sealer = self.required("SEAL_KEYS").and_then(|keys| self.checked("SEAL_KEYS", Sealer::parse(&keys.into())));
         let codec = self.required("PAYLOAD_KEYS").and_then(|keys| self.checked("PAYLOAD_KEYS", Codec::parse(&keys)));
         let listen = self.parsed("API_LISTEN", "127.0.0.1:8080", "an address and port");
-        let jwt_secret = self.secret("JWT_SECRET", JWT_SECRET_BYTES_MIN);
+        let jwt_keys = self.required("JWT_KEYS").and_then(|keys| self.checked("JWT_KEYS", JwtKeys::parse(&keys)));
         let operator_token = self.secret("OPERATOR_TOKEN", OPERATOR_TOKEN_CHARS_MIN);
+        let admin_allow = self.networks("ADMIN_ALLOW", ADMIN_ALLOW_DEFAULT);
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
@@ -112,8 +122,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             sealer: sealer?,
             codec: codec?,
             listen: listen?,
-            jwt_secret: jwt_secret?,
+            jwt_keys: jwt_keys?,
             operator_token: operator_token?,
+            admin_allow: admin_allow?,
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
@@ -168,6 +179,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
     }
 
+    /// Networks in CIDR notation, or single addresses, separated by commas.
+    fn networks(&mut self, name: &str, default: &str) -> Option<Vec<IpNet>> {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        let network = |text: &str| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+        let networks: Option<Vec<IpNet>> = text.split(',').map(|entry| network(entry.trim())).collect();
+        if networks.is_none() {
+            self.problems.push(format!("{name} must be addresses or networks such as 10.0.0.0/8, separated by commas"));
+        }
+        networks
+    }
+
     fn media_link_key(&mut self) -> Option<LinkKey> {
         let key = LinkKey::new(&self.optional("MEDIA_LINK_KEY")?);
         if key.is_none() {
@@ -214,7 +236,7 @@ pub(crate) mod tests {
         let value = match name {
             "DATABASE_URL" => "postgres://postgres@127.0.0.1:1/none",
             "SEAL_KEYS" | "PAYLOAD_KEYS" => KEY,
-            "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
+            "JWT_KEYS" => "k1:0123456789abcdef0123456789abcdef",
             "OPERATOR_TOKEN" => "operator-token-operator-token",
             _ => return None,
         };
@@ -232,7 +254,8 @@ pub(crate) mod tests {
     #[test]
     fn everything_missing_or_wrong_is_named_at_once() {
         let error = Config::read(|name| match name {
-            "JWT_SECRET" => Some("short".into()),
+            "JWT_KEYS" => Some("k1:short".into()),
+            "ADMIN_ALLOW" => Some("10.0.0.0/33".into()),
             "API_LISTEN" => Some("nowhere".into()),
             "LOG_FORMAT" => Some("xml".into()),
             "PACE" => Some("quick".into()),
@@ -246,7 +269,8 @@ pub(crate) mod tests {
             "DATABASE_URL",
             "SEAL_KEYS",
             "PAYLOAD_KEYS",
-            "JWT_SECRET",
+            "JWT_KEYS",
+            "ADMIN_ALLOW",
             "OPERATOR_TOKEN",
             "API_LISTEN",
             "LOG_FORMAT",

@@ -1,6 +1,6 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
-use domain::{AccountStatus, pair::PairError, rules::RuleError};
+use domain::{AccountStatus, Role, Scope, pair::PairError, rules::RuleError};
 use store::StoreError;
 use workflows::account::Refusal;
 
@@ -21,6 +21,9 @@ pub enum Thing {
     Pair,
     Message,
     Media,
+    ApiKey,
+    Session,
+    User,
 }
 
 /// Why a request got no good answer.
@@ -34,10 +37,38 @@ pub enum ApiError {
     Unauthorized,
     #[error("the address or the password is wrong")]
     BadCredentials,
+    #[error("the refresh token is not good, or was used before; sign in again")]
+    RefreshInvalid,
+    #[error("too many attempts have failed; wait {retry_after_seconds} s")]
+    TooManyAttempts { retry_after_seconds: u64 },
+    #[error("your tokens do not open this")]
+    Forbidden,
+    #[error("the user is suspended")]
+    Suspended,
+    #[error("an API key cannot do this; sign in")]
+    SessionRequired,
+    #[error("the API key has not the scope `{}`", .0.as_str())]
+    ScopeMissing(Scope),
+    #[error("this needs the role `{}`", .0)]
+    RoleMissing(Role),
+    #[error("the administration does not answer to this address")]
+    AddressNotAllowed,
+    #[error("the password is wrong")]
+    PasswordWrong,
+    #[error("a key's name has 1 to 100 characters")]
+    KeyName,
+    #[error("a key has at least one scope, and each of them once")]
+    KeyScopes,
+    #[error("a key ends in the future, within ten years")]
+    KeyExpiry,
+    #[error("there are {} keys already; revoke one", store::api_keys::API_KEYS_MAX)]
+    TooManyKeys,
     #[error("this is not an e-mail address")]
     EmailInvalid,
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
     PasswordLength,
+    #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
+    NewPasswordLength,
     #[error("this address is registered already")]
     EmailTaken,
     #[error("a phone number has 7 to 15 digits, with the country code")]
@@ -117,5 +148,8 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Pair => "pair",
         Thing::Message => "message",
         Thing::Media => "attachment",
+        Thing::ApiKey => "API key",
+        Thing::Session => "session",
+        Thing::User => "user",
     }
 }

@@ -3,6 +3,8 @@
 mod auth;
 mod body;
 pub mod config;
+mod credentials;
+mod door;
 mod edge;
 mod error;
 mod metrics;
@@ -10,9 +12,11 @@ pub mod openapi;
 mod password;
 pub mod router;
 mod routes;
+mod sign_in;
 pub mod state;
 pub mod telemetry;
 mod temporal;
 mod token;
 
 pub use error::Problem;
+pub use token::JwtKeys;

@@ -54,6 +54,7 @@ async fn serve() -> anyhow::Result<()> {
         handle.stop_graceful(STOP_PATIENCE);
     });
     state.keep_temporal_connected();
+    state.keep_credentials_fresh();
     tracing::info!(listen.address = %listen, "The API is serving.");
     server.serve(router::service(state.clone())).await;
     state.close().await;

@@ -16,6 +16,10 @@ pub(crate) const PASSWORD_CHARS_MAX: usize = 128;
 const HASHES_AT_ONCE: usize = 4;
 const SALT_BYTES: usize = 16;
 
+/// What hashes of today's kind begin with. Others are made anew at the next log-in: with other parameters, or bcrypt's,
+/// which come with tenants from elsewhere.
+const TODAY: &str = "$argon2id$v=19$m=19456,t=2,p=1$";
+
 /// Hashes and checks passwords.
 pub(crate) struct Passwords {
     /// A hash of nothing, checked when there is no user, so that a login takes as long with an unknown address.
@@ -34,6 +38,16 @@ impl Passwords {
         (PASSWORD_CHARS_MIN..=PASSWORD_CHARS_MAX).contains(&password.chars().count())
     }
 
+    /// True when somebody may have `password`: one from elsewhere may be shorter than ours.
+    pub(crate) fn plausible(password: &str) -> bool {
+        (1..=PASSWORD_CHARS_MAX).contains(&password.chars().count())
+    }
+
+    /// True when a hash is not of today's kind.
+    pub(crate) fn is_outdated(known: &str) -> bool {
+        !known.starts_with(TODAY)
+    }
+
     /// A new hash in PHC form.
     pub(crate) async fn hash(&self, password: SecretString) -> Result<String, ApiError> {
         self.run(move || hash(password.expose_secret()).map_err(ApiError::internal)).await?
@@ -43,10 +57,8 @@ impl Passwords {
     pub(crate) async fn verify(&self, password: SecretString, known: Option<String>) -> Result<bool, ApiError> {
         let exists = known.is_some();
         let known = known.unwrap_or_else(|| self.nobody.clone());
-        let fits = self.run(move || {
-            Argon2::default().verify_password(password.expose_secret().as_bytes(), known.as_str()).is_ok()
-        });
-        Ok(fits.await? && exists)
+        let fits = self.run(move || fits(password.expose_secret(), &known)).await?;
+        Ok(fits && exists)
     }
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, ApiError> {
@@ -57,6 +69,14 @@ impl Passwords {
             done
         });
         done.await.map_err(ApiError::internal)
+    }
+}
+
+fn fits(password: &str, known: &str) -> bool {
+    if known.starts_with("$2") {
+        bcrypt::verify(password, known).unwrap_or(false)
+    } else {
+        Argon2::default().verify_password(password.as_bytes(), known).is_ok()
     }
 }
 
@@ -78,6 +98,19 @@ mod tests {
         assert_ne!(known, passwords.hash("correct horse".into()).await.unwrap(), "the salt must differ");
         assert!(passwords.verify("correct horse".into(), Some(known.clone())).await.unwrap());
         assert!(!passwords.verify("wrong horse".into(), Some(known)).await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn hashes_from_elsewhere_are_known_and_outdated() {
+        let passwords = Passwords::new().unwrap();
+        let bcrypt = bcrypt::hash("short", 4).unwrap();
+        assert!(Passwords::is_outdated(&bcrypt) && Passwords::plausible("short"));
+        assert!(passwords.verify("short".into(), Some(bcrypt.clone())).await.unwrap());
+        assert!(!passwords.verify("wrong".into(), Some(bcrypt)).await.unwrap());
+        let today = passwords.hash("correct horse".into()).await.unwrap();
+        assert!(!Passwords::is_outdated(&today), "{today}");
+        assert!(Passwords::is_outdated("$argon2id$v=19$m=4096,t=3,p=1$c2FsdHNhbHQ$aGFzaA"));
+        assert!(!passwords.verify("x".into(), Some("not a hash".into())).await.unwrap());
     }
 
     #[tokio::test]

@@ -1,8 +1,12 @@
 //! What all handlers share.
 
-use std::sync::Arc;
+use std::{
+    net::{IpAddr, Ipv4Addr},
+    sync::Arc,
+};
 
 use domain::{Clock, SystemClock, media_link::LinkKey, pace::Mode};
+use ipnet::IpNet;
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -14,7 +18,8 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, error::ApiError, metrics::Metrics, password::Passwords, temporal::Temporal, token::Tokens,
+    config::Config, credentials::Credentials, error::ApiError, metrics::Metrics, password::Passwords,
+    temporal::Temporal, token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -29,9 +34,11 @@ pub struct Shared {
     pub(crate) sealer: Sealer,
     pub(crate) codec: Codec,
     pub(crate) tokens: Tokens,
+    pub(crate) credentials: Credentials,
     pub(crate) passwords: Passwords,
     pub(crate) metrics: Metrics,
     pub(crate) operator_token: SecretString,
+    pub(crate) admin_allow: Vec<IpNet>,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
@@ -64,13 +71,15 @@ impl AppState {
         Ok(Self(Arc::new(Shared {
             pool: store::connect(&config.database_url)?,
             temporal,
-            tokens: Tokens::new(&config.jwt_secret, Arc::clone(&clock)),
+            tokens: Tokens::new(&config.jwt_keys, Arc::clone(&clock)),
+            credentials: Credentials::default(),
             clock,
             sealer: config.sealer,
             codec: config.codec,
             passwords: Passwords::new()?,
             metrics: Metrics::new()?,
             operator_token: config.operator_token,
+            admin_allow: config.admin_allow,
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
@@ -82,6 +91,12 @@ impl AppState {
     pub fn keep_temporal_connected(&self) {
         let state = self.clone();
         tokio::spawn(async move { state.temporal.connect_in_background().await });
+    }
+
+    /// Hears in the background when something about a session or a key changes.
+    pub fn keep_credentials_fresh(&self) {
+        let state = self.clone();
+        tokio::spawn(async move { state.credentials.listen(&state.pool).await });
     }
 
     /// Lets go of the database.
@@ -98,6 +113,11 @@ impl Shared {
     /// A connection for one request.
     pub(crate) async fn database(&self) -> Result<impl std::ops::DerefMut<Target = PgConnection>, ApiError> {
         Ok(self.pool.acquire().await.map_err(StoreError::from)?)
+    }
+
+    /// Who asks, as far as the network tells.
+    pub(crate) fn address(&self, req: &Request) -> IpAddr {
+        req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical()
     }
 
     /// A transaction for one request.

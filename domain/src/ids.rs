@@ -90,6 +90,16 @@ id!(
     "user"
 );
 id!(
+    /// One sign-in of a person, with all the tokens that came of it.
+    SessionId,
+    "ses"
+);
+id!(
+    /// An API key of a tenant.
+    ApiKeyId,
+    "key"
+);
+id!(
     /// A linked platform account: a Telegram user session or a Discord bot.
     AccountId,
     "acc"

@@ -2,6 +2,7 @@
 //!
 //! No input or output, no async, no clock of its own: whatever is decided here can be tested with a table.
 
+pub mod access;
 pub mod account;
 pub mod change;
 pub mod chat;
@@ -12,6 +13,7 @@ pub mod delivery;
 pub mod email;
 pub mod ids;
 pub mod lineage;
+pub mod lockout;
 pub mod media_link;
 pub mod message;
 pub mod pace;
@@ -21,13 +23,14 @@ pub mod render;
 pub mod rules;
 pub mod text;
 
+pub use access::{Access, Role, Scope};
 pub use account::{AccountStatus, Platform};
 pub use change::{Change, Reaction};
 pub use chat::{ChatFacts, ChatId, ChatKind};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
-pub use ids::{AccountId, MediaId, PairId, ReconciliationId, SourceMessageId, UserId};
+pub use ids::{AccountId, ApiKeyId, MediaId, PairId, ReconciliationId, SessionId, SourceMessageId, UserId};
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
 pub use pair::{CopyMode, PairStatus};

@@ -132,14 +132,27 @@ impl Problem {
 }
 
 /// What the document says of every endpoint's errors: status and codes.
-const DOCUMENTED: [(&str, &str); 9] = [
+const DOCUMENTED: [(&str, &str); 10] = [
     ("400", "`malformed_json`: the body is not JSON."),
-    ("401", "`unauthorized`: no valid access token. `bad_credentials`: wrong address or password."),
-    ("404", "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`: unknown, or not yours."),
+    (
+        "401",
+        "`unauthorized`: no valid access token or API key. `bad_credentials`: wrong address or password. \
+         `refresh_invalid`: sign in again.",
+    ),
+    (
+        "403",
+        "`scope_missing`, `session_required`: the API key may not. `suspended`: the user is suspended. `forbidden`, \
+         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here.",
+    ),
+    (
+        "404",
+        "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`, `api_key_not_found`, \
+         `session_not_found`, `user_not_found`: unknown, or not yours.",
+    ),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),
@@ -148,9 +161,13 @@ const DOCUMENTED: [(&str, &str); 9] = [
         "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
-         `bad_name`, `invalid_options` (`errors` names every field), `payload_refused`; a platform may have further reasons.",
+         `bad_name`, `password_wrong`, `scopes_invalid`, `expiry_invalid`, `invalid_options` (`errors` names every field), `payload_refused`; a platform may have further reasons.",
     ),
-    ("429", "`flood_wait`: the platform wants a pause; `retry-after` says how long."),
+    (
+        "429",
+        "`flood_wait`: the platform wants a pause. `too_many_attempts`: too many guesses have failed. `retry-after` says \
+         how long.",
+    ),
     (
         "503",
         "`database_unavailable`, `temporal_unavailable`, `worker_unavailable`, `platform_unavailable`, `timed_out`: \

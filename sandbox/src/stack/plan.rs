@@ -186,7 +186,7 @@ impl Plan {
         let launch = self
             .product("causeway-api", database)?
             .env("API_LISTEN", self.ports.address("api"))
-            .env("JWT_SECRET", &self.secrets.jwt_secret)
+            .env("JWT_KEYS", format!("local1:{}", self.secrets.jwt_secret))
             .env("OPERATOR_TOKEN", &self.secrets.operator_token);
         Ok(with(launch, &self.options.api_env))
     }
