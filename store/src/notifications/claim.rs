@@ -16,7 +16,7 @@ use crate::{StoreError, seal::Sealer};
 
 /// A claim is void after this time: longer than one attempt takes, with all its time-outs. What its claimant settles
 /// later is ignored.
-pub const CLAIM_LASTS: TimeDelta = TimeDelta::seconds(90);
+pub const CLAIM_LASTS: TimeDelta = TimeDelta::minutes(5);
 
 /// One claim of one message on one channel: only the newest settles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
