@@ -16,6 +16,7 @@ pub mod lineage;
 pub mod lockout;
 pub mod media_link;
 pub mod message;
+pub mod notification;
 pub mod pace;
 pub mod pair;
 pub mod plan;
@@ -30,7 +31,9 @@ pub use chat::{ChatFacts, ChatId, ChatKind};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
-pub use ids::{AccountId, ApiKeyId, MediaId, PairId, ReconciliationId, SessionId, SourceMessageId, UserId};
+pub use ids::{
+    AccountId, ApiKeyId, MediaId, NotificationId, PairId, ReconciliationId, SessionId, SourceMessageId, UserId,
+};
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
 pub use pair::{CopyMode, PairStatus};

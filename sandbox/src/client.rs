@@ -3,11 +3,13 @@
 mod causeway;
 mod discord;
 mod http;
+mod smtp;
 mod telegram;
 
 pub use self::{
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
+    smtp::{Mail, SmtpControl},
     telegram::{NewUser, TelegramBot, TelegramChat, TelegramControl, TelegramMessage},
 };

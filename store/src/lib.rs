@@ -15,6 +15,7 @@ pub mod ingest;
 pub mod leases;
 mod listener;
 pub mod media;
+pub mod notifications;
 pub mod pace;
 pub mod pairs;
 pub mod reconcile;
