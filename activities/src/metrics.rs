@@ -5,9 +5,11 @@ use prometheus::{
 };
 
 mod egress;
+mod notifications;
 mod pace;
 
 pub use egress::EgressMetrics;
+pub use notifications::NotificationMetrics;
 pub use pace::PaceMetrics;
 
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
@@ -56,6 +58,8 @@ pub struct Metrics {
     pub dead_letters: IntGauge,
     /// `causeway_egress_*`.
     pub egress: EgressMetrics,
+    /// `causeway_notifications_*`, `causeway_mail_configured`.
+    pub notifications: NotificationMetrics,
     /// `causeway_pace_*`.
     pub pace: PaceMetrics,
 }
@@ -114,6 +118,7 @@ impl Metrics {
             accounts: IntGaugeVec::new(Opts::new("causeway_accounts", "Accounts by state"), &["platform", "status"])?,
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
             egress: EgressMetrics::new(registry)?,
+            notifications: NotificationMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,
         };
         metrics.register_counted(registry)?;
