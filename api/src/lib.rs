@@ -8,6 +8,7 @@ mod error;
 mod metrics;
 pub mod openapi;
 mod password;
+pub mod reseal;
 pub mod router;
 mod routes;
 pub mod state;

@@ -6,6 +6,7 @@
 pub mod accounts;
 pub mod avatars;
 pub mod chats;
+mod content;
 pub mod deliveries;
 mod error;
 pub mod error_logs;
