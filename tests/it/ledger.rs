@@ -28,6 +28,7 @@ pub fn clock() -> FixedClock {
 /// A tenant with one account on each platform and one pair between them.
 pub struct Scene {
     pub clock: FixedClock,
+    pub pool: store::PgPool,
     pub database: sqlx::pool::PoolConnection<store::Postgres>,
     pub user: UserId,
     pub reader: AccountId,
@@ -54,7 +55,7 @@ pub async fn scene(delay_seconds: i32) -> Scene {
     pairs::insert(&mut database, user, &new_pair(pair, reader, writer, delay_seconds), now).await.unwrap();
     let lease = leases::take(&mut database, writer, "w1", b"host", now).await.unwrap().unwrap();
     let fence = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
-    Scene { clock, database, user, reader, writer, pair, fence }
+    Scene { clock, pool, database, user, reader, writer, pair, fence }
 }
 
 pub fn new_pair(id: PairId, reader: AccountId, writer: AccountId, delay_seconds: i32) -> pairs::NewPair<'static> {

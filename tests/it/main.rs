@@ -37,6 +37,7 @@ mod store_lineage;
 mod store_media;
 mod store_reconcile;
 mod store_rules;
+mod store_seal;
 mod store_status;
 mod store_sweep;
 mod threads;
