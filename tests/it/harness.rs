@@ -9,7 +9,7 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 pub const PAYLOAD_KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
 /// The key of the sealed columns of this stack.
-pub const SEAL_KEYS: &str = "test:CQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQk=";
+pub const SEAL_KEYS: &str = "test:X0pBlVacaGZmnfxIgfk1mLemJqq1DI2k6p7WdZVL2Ps=";
 
 /// The key of links to attachments in this stack.
 pub const MEDIA_LINK_KEY: &str = "the link key of the tests' own stack";

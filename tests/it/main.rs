@@ -30,6 +30,7 @@ mod reads;
 mod reconcile;
 mod recovery;
 mod rules;
+mod secrets;
 mod status;
 mod store_changes;
 mod store_deliveries;
