@@ -189,6 +189,8 @@ async fn piece(app: &AppState, id: MediaId, place: i32) -> Result<Option<Vec<u8>
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -215,5 +217,23 @@ mod tests {
     fn a_file_name_cannot_end_the_header() {
         let found = disposition("a\"b\r\nü.txt");
         assert_eq!(found, "attachment; filename=\"a_b___.txt\"; filename*=UTF-8''a%22b%0D%0A%C3%BC.txt");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_range_that_is_served_lies_within_the_file(asked in "[-0-9 ]{0,25}|[0-9]{0,21}-[0-9]{0,21}|.{0,12}", size: u64) {
+            if let Some(found) = range(&asked, size) {
+                prop_assert!(found.start < found.end && found.end <= size, "{asked}: {found:?} of {size}");
+            }
+        }
+
+        #[test]
+        fn any_name_makes_a_header(name: String) {
+            let found = disposition(&name);
+            prop_assert!(HeaderValue::from_str(&found).is_ok(), "{found:?}");
+            prop_assert_eq!(found.matches('"').count(), 2);
+        }
     }
 }
