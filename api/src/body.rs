@@ -102,6 +102,8 @@ pub(crate) fn detail(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -142,5 +144,31 @@ mod tests {
     fn a_value_is_not_repeated() {
         let error = parse::<Outer>(br#"{"inner":{"number":"my secret"}}"#).unwrap_err();
         assert!(!error.to_string().contains("my secret"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_are_a_body_or_refused(bytes: Vec<u8>, text in r#"[\[\]{}":,a-z0-9 .-]{0,60}"#) {
+            for body in [bytes.as_slice(), text.as_bytes()] {
+                let read = parse::<Outer>(body);
+                prop_assert!(!matches!(read, Err(BodyError::Unread)));
+                prop_assert_eq!(parse::<serde_json::Value>(body).is_ok(), serde_json::from_slice::<serde_json::Value>(body).is_ok());
+            }
+        }
+
+        #[test]
+        fn what_is_refused_is_not_repeated(secret in "[A-Z]{12}") {
+            for body in [
+                serde_json::json!({ "inner": { "number": secret } }),
+                serde_json::json!({ "inner": secret }),
+                serde_json::json!({ "inner": { "number": [secret] } }),
+                serde_json::json!(secret),
+            ] {
+                let error = parse::<Outer>(body.to_string().as_bytes()).unwrap_err();
+                prop_assert!(!error.to_string().contains(&secret), "{error}");
+            }
+        }
     }
 }

@@ -228,6 +228,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(crate) const KEY: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -288,6 +290,42 @@ pub(crate) mod tests {
         let shown = format!("{:?}", Config::read(good).unwrap());
         for secret in ["postgres://", "0123456789abcdef", "operator-token", "AQEBAQ"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    /// Every variable that is read.
+    const NAMES: [&str; 14] = [
+        "DATABASE_URL",
+        "TEMPORAL_ADDRESS",
+        "TEMPORAL_NAMESPACE",
+        "SEAL_KEYS",
+        "PAYLOAD_KEYS",
+        "API_LISTEN",
+        "JWT_SECRET",
+        "OPERATOR_TOKEN",
+        "CODEC_CORS_ORIGIN",
+        "BODY_LIMIT_BYTES",
+        "MEDIA_LINK_KEY",
+        "PACE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_environment_is_read_or_refused_without_its_secrets(
+            name in prop::sample::select(&NAMES[..]), value in "[-a-z0-9:/@.,=]{0,60}|.{0,40}", mark in "[A-Z]{12}",
+        ) {
+            let value = format!("{value}{mark}");
+            let read = Config::read(|asked| if asked == name { Some(value.clone()) } else { good(asked) });
+            let secret = ["DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "JWT_SECRET", "OPERATOR_TOKEN", "MEDIA_LINK_KEY"];
+            let shown = match read {
+                Ok(config) => format!("{config:?}"),
+                Err(error) => error.to_string(),
+            };
+            prop_assert!(!secret.contains(&name) || !shown.contains(&mark), "{shown}");
         }
     }
 }

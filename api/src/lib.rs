@@ -10,6 +10,7 @@ mod error;
 mod metrics;
 pub mod openapi;
 mod password;
+pub mod reseal;
 pub mod router;
 mod routes;
 mod sign_in;

@@ -1,9 +1,9 @@
 //! `causeway-api`: serves the HTTP API until it is told to stop.
 
-use std::time::Duration;
+use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use api::{config::Config, openapi, router, state::AppState, telemetry};
+use api::{config::Config, openapi, reseal, router, state::AppState, telemetry};
 use clap::{Parser, Subcommand};
 use salvo::prelude::*;
 
@@ -22,17 +22,26 @@ struct Args {
 enum Command {
     /// Print the OpenAPI document and exit.
     Openapi,
+    /// Seal every secret column anew under the first of the keys, while everything runs; see docs/runbook.md.
+    Reseal {
+        /// Change nothing: count the values by their keys, and fail when some are not under the first one.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
-        Some(Command::Openapi) => {
-            print!("{}", openapi::document_text()?);
-            Ok(())
+        Some(Command::Openapi) => print!("{}", openapi::document_text()?),
+        Some(Command::Reseal { check }) => {
+            let task = if check { reseal::Task::Check } else { reseal::Task::Reseal };
+            let is_done = reseal::run(&Config::from_env()?, task, &mut std::io::stdout()).await?;
+            return Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
-        None => serve().await,
+        None => serve().await?,
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 async fn serve() -> anyhow::Result<()> {

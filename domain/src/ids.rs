@@ -132,6 +132,8 @@ id!(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SystemClock;
 
@@ -150,5 +152,16 @@ mod tests {
         assert!("pair_".parse::<PairId>().is_err());
         assert!("pair_zz".parse::<PairId>().is_err());
         assert!("".parse::<PairId>().is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_text_is_an_id_or_refused(text in "pair_[0-9a-fA-F]{30,34}|pair_[-{}0-9a-f]{32}|.{0,40}") {
+            if let Ok(id) = text.parse::<PairId>() {
+                prop_assert_eq!(id.to_string(), text.to_lowercase());
+            }
+        }
     }
 }

@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod account;
+#[cfg(test)]
+mod anything;
 pub mod change;
 pub mod chat;
 pub mod clock;

@@ -6,6 +6,8 @@ mod album;
 mod extra;
 mod media;
 mod sameness;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use chrono::{DateTime, Utc};

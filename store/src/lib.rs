@@ -8,6 +8,7 @@ pub mod api_keys;
 pub mod audit;
 pub mod avatars;
 pub mod chats;
+mod content;
 pub mod deliveries;
 mod error;
 pub mod error_logs;

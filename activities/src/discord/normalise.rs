@@ -297,4 +297,6 @@ fn parsed(markdown: Option<&String>, mentions: &Mentions) -> RichText {
 }
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

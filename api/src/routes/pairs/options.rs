@@ -96,6 +96,7 @@ fn object(options: &PairOptions) -> Result<Given, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use salvo::oapi::{Components, RefOr, Schema, ToSchema};
     use serde_json::json;
 
@@ -168,5 +169,50 @@ mod tests {
         let mut read: Vec<String> = object(&PairOptions::default()).unwrap().keys().cloned().collect();
         read.sort_unstable();
         assert_eq!(documented, read);
+    }
+
+    /// Options with a value that no field may have, or any.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let names =
+                prop::sample::select(vec!["words", "regexes", "pattern", "with", "allow", "deny", "hours", "mon", "x"]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((names, inner), 0..4).prop_map(|fields| {
+                    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_options_are_read_or_every_wrong_one_is_named(
+            fields in prop::collection::hash_map(
+                prop::sample::select(object(&PairOptions::default()).unwrap().keys().cloned().collect::<Vec<_>>()),
+                any_value(),
+                0..4,
+            ),
+        ) {
+            let given: Given = fields.into_iter().collect();
+            match read(&given, &PairOptions::default()) {
+                Ok((options, _)) => {
+                    let kept = stored(&options).unwrap();
+                    prop_assert_eq!(serde_json::from_value::<PairOptions>(kept).unwrap(), options);
+                }
+                Err(ApiError::InvalidOptions(errors)) => {
+                    prop_assert!(!errors.is_empty() && errors.iter().all(|error| !error.path.is_empty()));
+                }
+                Err(other) => prop_assert!(false, "{other:?}"),
+            }
+        }
     }
 }
