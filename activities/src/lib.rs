@@ -20,6 +20,7 @@ pub mod hosts;
 mod ingest;
 mod login;
 pub mod metrics;
+pub mod outbound;
 pub mod pace;
 pub mod platform;
 pub mod reconcile;

@@ -6,6 +6,7 @@ use workflows::account::Refusal;
 
 use crate::{
     body::BodyError,
+    limits::Refused,
     password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
 };
 
@@ -78,6 +79,8 @@ pub enum ApiError {
     TemporalUnavailable,
     #[error("no worker has answered in time; try again")]
     WorkerUnavailable,
+    #[error("there were too many requests; try again when the next minute begins")]
+    RateLimited(Refused),
     #[error("the request took too long")]
     TimedOut,
     #[error("the database is away; try again")]
@@ -97,6 +100,12 @@ impl ApiError {
             StoreError::Conflict { constraint: found } if found == constraint => meaning,
             other => other.into(),
         }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::RateLimited(refused)
     }
 }
 

@@ -3,13 +3,19 @@
 mod auth;
 mod body;
 pub mod config;
+mod connections;
 mod edge;
 mod error;
+#[expect(dead_code, reason = "the door of each route calls it")]
+mod limits;
 mod metrics;
 pub mod openapi;
 mod password;
+#[expect(dead_code, reason = "whoever needs a caller's address calls it")]
+mod peer;
 pub mod router;
 mod routes;
+pub mod server;
 pub mod state;
 pub mod telemetry;
 mod temporal;

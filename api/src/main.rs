@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context as _;
-use api::{config::Config, openapi, router, state::AppState, telemetry};
+use api::{config::Config, openapi, router, server::server, state::AppState, telemetry};
 use clap::{Parser, Subcommand};
 use salvo::prelude::*;
 
@@ -42,7 +42,7 @@ async fn serve() -> anyhow::Result<()> {
     let state = AppState::new(config).context("the API could not be set up")?;
     let acceptor =
         TcpListener::new(listen).try_bind().await.with_context(|| format!("could not listen on {listen}"))?;
-    let server = Server::new(acceptor);
+    let server = server(acceptor, &state);
     let handle = server.handle();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {

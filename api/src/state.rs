@@ -14,7 +14,16 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, error::ApiError, metrics::Metrics, password::Passwords, temporal::Temporal, token::Tokens,
+    config::{Config, EdgeSettings},
+    connections::Connections,
+    edge::{Cors, Headers},
+    error::ApiError,
+    limits::Limits,
+    metrics::Metrics,
+    password::Passwords,
+    server::Patience,
+    temporal::Temporal,
+    token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -30,7 +39,15 @@ pub struct Shared {
     pub(crate) codec: Codec,
     pub(crate) tokens: Tokens,
     pub(crate) passwords: Passwords,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
+    #[expect(dead_code, reason = "the door of each route asks it")]
+    pub(crate) limits: Limits,
+    pub(crate) connections: Arc<Connections>,
+    #[expect(dead_code, reason = "whoever needs a caller's address looks here")]
+    pub(crate) edge: EdgeSettings,
+    pub(crate) headers: Headers,
+    pub(crate) cors: Cors,
+    pub(crate) patience: Patience,
     pub(crate) operator_token: SecretString,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
@@ -58,18 +75,31 @@ impl AppState {
     /// # Errors
     /// When a setting is unusable.
     pub fn new(config: Config) -> anyhow::Result<Self> {
+        Self::with_patience(config, Patience::USUAL)
+    }
+
+    pub(crate) fn with_patience(config: Config, patience: Patience) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (pool, metrics) = (store::connect(&config.database_url)?, Arc::new(Metrics::new()?));
+        let limits = Limits::new(config.edge.limits, pool.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let connections = Arc::new(Connections::new(&config.edge, patience, Arc::clone(&metrics)));
         let temporal =
             Temporal::new(config.temporal_address, config.temporal_namespace, config.codec.clone().data_converter());
         Ok(Self(Arc::new(Shared {
-            pool: store::connect(&config.database_url)?,
+            pool,
+            limits,
+            connections,
+            headers: Headers::new(config.edge.hsts_seconds)?,
+            cors: Cors::new(&config.edge.cors_origins)?,
+            edge: config.edge,
+            patience,
             temporal,
             tokens: Tokens::new(&config.jwt_secret, Arc::clone(&clock)),
             clock,
             sealer: config.sealer,
             codec: config.codec,
             passwords: Passwords::new()?,
-            metrics: Metrics::new()?,
+            metrics,
             operator_token: config.operator_token,
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,

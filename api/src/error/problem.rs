@@ -72,6 +72,9 @@ impl Writer for ApiError {
             let whole = HeaderValue::from_str(&format!("bytes */{size}"));
             res.headers_mut().extend(whole.ok().map(|whole| (CONTENT_RANGE, whole)));
         }
+        if let Self::RateLimited(refused) = &self {
+            refused.standing().write(res);
+        }
         let Shape { status, code, field, retry_after_seconds } = self.shape();
         let problem = Problem {
             kind: String::new(),
@@ -132,10 +135,11 @@ impl Problem {
 }
 
 /// What the document says of every endpoint's errors: status and codes.
-const DOCUMENTED: [(&str, &str); 9] = [
+const DOCUMENTED: [(&str, &str); 10] = [
     ("400", "`malformed_json`: the body is not JSON."),
     ("401", "`unauthorized`: no valid access token. `bad_credentials`: wrong address or password."),
     ("404", "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`: unknown, or not yours."),
+    ("408", "`body_timed_out`: the body did not arrive in time."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
@@ -150,7 +154,11 @@ const DOCUMENTED: [(&str, &str); 9] = [
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
          `bad_name`, `invalid_options` (`errors` names every field), `payload_refused`; a platform may have further reasons.",
     ),
-    ("429", "`flood_wait`: the platform wants a pause; `retry-after` says how long."),
+    (
+        "429",
+        "`rate_limited`: too many requests in this minute. `flood_wait`: the platform wants a pause. `retry-after` says \
+         how long.",
+    ),
     (
         "503",
         "`database_unavailable`, `temporal_unavailable`, `worker_unavailable`, `platform_unavailable`, `timed_out`: \
