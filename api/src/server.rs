@@ -1,8 +1,13 @@
 //! The HTTP server: how much of a request is read, for how long, and over how many connections.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
-use salvo::{conn::Acceptor, prelude::Server, rt::tokio::TokioTimer};
+use salvo::{
+    conn::{Acceptor, tcp::TcpAcceptor},
+    prelude::Server,
+    rt::tokio::TokioTimer,
+};
+use tokio::net::TcpSocket;
 
 use crate::{
     connections::{Admission, Connections},
@@ -17,6 +22,8 @@ const HEAD_BYTES_MAX: u16 = 16 * 1024;
 const BUFFER_BYTES_MAX: usize = 64 * 1024;
 /// Requests at once over one HTTP/2 connection.
 const STREAMS_MAX: u32 = 64;
+/// Connections that wait to be accepted.
+const BACKLOG: u32 = 1_024;
 /// An HTTP/2 peer is asked this often whether it is still there, and must say so within as long again.
 const HTTP2_PING_EVERY: Duration = Duration::from_secs(20);
 
@@ -45,6 +52,19 @@ impl Patience {
         idle_crowded: Duration::from_secs(5),
         write: Duration::from_secs(30),
     };
+}
+
+/// Listens on `address`. Answers leave at once: the end of one that does not fill a packet would otherwise wait until the
+/// other side has acknowledged its beginning. Accepted connections inherit that from the listener.
+///
+/// # Errors
+/// When the address is not ours or in use.
+pub fn listen(address: SocketAddr) -> anyhow::Result<TcpAcceptor> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4()? } else { TcpSocket::new_v6()? };
+    socket.set_reuseaddr(true)?;
+    socket.set_nodelay(true)?;
+    socket.bind(address)?;
+    Ok(socket.listen(BACKLOG)?.try_into()?)
 }
 
 /// A server on `acceptor` with the bounds of `state`. It must be made within a tokio runtime: a task of its own cuts

@@ -6,10 +6,7 @@ use std::{
 };
 
 use reqwest::{Client, Method};
-use salvo::{
-    conn::Acceptor as _,
-    prelude::{Listener as _, TcpListener},
-};
+use salvo::conn::Acceptor as _;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -40,7 +37,7 @@ impl Api {
             own.map(|(_, value)| (*value).to_owned()).or_else(|| good(name))
         };
         let state = AppState::with_patience(Config::read(setting).unwrap(), patience).unwrap();
-        let acceptor = TcpListener::new("127.0.0.1:0").try_bind().await.unwrap();
+        let acceptor = listen("127.0.0.1:0".parse().unwrap()).unwrap();
         let address = acceptor.holdings()[0].local_addr.clone().into_std().unwrap();
         tokio::spawn(server(acceptor, &state).serve(router::service(state.clone())));
         Self { address, state }
@@ -202,6 +199,17 @@ async fn one_address_has_so_many_connections_and_a_proxy_any_number() {
         stream.write_all(LIVE.as_bytes()).await.unwrap();
         assert!(answer(&mut stream).await.contains("200 OK"));
         held.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn answers_do_not_wait_for_acknowledgements() {
+    for address in ["127.0.0.1:0", "[::1]:0"] {
+        let Ok(acceptor) = listen(address.parse().unwrap()) else { continue };
+        let client = TcpStream::connect(acceptor.local_addr().unwrap()).await.unwrap();
+        let (accepted, _) = acceptor.inner().accept().await.unwrap();
+        assert!(accepted.nodelay().unwrap(), "{address}");
+        drop(client);
     }
 }
 
