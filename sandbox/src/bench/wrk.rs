@@ -8,7 +8,11 @@ use std::{
 };
 
 use anyhow::Context as _;
-use tokio::{io::AsyncReadExt as _, io::AsyncWriteExt as _, net::TcpStream, task::JoinSet};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::TcpStream,
+    task::JoinSet,
+};
 
 use super::trips::{count, percentile};
 

@@ -123,6 +123,16 @@ mod tests {
         serde_json::from_value(json).unwrap()
     }
 
+    #[test]
+    fn all_fields_are_shown_whatever_is_kept() {
+        for kept in [json!({}), json!({ "replies_only": true }), json!({ "of_a_newer_version": 1 })] {
+            let shown: Value = serde_json::from_str(shown(&kept).unwrap().get()).unwrap();
+            let options = PairOptions::deserialize(&kept).unwrap();
+            assert_eq!(shown, serde_json::to_value(options).unwrap(), "{kept}");
+        }
+        assert!(matches!(shown(&json!({ "replies_only": 5 })), Err(ApiError::Internal(_))));
+    }
+
     fn wrong(json: Value) -> Vec<String> {
         match read(&given(json), &PairOptions::default()) {
             Err(ApiError::InvalidOptions(errors)) => errors.into_iter().map(|error| error.path).collect(),
