@@ -36,7 +36,10 @@ const ERRORS_KEPT: TimeDelta = TimeDelta::days(30);
 const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 /// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
-/// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option.
+/// Windows of rate limits are a minute long; by then they are over by every clock.
+const RATE_LIMITS_KEPT: TimeDelta = TimeDelta::minutes(5);
+/// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option; as many callers
+/// with a rate limit.
 const PRUNED: i64 = 10_000;
 
 /// Implements the declarations of `workflows::sweep`.
@@ -82,6 +85,7 @@ impl Sweep {
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
+        store::rate_limits::prune(&mut database, now - RATE_LIMITS_KEPT, PRUNED).await.retry("database")?;
         drop(database);
         self.0.sweep_media().await.retry("database")?;
         self.0.sweep_notifications(&client).await.retry("database")?;

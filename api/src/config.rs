@@ -1,5 +1,9 @@
 //! The API's settings, from the environment alone. Every missing or wrong variable is named at once.
 
+mod edge;
+
+pub use self::edge::EdgeSettings;
+
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -51,6 +55,8 @@ pub struct Config {
     pub media_link_key: Option<LinkKey>,
     /// `BODY_LIMIT_BYTES`.
     pub body_limit_bytes: usize,
+    /// What stands around the routes.
+    pub edge: EdgeSettings,
     /// `PACE`: whose figures the workers' budgets keep to.
     pub pace: Mode,
     /// `LOG_FORMAT` is `json`.
@@ -112,6 +118,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
+        let edge = self.edge();
         let pace = self.parsed("PACE", "standard", "standard or open");
         let json_logs = self.log_format();
         let log_level = self.log_level();
@@ -128,6 +135,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
+            edge: edge?,
             pace: pace?,
             json_logs: json_logs?,
             log_level: log_level?,

@@ -6,6 +6,7 @@ use workflows::account::Refusal;
 
 use crate::{
     body::BodyError,
+    limits::Refused,
     password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
 };
 
@@ -109,6 +110,8 @@ pub enum ApiError {
     TemporalUnavailable,
     #[error("no worker has answered in time; try again")]
     WorkerUnavailable,
+    #[error("there were too many requests; try again when the next minute begins")]
+    RateLimited(Refused),
     #[error("the request took too long")]
     TimedOut,
     #[error("the database is away; try again")]
@@ -128,6 +131,12 @@ impl ApiError {
             StoreError::Conflict { constraint: found } if found == constraint => meaning,
             other => other.into(),
         }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::RateLimited(refused)
     }
 }
 

@@ -3,9 +3,8 @@
 use std::{process::ExitCode, time::Duration};
 
 use anyhow::Context as _;
-use api::{config::Config, openapi, reseal, router, state::AppState, telemetry};
+use api::{config::Config, openapi, reseal, router, server, state::AppState, telemetry};
 use clap::{Parser, Subcommand};
-use salvo::prelude::*;
 
 /// Requests that are under way when the process is told to stop may take this long; orchestrators kill after 30 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
@@ -49,9 +48,8 @@ async fn serve() -> anyhow::Result<()> {
     telemetry::init(&config)?;
     let listen = config.listen;
     let state = AppState::new(config).context("the API could not be set up")?;
-    let acceptor =
-        TcpListener::new(listen).try_bind().await.with_context(|| format!("could not listen on {listen}"))?;
-    let server = Server::new(acceptor);
+    let acceptor = server::listen(listen).with_context(|| format!("could not listen on {listen}"))?;
+    let server = server::server(acceptor, &state);
     let handle = server.handle();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {

@@ -26,7 +26,9 @@ pub fn service(state: AppState) -> Service {
     let router = router(routes())
         .push(document.into_router("/openapi.json"))
         .push(SwaggerUi::new(openapi::ui_config()).title("Causeway API").into_router("/docs"));
-    Service::new(router).hoop(state).hoop(edge::observe).catcher(Catcher::new(edge::LastResort))
+    let (headers, cors) = (state.headers.clone(), state.cors.clone());
+    let service = Service::new(router).hoop(state).hoop(edge::observe).hoop(headers).hoop(cors);
+    service.catcher(Catcher::new(edge::LastResort))
 }
 
 /// What the OpenAPI document describes.

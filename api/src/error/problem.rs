@@ -72,6 +72,9 @@ impl Writer for ApiError {
             let whole = HeaderValue::from_str(&format!("bytes */{size}"));
             res.headers_mut().extend(whole.ok().map(|whole| (CONTENT_RANGE, whole)));
         }
+        if let Self::RateLimited(refused) = &self {
+            refused.standing().write(res);
+        }
         let Shape { status, code, field, retry_after_seconds } = self.shape();
         let problem = Problem {
             kind: String::new(),
@@ -132,7 +135,7 @@ impl Problem {
 }
 
 /// What the document says of every endpoint's errors: status and codes.
-const DOCUMENTED: [(&str, &str); 10] = [
+const DOCUMENTED: [(&str, &str); 11] = [
     ("400", "`malformed_json`: the body is not JSON."),
     (
         "401",
@@ -149,6 +152,7 @@ const DOCUMENTED: [(&str, &str); 10] = [
         "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`, `api_key_not_found`, \
          `session_not_found`, `user_not_found`: unknown, or not yours.",
     ),
+    ("408", "`body_timed_out`: the body did not arrive in time."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
@@ -165,8 +169,8 @@ const DOCUMENTED: [(&str, &str); 10] = [
     ),
     (
         "429",
-        "`flood_wait`: the platform wants a pause. `too_many_attempts`: too many guesses have failed. `retry-after` says \
-         how long.",
+        "`rate_limited`: too many requests in this minute. `flood_wait`: the platform wants a pause. \
+         `too_many_attempts`: too many guesses have failed. `retry-after` says how long.",
     ),
     (
         "503",

@@ -92,6 +92,10 @@ impl ApiError {
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::Body(error) => body(error),
             Self::Payload(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "payload_refused"),
+            Self::RateLimited(refused) => Shape {
+                retry_after_seconds: Some(refused.retry_after_seconds()),
+                ..Shape::new(S::TOO_MANY_REQUESTS, "rate_limited")
+            },
             Self::TemporalUnavailable => Shape::away("temporal_unavailable"),
             Self::WorkerUnavailable => Shape::away("worker_unavailable"),
             Self::TimedOut => Shape::away("timed_out"),
@@ -104,6 +108,7 @@ impl ApiError {
 fn body(error: &BodyError) -> Shape {
     match error {
         BodyError::ContentType => Shape::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        BodyError::TimedOut => Shape::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
         BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
         BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
         BodyError::Shape { field, .. } => {

@@ -91,7 +91,7 @@ async fn answer(
     req: &mut Request,
     transform: fn(&Codec, Payload) -> Result<Payload, CodecError>,
 ) -> Result<Json<PayloadsWire>, ApiError> {
-    let wire: PayloadsWire = read(req, CODEC_BODY_BYTES_MAX).await?;
+    let wire: PayloadsWire = read(req, CODEC_BODY_BYTES_MAX, app.patience.body).await?;
     let payloads = wire
         .payloads
         .into_iter()

@@ -2,8 +2,15 @@
 
 mod schema;
 
+use std::{borrow::Cow, sync::LazyLock};
+
 use domain::rules::{PairOptions, RuleError, Rules};
-use serde_json::{Map, Value};
+use serde::Deserialize as _;
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
+use store::StoreError;
 
 pub(crate) use schema::PairOptionsDoc;
 
@@ -23,6 +30,17 @@ pub(super) fn read(given: &Given, base: &PairOptions) -> Result<(PairOptions, Ru
             Err(ApiError::InvalidOptions(errors))
         }
     }
+}
+
+/// Options as they are shown, from what is kept: all fields. Most pairs have the defaults, which are written once.
+pub(super) fn shown(kept: &Value) -> Result<Cow<'static, RawValue>, ApiError> {
+    static DEFAULTS: LazyLock<Option<Box<RawValue>>> = LazyLock::new(|| to_raw_value(&PairOptions::default()).ok());
+    let defaults = kept.as_object().filter(|fields| fields.is_empty()).and(DEFAULTS.as_deref());
+    if let Some(defaults) = defaults {
+        return Ok(Cow::Borrowed(defaults));
+    }
+    let options = PairOptions::deserialize(kept).map_err(StoreError::from)?;
+    to_raw_value(&options).map(Cow::Owned).map_err(ApiError::internal)
 }
 
 /// The rules of options that are on record; only a version that knows more or less than ours can have left wrong ones.
@@ -104,6 +122,16 @@ mod tests {
 
     fn given(json: Value) -> Given {
         serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn all_fields_are_shown_whatever_is_kept() {
+        for kept in [json!({}), json!({ "replies_only": true }), json!({ "of_a_newer_version": 1 })] {
+            let shown: Value = serde_json::from_str(shown(&kept).unwrap().get()).unwrap();
+            let options = PairOptions::deserialize(&kept).unwrap();
+            assert_eq!(shown, serde_json::to_value(options).unwrap(), "{kept}");
+        }
+        assert!(matches!(shown(&json!({ "replies_only": 5 })), Err(ApiError::Internal(_))));
     }
 
     fn wrong(json: Value) -> Vec<String> {
