@@ -14,6 +14,7 @@ pub mod leases;
 pub mod media;
 pub mod pace;
 pub mod pairs;
+pub mod plans;
 pub mod reconcile;
 pub mod rules;
 pub mod seal;

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Platform, UserId,
     render::{Limits, Pings},
     rules::{PairOptions, SourceChat},
 };
@@ -24,8 +24,6 @@ pub struct Pair {
     pub id: PairId,
     /// Whose it is.
     pub user_id: UserId,
-    /// What they pay for now.
-    pub plan: Plan,
     /// The user's name for it.
     pub name: String,
     /// Reads.
@@ -183,7 +181,7 @@ pub async fn find(connection: &mut PgConnection, user: UserId, id: PairId) -> Re
 pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pair>, StoreError> {
     let pair = sqlx::query_as!(
         Pair,
-        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
+        r#"SELECT p.id, p.user_id, p.name,
                 p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
@@ -206,7 +204,7 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
 pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pair>, StoreError> {
     let pairs = sqlx::query_as!(
         Pair,
-        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
+        r#"SELECT p.id, p.user_id, p.name,
                 p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,

@@ -1,7 +1,7 @@
 //! Tenants.
 
 use chrono::{DateTime, Utc};
-use domain::{Email, Plan, UserId};
+use domain::{Email, PlanId, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -14,7 +14,7 @@ pub struct User {
     /// The address, lower-cased.
     pub email: String,
     /// What they pay for.
-    pub plan: Plan,
+    pub plan: PlanId,
     /// When they registered.
     pub created_at: DateTime<Utc>,
 }
@@ -30,7 +30,7 @@ pub async fn insert(
     let user = sqlx::query_as!(
         User,
         "INSERT INTO users (id, email, password_hash, created_at) VALUES ($1, $2, $3, $4)
-         RETURNING id, email, plan, created_at",
+         RETURNING id, email, plan_id AS plan, created_at",
         id as UserId,
         email.as_str(),
         password_hash,
@@ -43,9 +43,10 @@ pub async fn insert(
 
 /// The tenant, if it exists.
 pub async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
-    let user = sqlx::query_as!(User, "SELECT id, email, plan, created_at FROM users WHERE id = $1", id as UserId)
-        .fetch_optional(connection)
-        .await?;
+    let user =
+        sqlx::query_as!(User, "SELECT id, email, plan_id AS plan, created_at FROM users WHERE id = $1", id as UserId)
+            .fetch_optional(connection)
+            .await?;
     Ok(user)
 }
 
@@ -54,10 +55,12 @@ pub async fn find_credentials(
     connection: &mut PgConnection,
     email: &Email,
 ) -> Result<Option<(User, String)>, StoreError> {
-    let row =
-        sqlx::query!("SELECT id, email, plan, created_at, password_hash FROM users WHERE email = $1", email.as_str())
-            .fetch_optional(connection)
-            .await?;
+    let row = sqlx::query!(
+        "SELECT id, email, plan_id AS plan, created_at, password_hash FROM users WHERE email = $1",
+        email.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
     Ok(row.map(|row| {
         let user = User { id: row.id, email: row.email, plan: row.plan, created_at: row.created_at };
         (user, row.password_hash)
