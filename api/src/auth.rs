@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, MediaId, PairId, Plan, UserId};
+use domain::{AccountId, MediaId, PairId, PlanId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -26,7 +26,7 @@ pub(crate) struct Actor {
     /// Who.
     pub(crate) user: UserId,
     /// What they pay for.
-    pub(crate) plan: Plan,
+    pub(crate) plan: PlanId,
 }
 
 fn bearer(req: &Request) -> Option<&str> {
@@ -99,6 +99,10 @@ impl WireId for AccountId {
 
 impl WireId for MediaId {
     const THING: Thing = Thing::Media;
+}
+
+impl WireId for UserId {
+    const THING: Thing = Thing::User;
 }
 
 impl WireId for PairId {

@@ -1,6 +1,6 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
-use domain::{AccountStatus, pair::PairError, rules::RuleError};
+use domain::{AccountStatus, gate, pair::PairError, plan::REASON_CHARS_MAX, rules::RuleError};
 use store::StoreError;
 use workflows::account::Refusal;
 
@@ -21,6 +21,8 @@ pub enum Thing {
     Pair,
     Message,
     Media,
+    User,
+    Plan,
 }
 
 /// Why a request got no good answer.
@@ -56,6 +58,14 @@ pub enum ApiError {
     NotDead,
     #[error("{}", .refusal.detail)]
     Refused { refusal: Refusal, field: Option<&'static str> },
+    #[error("{0}")]
+    PlanLimit(Box<gate::Refusal>),
+    #[error("messages and requests are limited to 1 or more")]
+    LimitTooLow,
+    #[error("a reason has 1 to {REASON_CHARS_MAX} characters")]
+    ReasonLength,
+    #[error("it would end before it begins")]
+    ExpiryPassed,
     #[error("{0}")]
     Pair(#[from] PairError),
     #[error("this source and this destination are a pair already")]
@@ -117,5 +127,7 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Pair => "pair",
         Thing::Message => "message",
         Thing::Media => "attachment",
+        Thing::User => "user",
+        Thing::Plan => "plan",
     }
 }

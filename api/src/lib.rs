@@ -8,6 +8,7 @@ mod error;
 mod metrics;
 pub mod openapi;
 mod password;
+mod plans;
 pub mod router;
 mod routes;
 pub mod state;

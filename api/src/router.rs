@@ -4,7 +4,7 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, auth, codec, error_logs, health, media, pairs, status},
+    routes::{accounts, auth, codec, error_logs, health, media, operator, pairs, plans, status},
     state::AppState,
 };
 
@@ -28,6 +28,9 @@ pub(crate) fn routes() -> Router {
                 .push(account_routes())
                 .push(pair_routes())
                 .push(dead_letter_routes())
+                .push(Router::with_path("plans").get(plans::list))
+                .push(Router::with_path("me/usage").get(plans::usage))
+                .push(operator_routes())
                 .push(Router::with_path("status").get(status::read))
                 .push(Router::with_path("errors").get(error_logs::list)),
         )
@@ -97,6 +100,12 @@ fn dead_letter_routes() -> Router {
         .get(pairs::dead_letters::list)
         .push(Router::with_path("retry").post(pairs::dead_letters::retry_everywhere))
         .push(Router::with_path("discard").post(pairs::dead_letters::discard_everywhere))
+}
+
+fn operator_routes() -> Router {
+    Router::with_path("operator/users/{id}")
+        .push(Router::with_path("plan").put(operator::set_plan))
+        .push(Router::with_path("limits").put(operator::set_limits).delete(operator::end_limits))
 }
 
 fn codec_routes() -> Router {

@@ -14,7 +14,8 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, error::ApiError, metrics::Metrics, password::Passwords, temporal::Temporal, token::Tokens,
+    config::Config, error::ApiError, metrics::Metrics, password::Passwords, plans::Plans, temporal::Temporal,
+    token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -36,6 +37,7 @@ pub struct Shared {
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
     pub(crate) pace: Mode,
+    pub(crate) plans: Plans,
 }
 
 impl std::fmt::Debug for AppState {
@@ -75,6 +77,7 @@ impl AppState {
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
             pace: config.pace,
+            plans: Plans::default(),
         })))
     }
 

@@ -165,6 +165,15 @@ impl Tenancy {
         self.plan.terms(&self.exception)
     }
 
+    /// The same for whoever sends: [`Self::allowance`] in place of the limits on messages.
+    #[must_use]
+    pub fn sending_terms(&self, mode: Mode) -> Terms {
+        let (terms, allowance) = (self.terms(), self.allowance(mode));
+        let limits =
+            Limits { messages_per_minute: allowance.per_minute, messages_per_day: allowance.per_day, ..terms.limits };
+        Terms { limits, ..terms }
+    }
+
     /// Messages that may be written. Without assumed limits only the exceptions hold.
     #[must_use]
     pub fn allowance(&self, mode: Mode) -> Allowance {

@@ -3,6 +3,8 @@
 use chrono::{DateTime, Utc};
 use domain::{
     AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Platform, UserId,
+    gate::Way,
+    pair::Endpoint,
     render::{Limits, Pings},
     rules::{PairOptions, SourceChat},
 };
@@ -79,6 +81,25 @@ impl Pair {
     /// an error, because a filter that is ignored would let everything through.
     pub fn options(&self) -> Result<PairOptions, StoreError> {
         Ok(PairOptions::deserialize(&self.options_json)?)
+    }
+
+    /// Its two ends.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        Way {
+            source: Endpoint {
+                account: self.source_account_id,
+                platform: self.source_platform,
+                chat: self.source_chat_id,
+                topic: self.source_topic_id,
+            },
+            destination: Endpoint {
+                account: self.destination_account_id,
+                platform: self.destination_platform,
+                chat: self.destination_chat_id,
+                topic: self.destination_topic_id,
+            },
+        }
     }
 
     /// What is known of the source chat, for links.

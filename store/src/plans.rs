@@ -26,7 +26,7 @@ pub use catalogue::{catalogue, find, insert, update};
 pub use change::{Made, end_exception, expire, mark_stale, set, set_exception, stale};
 pub use hosting::{Hostable, end_hold, hold, hostable};
 pub use told::{Untold, account_told, pair_told, untold_accounts, untold_pairs};
-pub use used::{joins_a_chain, used};
+pub use used::{Chain, chain, used};
 
 /// The code of a pair's or an account's state that the plan is the reason for.
 pub const PLAN_LIMIT: &str = "plan_limit";

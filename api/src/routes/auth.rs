@@ -9,7 +9,7 @@ use store::users::User;
 
 use crate::{
     auth::Actor, body::JsonBody, error::ApiError, password::Passwords, routes::Created, state::AppState,
-    temporal::plan_name, token::LIFETIME,
+    token::LIFETIME,
 };
 
 /// An address and a password.
@@ -32,16 +32,17 @@ pub(crate) struct UserOut {
     id: UserId,
     /// The address, lower-cased.
     email: String,
-    /// `free`, `pro` or `elite`.
-    plan: &'static str,
+    /// The plan's code, such as `free`.
+    plan: String,
     /// When they registered.
     #[salvo(schema(value_type = String, format = DateTime))]
     created_at: DateTime<Utc>,
 }
 
-impl From<User> for UserOut {
-    fn from(user: User) -> Self {
-        Self { id: user.id, email: user.email, plan: plan_name(user.plan), created_at: user.created_at }
+impl UserOut {
+    async fn new(app: &AppState, user: User) -> Result<Self, ApiError> {
+        let plan = app.plan_code(user.plan).await?;
+        Ok(Self { id: user.id, email: user.email, plan, created_at: user.created_at })
     }
 }
 
@@ -57,8 +58,9 @@ pub(crate) struct SessionOut {
     user: UserOut,
 }
 
-fn session(app: &AppState, user: User) -> Result<SessionOut, ApiError> {
-    Ok(SessionOut { token: app.tokens.issue(user.id)?, expires_in_seconds: LIFETIME.num_seconds(), user: user.into() })
+async fn session(app: &AppState, user: User) -> Result<SessionOut, ApiError> {
+    let token = app.tokens.issue(user.id)?;
+    Ok(SessionOut { token, expires_in_seconds: LIFETIME.num_seconds(), user: UserOut::new(app, user).await? })
 }
 
 /// Registers a tenant and signs them in.
@@ -75,7 +77,7 @@ pub(crate) async fn register(app: AppState, body: JsonBody<CredentialsIn>) -> Re
         .await
         .map_err(|error| ApiError::on_conflict(error, "users_email_key", ApiError::EmailTaken))?;
     tracing::info!(user.id = %user.id, "A tenant has registered.");
-    Ok(Created(session(&app, user)?))
+    Ok(Created(session(&app, user).await?))
 }
 
 /// Signs a tenant in. The answer takes as long whether the address is known or not.
@@ -91,7 +93,7 @@ pub(crate) async fn login(app: AppState, body: JsonBody<CredentialsIn>) -> Resul
     let password = SecretString::from(if Passwords::acceptable(&password) { password } else { String::new() });
     let fits = app.passwords.verify(password, hash).await?;
     match user {
-        Some(user) if fits => Ok(Json(session(&app, user)?)),
+        Some(user) if fits => Ok(Json(session(&app, user).await?)),
         Some(_) | None => Err(ApiError::BadCredentials),
     }
 }
@@ -100,5 +102,5 @@ pub(crate) async fn login(app: AppState, body: JsonBody<CredentialsIn>) -> Resul
 #[endpoint(operation_id = "me", tags("auth"))]
 pub(crate) async fn me(actor: Actor, app: AppState) -> Result<Json<UserOut>, ApiError> {
     let user = store::users::find(&mut *app.database().await?, actor.user).await?;
-    Ok(Json(user.ok_or(ApiError::Unauthorized)?.into()))
+    Ok(Json(UserOut::new(&app, user.ok_or(ApiError::Unauthorized)?).await?))
 }

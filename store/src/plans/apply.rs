@@ -83,7 +83,7 @@ async fn settle_accounts(
             let Some(row) = accounts.get(index) else { continue };
             match moved {
                 Move::Hold => {
-                    super::hold(connection, row.id, &bar, now).await?;
+                    super::hold(connection, row.id, &bar.to_string(), now).await?;
                     applied.accounts_paused.push(row.id);
                 }
                 Move::Release => {

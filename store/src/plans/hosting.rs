@@ -1,10 +1,7 @@
 //! Accounts that a plan keeps from being hosted.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    AccountId, Platform, UserId,
-    gate::{Action, Bar},
-};
+use domain::{AccountId, Platform, UserId, gate::Action};
 use sqlx::PgConnection;
 
 use super::PLAN_LIMIT;
@@ -52,12 +49,12 @@ pub async fn hostable(connection: &mut PgConnection, account: AccountId) -> Resu
     }))
 }
 
-/// The plan pauses the account: its host sees it in the lease, and nothing is claimed for it from now on. A state that
+/// The plan pauses the account, for this reason: its host sees it in the lease, and nothing is claimed for it from now on. A state that
 /// is not one of running stays what it is. Twice is the same as once.
 pub async fn hold(
     connection: &mut PgConnection,
     account: AccountId,
-    bar: &Bar,
+    reason: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
@@ -72,7 +69,7 @@ pub async fn hold(
          WHERE id = $1 AND status <> 'logged_out'",
         account as AccountId,
         PLAN_LIMIT,
-        bar.to_string(),
+        reason,
         now
     )
     .execute(connection)
@@ -90,7 +87,7 @@ pub async fn end_hold(
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let done = sqlx::query!(
-        "UPDATE accounts SET plan_held_since = NULL, plan_untold_since = CASE WHEN $3 THEN $4 END,
+        "UPDATE accounts SET plan_held_since = NULL, plan_untold_since = CASE WHEN $3 THEN $4::timestamptz END,
                 status = CASE WHEN $3 AND status = 'paused' THEN 'connecting' ELSE status END,
                 reason_code = CASE WHEN status = 'paused' THEN NULL ELSE reason_code END,
                 reason = CASE WHEN status = 'paused' THEN NULL ELSE reason END, updated_at = $4

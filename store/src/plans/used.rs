@@ -50,9 +50,21 @@ fn count(rows: i64) -> u64 {
     u64::try_from(rows).unwrap_or(0)
 }
 
-/// True when a pair along `way` would read what another one of the tenant's writes, or write what another one reads.
-pub async fn joins_a_chain(connection: &mut PgConnection, user: UserId, way: Way) -> Result<bool, StoreError> {
+/// How a pair is connected with others of the same tenant.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Chain {
+    /// It reads what another one writes.
+    pub follows: bool,
+    /// Another one reads what it writes.
+    pub leads: bool,
+}
+
+/// How a pair along `way` is, or would be, connected with the tenant's others.
+pub async fn chain(connection: &mut PgConnection, user: UserId, way: Way) -> Result<Chain, StoreError> {
     let others = carried(connection, user).await?;
     let ways = || others.iter().map(Carried::way);
-    Ok(gate::joins_a_chain(way, ways()) || ways().any(|other| gate::joins_a_chain(other, [way])))
+    Ok(Chain {
+        follows: gate::joins_a_chain(way, ways()),
+        leads: ways().any(|other| gate::joins_a_chain(other, [way])),
+    })
 }
