@@ -10,6 +10,7 @@ mod error;
 mod metrics;
 pub mod openapi;
 mod password;
+mod plans;
 pub mod router;
 mod routes;
 mod sign_in;

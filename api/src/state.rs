@@ -18,7 +18,7 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, credentials::Credentials, error::ApiError, metrics::Metrics, password::Passwords,
+    config::Config, credentials::Credentials, error::ApiError, metrics::Metrics, password::Passwords, plans::Plans,
     temporal::Temporal, token::Tokens,
 };
 
@@ -43,6 +43,7 @@ pub struct Shared {
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
     pub(crate) pace: Mode,
+    pub(crate) plans: Plans,
 }
 
 impl std::fmt::Debug for AppState {
@@ -84,6 +85,7 @@ impl AppState {
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
             pace: config.pace,
+            plans: Plans::default(),
         })))
     }
 

@@ -1,7 +1,7 @@
 //! API keys: shown once, kept as a hash.
 
 use chrono::{DateTime, Utc};
-use domain::{ApiKeyId, Plan, Role, Scope, UserId};
+use domain::{ApiKeyId, PlanId, Role, Scope, UserId};
 use sqlx::PgConnection;
 
 use crate::{StoreError, sessions::Holder};
@@ -140,7 +140,7 @@ pub async fn find_live(
     now: DateTime<Utc>,
 ) -> Result<Option<LiveApiKey>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT k.user_id AS "user: UserId", u.plan AS "plan: Plan", u.role AS "role: Role",
+        r#"SELECT k.user_id AS "user: UserId", u.plan_id AS "plan: PlanId", u.role AS "role: Role",
                   u.suspended_at IS NOT NULL AS "suspended!", k.hash, k.scopes AS "scopes: Vec<Scope>", k.expires_at,
                   k.last_used_at
            FROM api_keys k JOIN users u ON u.id = k.user_id

@@ -18,6 +18,7 @@ pub mod media;
 pub mod notifications;
 pub mod pace;
 pub mod pairs;
+pub mod plans;
 pub mod reconcile;
 pub mod rules;
 pub mod seal;

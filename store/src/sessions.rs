@@ -1,7 +1,7 @@
 //! Sign-ins: sessions, the refresh tokens that they have had, and who an access token belongs to.
 
 use chrono::{DateTime, Utc};
-use domain::{Plan, Role, SessionId, UserId};
+use domain::{PlanId, Role, SessionId, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -86,7 +86,7 @@ pub struct Holder {
     /// Who.
     pub user: UserId,
     /// What they pay for.
-    pub plan: Plan,
+    pub plan: PlanId,
     /// What they are to this installation.
     pub role: Role,
     /// They may do nothing.
@@ -113,7 +113,7 @@ pub async fn find_live(
     now: DateTime<Utc>,
 ) -> Result<Option<LiveSession>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT s.user_id AS "user: UserId", u.plan AS "plan: Plan", u.role AS "role: Role",
+        r#"SELECT s.user_id AS "user: UserId", u.plan_id AS "plan: PlanId", u.role AS "role: Role",
                   u.suspended_at IS NOT NULL AS "suspended!", s.kind AS "kind: SessionKind", s.expires_at, s.last_used_at
            FROM sessions s JOIN users u ON u.id = s.user_id
            WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2"#,
