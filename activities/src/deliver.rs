@@ -1,6 +1,6 @@
 //! One delivery: what it has to show is composed, and the destination is brought to show it, once.
 
-use domain::Operation;
+use domain::{Operation, plan::Terms};
 use store::{
     StoreError,
     deliveries::{Claimed, SentDelivery, Settlement},
@@ -51,6 +51,8 @@ pub(crate) struct Delivery<'a> {
     pub context: &'a Context,
     /// Along this pair.
     pub pair: &'a Pair,
+    /// As its owner's plan allows.
+    pub terms: &'a Terms,
     /// Through this account.
     pub hosted: &'a Hosted,
     /// The record of what is sent.

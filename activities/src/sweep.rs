@@ -5,8 +5,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::AccountId;
-use store::sweep::Unstarted;
 use temporalio_client::{Client, WorkflowStartOptions, errors::WorkflowStartError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -22,6 +20,8 @@ use crate::{
     reconcile,
     wake::{self, Roused},
 };
+
+mod plans;
 
 /// Younger rows are still on their ordinary way.
 const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
@@ -65,11 +65,12 @@ impl Sweep {
         for account in store::sweep::unstarted_accounts(&mut database, before, BATCH).await.retry("database")? {
             let row = store::accounts::load(&mut database, account.id).await.retry("database")?;
             let Some(row) = row else { continue };
-            if start_account(&client, account, &row).await {
+            if start_account(&client, &row).await {
                 store::accounts::set_workflow_started(&mut database, account.id).await.retry("database")?;
                 report.workflows_started += 1;
             }
         }
+        report.plans_settled = self.0.sweep_plans(&client, now).await.retry("database")?;
         report.pairs_woken = self.0.rouse_stuck(&client, &mut database, now).await.retry("database")?;
         for pair in store::sweep::unended_pairs(&mut database, before, BATCH).await.retry("database")? {
             if wake::end_pair(&client, pair).await {
@@ -137,19 +138,14 @@ impl Context {
     }
 }
 
-async fn start_account(client: &Client, account: Unstarted<AccountId>, row: &store::accounts::Account) -> bool {
-    let input = AccountInput {
-        account: account.id,
-        user: account.user_id,
-        platform: row.platform,
-        status: row.status,
-        history_max: 0,
-    };
-    let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(account.id)).build();
+async fn start_account(client: &Client, row: &store::accounts::Account) -> bool {
+    let input =
+        AccountInput { account: row.id, user: row.user_id, platform: row.platform, status: row.status, history_max: 0 };
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(row.id)).build();
     match client.start_workflow(AccountSession::run, input, options).await {
         Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => true,
         Err(error) => {
-            tracing::warn!(account.id = %account.id, %error, "An account's workflow could not be started.");
+            tracing::warn!(account.id = %row.id, %error, "An account's workflow could not be started.");
             false
         }
     }

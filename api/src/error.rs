@@ -1,6 +1,6 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
-use domain::{AccountStatus, Role, Scope, pair::PairError, rules::RuleError};
+use domain::{AccountStatus, Role, Scope, gate, pair::PairError, plan::REASON_CHARS_MAX, rules::RuleError};
 use store::StoreError;
 use workflows::account::Refusal;
 
@@ -25,6 +25,7 @@ pub enum Thing {
     ApiKey,
     Session,
     User,
+    Plan,
 }
 
 /// Why a request got no good answer.
@@ -88,6 +89,14 @@ pub enum ApiError {
     NotDead,
     #[error("{}", .refusal.detail)]
     Refused { refusal: Refusal, field: Option<&'static str> },
+    #[error("{0}")]
+    PlanLimit(Box<gate::Refusal>),
+    #[error("messages and requests are limited to 1 or more")]
+    LimitTooLow,
+    #[error("a reason has 1 to {REASON_CHARS_MAX} characters")]
+    ReasonLength,
+    #[error("it would end before it begins")]
+    ExpiryPassed,
     #[error("{0}")]
     Pair(#[from] PairError),
     #[error("this source and this destination are a pair already")]
@@ -160,5 +169,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::ApiKey => "API key",
         Thing::Session => "session",
         Thing::User => "user",
+        Thing::Plan => "plan",
     }
 }

@@ -13,6 +13,7 @@ mod metrics;
 pub mod openapi;
 mod password;
 mod peer;
+mod plans;
 pub mod reseal;
 pub mod router;
 mod routes;

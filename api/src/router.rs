@@ -9,13 +9,15 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, admin, api_keys, auth, codec, error_logs, health, media, pairs, sessions, status},
+    routes::{
+        accounts, admin, api_keys, auth, codec, error_logs, health, media, operator, pairs, plans, sessions, status,
+    },
     state::AppState,
 };
 
 mod table;
 
-use table::{delete, get, options, patch, post};
+use table::{delete, get, options, patch, post, put};
 
 pub(crate) use table::{Route, router};
 
@@ -104,6 +106,8 @@ fn messages() -> Vec<Route> {
         post("api/dead-letters/retry", Tenant(Forward), pairs::dead_letters::retry_everywhere),
         post("api/dead-letters/discard", Tenant(Forward), pairs::dead_letters::discard_everywhere),
         get("api/status", Tenant(Read), status::read),
+        get("api/plans", Open, plans::list),
+        get("api/me/usage", Tenant(Read), plans::usage),
         get("api/errors", Tenant(Read), error_logs::list),
         get("media/{id}/{file_name}", Link, media::download),
     ]
@@ -122,6 +126,9 @@ fn administration() -> Vec<Route> {
 #[rustfmt::skip]
 fn operation() -> Vec<Route> {
     vec![
+        put("api/operator/users/{id}/plan", Operator, operator::set_plan),
+        put("api/operator/users/{id}/limits", Operator, operator::set_limits),
+        delete("api/operator/users/{id}/limits", Operator, operator::end_limits),
         post("codec/decode", Operator, codec::decode).inside(codec::cors),
         options("codec/decode", Open, codec::preflight).inside(codec::cors),
         post("codec/encode", Operator, codec::encode).inside(codec::cors),

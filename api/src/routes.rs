@@ -8,7 +8,9 @@ pub(crate) mod codec;
 pub(crate) mod error_logs;
 pub(crate) mod health;
 pub(crate) mod media;
+pub(crate) mod operator;
 pub(crate) mod pairs;
+pub(crate) mod plans;
 pub(crate) mod sessions;
 pub(crate) mod status;
 

@@ -24,6 +24,7 @@ use crate::{
     metrics::Metrics,
     password::Passwords,
     peer,
+    plans::Plans,
     server::Patience,
     temporal::Temporal,
     token::Tokens,
@@ -56,6 +57,7 @@ pub struct Shared {
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
     pub(crate) pace: Mode,
+    pub(crate) plans: Plans,
 }
 
 impl std::fmt::Debug for AppState {
@@ -110,6 +112,7 @@ impl AppState {
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
             pace: config.pace,
+            plans: Plans::default(),
         })))
     }
 

@@ -129,6 +129,20 @@ id!(
     NotificationId,
     "ntf"
 );
+id!(
+    /// What a tenant pays for: a row of the table `plans`.
+    PlanId,
+    "plan"
+);
+
+impl PlanId {
+    /// The plan that every tenant begins with and falls back to.
+    pub const FREE: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0001));
+    /// The middle one of the plans that a new database has.
+    pub const PRO: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0002));
+    /// The highest one of the plans that a new database has.
+    pub const ELITE: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0003));
+}
 
 #[cfg(test)]
 mod tests {

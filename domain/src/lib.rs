@@ -13,6 +13,7 @@ pub mod clock;
 mod corpus;
 pub mod delivery;
 pub mod email;
+pub mod gate;
 pub mod ids;
 pub mod lineage;
 pub mod lockout;
@@ -36,7 +37,7 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, MediaId, NotificationId, PairId, ReconciliationId, SessionId, SourceMessageId, UserId,
+    AccountId, ApiKeyId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

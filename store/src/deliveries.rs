@@ -19,7 +19,7 @@ mod shown;
 pub use claim::{Claim, Claimed, claim};
 pub use counterpart::{Counterpart, counterpart};
 pub use dead::{DeadLetters, Decision, dead_letters, decide};
-pub use drain::{Drainer, Fence, begin_drain, drains_left_by, end_drain, totals};
+pub use drain::{Begun, Drainer, Fence, begin_drain, drains_left_by, end_drain, totals};
 pub use history::{Delivery, Page, Step, list};
 pub use items::{Item, items};
 pub use parts::{SentPart, Standing, is_recorded, record_gone, record_parts, record_shown, standing};

@@ -19,6 +19,7 @@ pub mod media;
 pub mod notifications;
 pub mod pace;
 pub mod pairs;
+pub mod plans;
 pub mod rate_limits;
 pub mod reconcile;
 pub mod rules;

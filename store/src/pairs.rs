@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Platform, UserId,
+    gate::Way,
+    pair::Endpoint,
     render::{Limits, Pings},
     rules::{PairOptions, SourceChat},
 };
@@ -26,8 +28,6 @@ pub struct Pair {
     pub id: PairId,
     /// Whose it is.
     pub user_id: UserId,
-    /// What they pay for now.
-    pub plan: Plan,
     /// The user's name for it.
     pub name: String,
     /// Reads.
@@ -83,6 +83,25 @@ impl Pair {
     /// an error, because a filter that is ignored would let everything through.
     pub fn options(&self) -> Result<PairOptions, StoreError> {
         Ok(PairOptions::deserialize(&self.options_json)?)
+    }
+
+    /// Its two ends.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        Way {
+            source: Endpoint {
+                account: self.source_account_id,
+                platform: self.source_platform,
+                chat: self.source_chat_id,
+                topic: self.source_topic_id,
+            },
+            destination: Endpoint {
+                account: self.destination_account_id,
+                platform: self.destination_platform,
+                chat: self.destination_chat_id,
+                topic: self.destination_topic_id,
+            },
+        }
     }
 
     /// What is known of the source chat, for links.
@@ -185,7 +204,7 @@ pub async fn find(connection: &mut PgConnection, user: UserId, id: PairId) -> Re
 pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pair>, StoreError> {
     let pair = sqlx::query_as!(
         Pair,
-        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
+        r#"SELECT p.id, p.user_id, p.name,
                 p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,

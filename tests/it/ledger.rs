@@ -54,7 +54,8 @@ pub async fn scene(delay_seconds: i32) -> Scene {
     let pair = PairId::new(&clock);
     pairs::insert(&mut database, user, &new_pair(pair, reader, writer, delay_seconds), now).await.unwrap();
     let lease = leases::take(&mut database, writer, "w1", b"host", now).await.unwrap().unwrap();
-    let fence = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
+    let begun = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
+    let fence = begun.fence;
     Scene { clock, pool, database, user, reader, writer, pair, fence }
 }
 

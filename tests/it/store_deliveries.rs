@@ -58,7 +58,7 @@ async fn an_older_drain_and_an_older_lease_can_claim_nothing() {
     let younger =
         deliveries::begin_drain(&mut scene.database, scene.pair, scene.writer, epoch, DRAINER).await.unwrap().unwrap();
     assert!(matches!(scene.claim().await, Claim::Lost));
-    scene.fence = younger;
+    scene.fence = younger.fence;
     assert_eq!(scene.claim_rows().await.len(), 1);
     let now = scene.clock.now();
     let lease = leases::take(&mut scene.database, scene.writer, "w2", b"t2", now).await.unwrap().unwrap();

@@ -56,7 +56,8 @@ async fn what_a_pair_wrote_is_carried_on_but_not_back() {
     let lease = store::leases::take(&mut scene.database, reader, "w1", b"t", scene.clock.now()).await.unwrap().unwrap();
     let fence = deliveries::begin_drain(&mut scene.database, on, reader, lease.epoch, crate::ledger::DRAINER).await;
     let now = scene.clock.now();
-    let claim = deliveries::claim(&mut scene.database, sealer(), fence.unwrap().unwrap(), now, 0, 1).await.unwrap();
+    let fence = fence.unwrap().unwrap().fence;
+    let claim = deliveries::claim(&mut scene.database, sealer(), fence, now, 0, 1).await.unwrap();
     let Claim::Rows(rows) = claim else { panic!("expected a row, found {claim:?}") };
     let sent = [deliveries::SentPart::new(0, reader, THIRD, 900, 500)];
     deliveries::settle(&mut scene.database, sealer(), on, rows[0].seq, Settlement::Sent(&sent), now).await.unwrap();

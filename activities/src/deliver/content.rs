@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use domain::{Message, Operation};
+use domain::{
+    Message, Operation,
+    gate::{self, Action, Use},
+};
 use store::{
     StoreError,
     deliveries::{self, Counterpart},
@@ -12,6 +15,7 @@ use workflows::forwarding::Next;
 
 use super::{Delivered, Delivery, outgoing::Outgoing, rules::Ruled};
 use crate::{
+    attachments::TOO_LARGE,
     compose::{self, Composed},
     drain::MEDIA_RETRY_MS,
 };
@@ -49,6 +53,7 @@ impl Delivery<'_> {
             return Ok(Content::Waiting);
         }
         self.count_what_stands(&mut stored);
+        self.leave_out_what_the_plan_does(&mut stored);
         let ruled = match self.ruled(&message).await? {
             Ruled::Carried(ruled) => ruled,
             Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
@@ -64,6 +69,20 @@ impl Delivery<'_> {
                 let outgoing = |part| ruled.voice.clone().lent(made(part));
                 let parts = parts.into_iter().map(outgoing).collect();
                 Ok(Content::Draft(Box::new(Draft { message, answered, parts })))
+            }
+        }
+    }
+
+    /// A file that was fetched under a better plan is left out of what is not sent yet, with a notice in its place.
+    fn leave_out_what_the_plan_does(&self, stored: &mut [StoredMedia]) {
+        if self.row.operation != Operation::Post {
+            return;
+        }
+        for one in stored.iter_mut().filter(|one| one.state == MediaState::Ready) {
+            let bytes = one.size_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+            if gate::permits(self.terms, &Use::default(), Action::SendFile { bytes }).is_err() {
+                one.state = MediaState::Failed;
+                one.reason = Some(TOO_LARGE.to_owned());
             }
         }
     }
