@@ -29,6 +29,7 @@ mod portraits;
 mod reads;
 mod reconcile;
 mod recovery;
+mod reseal;
 mod rules;
 mod secrets;
 mod status;
