@@ -30,6 +30,7 @@ mod rate_limits;
 mod reads;
 mod reconcile;
 mod recovery;
+mod reseal;
 mod rules;
 mod secrets;
 mod status;

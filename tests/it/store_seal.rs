@@ -1,22 +1,16 @@
-//! Sealed columns on a real PostgreSQL: what a row holds opens in that row only, rows from before the sealing are read,
-//! and a rotation of keys loses nothing while others write.
+//! Sealed columns on a real PostgreSQL: what a row holds opens in that row only, and rows from before the sealing are
+//! read.
 
-use std::{
-    collections::BTreeSet,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-};
+use std::collections::BTreeSet;
 
 use chrono::TimeDelta;
-use domain::{AccountId, ChatId, Clock as _, Media, MediaId, MediaKind, Message, message::MediaSource};
+use domain::{Clock as _, Media, MediaId, MediaKind, Message, message::MediaSource};
 use secrecy::{ExposeSecret as _, SecretString};
 use store::{
     StoreError,
     accounts::{self, SecretColumn},
     avatars::{self, Portrait},
-    deliveries::{self, Claim, SentPart, Settlement},
+    deliveries::{self, SentPart, Settlement},
     media::{chunks, links},
     rules,
     seal::{
@@ -29,15 +23,15 @@ use store::{
 
 use crate::ledger::{DESTINATION, SOURCE, Scene, message, scene, sealer};
 
-const OLD: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
-const NEW: &str = "k2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+pub const OLD: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+pub const NEW: &str = "k2:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
 
-fn keys(list: &[&str]) -> Sealer {
+pub fn keys(list: &[&str]) -> Sealer {
     Sealer::parse(&list.join(",").into()).unwrap()
 }
 
 /// Seals all columns anew, and returns how many values were and how many are left.
-async fn reseal_all(scene: &Scene, sealer: &Sealer) -> (usize, i64) {
+pub async fn reseal_all(scene: &Scene, sealer: &Sealer) -> (usize, i64) {
     let (mut resealed, mut left) = (0, 0);
     for column in SEALED {
         let done = reseal::column(&scene.pool, sealer, column, |_| ()).await.unwrap();
@@ -49,12 +43,12 @@ async fn reseal_all(scene: &Scene, sealer: &Sealer) -> (usize, i64) {
 }
 
 /// A row in each sealed column, all written as the product writes them.
-struct Filled {
+pub struct Filled {
     media: MediaId,
     portrait: MediaId,
 }
 
-async fn fill(scene: &mut Scene) -> Filled {
+pub async fn fill(scene: &mut Scene) -> Filled {
     let (now, sealer) = (scene.clock.now(), sealer());
     for (column, text) in [(SecretColumn::Secret, "session"), (SecretColumn::Login, "code hash")] {
         let plain = SecretString::from(text);
@@ -91,7 +85,7 @@ async fn fill(scene: &mut Scene) -> Filled {
 }
 
 /// Everything that [`fill`] has written reads as it was written.
-async fn reads_as_written(scene: &mut Scene, sealer: &Sealer, filled: &Filled) {
+pub async fn reads_as_written(scene: &mut Scene, sealer: &Sealer, filled: &Filled) {
     let now = scene.clock.now();
     let database = &mut scene.database;
     for (column, text) in [(SecretColumn::Secret, "session"), (SecretColumn::Login, "code hash")] {
@@ -237,100 +231,4 @@ async fn a_value_does_not_open_in_another_row() {
     assert!(chunks::read(&mut scene.database, sealer(), filled.media, 0).await.is_err_and(broken));
     let swapped = accounts::secret(&mut scene.database, sealer(), scene.reader, SecretColumn::Secret).await;
     assert!(swapped.is_err_and(broken));
-}
-
-/// Writes a session again and again until it is told to stop; returns the last one.
-async fn rewrite(pool: store::PgPool, sealer: Sealer, account: AccountId, stop: Arc<AtomicBool>) -> String {
-    let mut database = pool.acquire().await.unwrap();
-    let mut last = String::new();
-    for number in 0.. {
-        if number > 0 && stop.load(Ordering::Relaxed) {
-            break;
-        }
-        last = format!("session {number}");
-        let plain = SecretString::from(last.as_str());
-        accounts::set_secret(&mut database, &sealer, account, SecretColumn::Secret, Some(&plain)).await.unwrap();
-        tokio::task::yield_now().await;
-    }
-    last
-}
-
-#[tokio::test]
-async fn a_rotation_loses_nothing_that_is_written_meanwhile() {
-    let mut scene = scene(0).await;
-    fill(&mut scene).await;
-    let (both, stop) = (keys(&[NEW, OLD]), Arc::new(AtomicBool::new(false)));
-    // One process has been restarted with the new key in front, the other one not yet.
-    let writers: Vec<_> = [(both.clone(), scene.reader), (keys(&[OLD, NEW]), scene.writer)]
-        .map(|(sealer, account)| tokio::spawn(rewrite(scene.pool.clone(), sealer, account, Arc::clone(&stop))))
-        .into();
-    for id in 13..40 {
-        scene.ingest_ids(&[id]).await;
-        reseal_all(&scene, &both).await;
-    }
-    stop.store(true, Ordering::Relaxed);
-    let mut last = Vec::new();
-    for writer in writers {
-        last.push(writer.await.unwrap());
-    }
-    for (account, last) in [scene.reader, scene.writer].into_iter().zip(last) {
-        let found = accounts::secret(&mut scene.database, &both, account, SecretColumn::Secret).await.unwrap();
-        assert_eq!(found.unwrap().expose_secret(), last, "the last word stands");
-    }
-    assert_eq!(reseal_all(&scene, &both).await.1, 0);
-    let new = keys(&[NEW]);
-    let now = scene.clock.now();
-    let claim = deliveries::claim(&mut scene.database, &new, scene.fence, now, 0, 50).await.unwrap();
-    let Claim::Rows(rows) = claim else { panic!("expected rows, found {claim:?}") };
-    let found: Vec<_> = rows.iter().map(|row| row.message.text.text.clone()).collect();
-    let written: Vec<_> = (12..40).map(|id| format!("message {id}")).collect();
-    assert_eq!(found, written);
-}
-
-#[tokio::test]
-async fn rows_that_others_hold_are_left_for_the_next_round() {
-    let mut scene = scene(0).await;
-    fill(&mut scene).await;
-    let both = keys(&[NEW, OLD]);
-    let column = SEALED.iter().find(|one| one.table == "source_messages").unwrap();
-    let mut holder = scene.pool.begin().await.unwrap();
-    sqlx::query("SELECT FROM source_messages WHERE message_id = 11 FOR UPDATE").execute(&mut *holder).await.unwrap();
-    assert_eq!(reseal::column(&scene.pool, &both, column, |_| ()).await.unwrap().resealed, 1);
-    holder.rollback().await.unwrap();
-    assert_eq!(reseal::column(&scene.pool, &both, column, |_| ()).await.unwrap().resealed, 1);
-    assert_eq!(reseal::survey(&scene.pool, column).await.unwrap().left(&both), 0);
-}
-
-#[tokio::test]
-async fn content_is_recognised_across_a_rotation() {
-    let mut scene = scene(0).await;
-    let options = serde_json::json!({ "duplicates": { "window_seconds": 600 } });
-    let options: domain::rules::PairOptions = serde_json::from_value(options).unwrap();
-    let rules = domain::rules::Rules::compile(&options).unwrap();
-    let (pair, user, now) = (scene.pair, scene.user, scene.clock.now());
-    let destination = ChatId::new(77);
-    let within = domain::rules::Scope { pair, user, platform: domain::Platform::Discord, destination };
-    let check = rules.duplicate_check(&message(11, now), within).unwrap();
-    let (old, both) = (keys(&[OLD]), keys(&[NEW, OLD]));
-    let database = &mut scene.database;
-    assert!(rules::claim_content(database, &old, (pair, 1), check, now, now).await.unwrap());
-    assert!(rules::is_duplicate(database, &both, check, now).await.unwrap());
-    assert!(!rules::claim_content(database, &both, (pair, 2), check, now, now).await.unwrap());
-    assert!(
-        rules::claim_content(database, &both, (pair, 1), check, now, now).await.unwrap(),
-        "its own is no duplicate"
-    );
-    sqlx::query("DELETE FROM carried_content WHERE fingerprint <> $1")
-        .bind(old.digests("carried_content", check.fingerprint.as_bytes()).remove(0))
-        .execute(&mut **database)
-        .await
-        .unwrap();
-    let bare = "UPDATE carried_content SET fingerprint = $1";
-    sqlx::query(bare).bind(check.fingerprint.as_bytes()).execute(&mut **database).await.unwrap();
-    assert!(rules::is_duplicate(database, &both, check, now).await.unwrap(), "from before digests had keys");
-    rules::release_content(database, pair, 1).await.unwrap();
-    assert!(rules::claim_content(database, &both, (pair, 2), check, now, now).await.unwrap());
-    let kept: Vec<u8> =
-        sqlx::query_scalar("SELECT fingerprint FROM carried_content").fetch_one(&mut **database).await.unwrap();
-    assert_ne!(kept, check.fingerprint.as_bytes(), "no one without the key can try guesses");
 }

@@ -102,6 +102,7 @@ pub const SEALED: &[SealedColumn] = &[
         "pair_threads/pair_{0}/{1}/title",
     )
     .once_clear("title IS NOT NULL", "convert_to(title, 'UTF8')", "title = NULL"),
+    sealed("notifications", "content", &[("id", "uuid")], "notifications/ntf_{0}/content"),
 ];
 
 /// Columns of bytes that are not sealed: table, column, and why.
@@ -109,6 +110,9 @@ pub const NOT_SEALED: &[(&str, &str, &str)] = &[
     ("_sqlx_migrations", "checksum", "a hash of a file of the repository"),
     ("accounts", "host_task_token", "names an attempt inside Temporal; of no use without access to it"),
     ("pairs", "drain_task_token", "names an attempt inside Temporal; of no use without access to it"),
+    ("api_keys", "hash", "a hash of 256 random bits"),
+    ("refresh_tokens", "hash", "a hash of 256 random bits, which must be found by its value"),
+    ("sign_in_failures", "subject", "a hash that must be found by its value; of an address that stands in clear"),
     ("carried_content", "fingerprint", "a digest under a key, which must be found by its value"),
 ];
 

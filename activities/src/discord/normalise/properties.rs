@@ -104,6 +104,14 @@ fn the_document_is_a_message() {
     assert_eq!((read.media.len(), read.extras.len(), read.unsupported), (2, 1, None));
 }
 
+#[test]
+fn what_somebody_wrote_is_not_logged() {
+    let mut bent = document();
+    bent["tts"] = json!("my secret");
+    let error = Source::deserialize(&bent).unwrap_err();
+    assert!(error.to_string().contains("my secret") && !without_value(&error).contains("my secret"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
