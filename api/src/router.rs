@@ -3,14 +3,15 @@
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::Support,
-    Scope::{Accounts, Forward, Read},
+    Scope::{Accounts, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, codec, error_logs, health, media, operator, pairs, plans, sessions, status,
+        accounts, admin, api_keys, auth, codec, error_logs, health, media, notifications, operator, pairs, plans,
+        sessions, status,
     },
     state::AppState,
 };
@@ -109,6 +110,11 @@ fn messages() -> Vec<Route> {
         get("api/plans", Open, plans::list),
         get("api/me/usage", Tenant(Read), plans::usage),
         get("api/errors", Tenant(Read), error_logs::list),
+        get("api/me/notifications", Tenant(Read), notifications::list),
+        get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
+        put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
+        get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
+        post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),
     ]
 }
