@@ -113,9 +113,9 @@ fn messages() -> Vec<Route> {
         get("api/me/notifications", Tenant(Read), notifications::list),
         get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
         put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
-        get("media/{id}/{file_name}", Link, media::download),
         get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
         post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
+        get("media/{id}/{file_name}", Link, media::download),
     ]
 }
 

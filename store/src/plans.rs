@@ -21,7 +21,7 @@ mod hosting;
 mod told;
 mod used;
 
-pub use apply::{Applied, apply};
+pub use apply::{Applied, apply, give_room};
 pub use catalogue::{catalogue, find, insert, update};
 pub use change::{Made, end_exception, expire, mark_stale, set, set_exception, stale};
 pub use hosting::{Hostable, end_hold, hold, hostable};
