@@ -17,7 +17,7 @@ pub use self::{
     rank::nearest_rank,
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
-    tenant::{lift_limits, lift_request_rate, operator, register_unlimited, user_id},
+    tenant::{lift_limits, operator, register_unlimited, user_id},
 };
 
 /// How long one message may take before we give up on it.
