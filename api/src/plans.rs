@@ -34,40 +34,51 @@ struct Kept {
 
 impl Shared {
     /// Every plan, the lowest first; at most a minute old.
-    pub(crate) async fn catalogue(&self) -> Result<Arc<[Plan]>, ApiError> {
-        let now = self.clock.now();
-        let kept = {
-            let kept = self.plans.0.read().unwrap_or_else(PoisonError::into_inner);
-            kept.as_ref().filter(|kept| now < kept.at + KEPT_FOR).map(|kept| Arc::clone(&kept.plans))
-        };
-        match kept {
+    async fn catalogue(&self, connection: &mut PgConnection) -> Result<Arc<[Plan]>, ApiError> {
+        match self.kept_catalogue() {
             Some(plans) => Ok(plans),
-            None => self.read_catalogue(now).await,
+            None => self.read_catalogue(connection).await,
         }
     }
 
-    async fn read_catalogue(&self, now: DateTime<Utc>) -> Result<Arc<[Plan]>, ApiError> {
-        let plans: Arc<[Plan]> = plans::catalogue(&mut *self.database().await?).await?.into();
+    fn kept_catalogue(&self) -> Option<Arc<[Plan]>> {
+        let now = self.clock.now();
+        let kept = self.plans.0.read().unwrap_or_else(PoisonError::into_inner);
+        kept.as_ref().filter(|kept| now < kept.at + KEPT_FOR).map(|kept| Arc::clone(&kept.plans))
+    }
+
+    async fn read_catalogue(&self, connection: &mut PgConnection) -> Result<Arc<[Plan]>, ApiError> {
+        let at = self.clock.now();
+        let plans: Arc<[Plan]> = plans::catalogue(connection).await?.into();
         let mut kept = self.plans.0.write().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(Kept { at: now, plans: Arc::clone(&plans) });
+        *kept = Some(Kept { at, plans: Arc::clone(&plans) });
         Ok(plans)
     }
 
-    /// The plans that anybody may choose, the lowest first.
+    /// The plans that anybody may choose, the lowest first; at most a minute old.
     pub(crate) async fn offers(&self) -> Result<Vec<Plan>, ApiError> {
-        Ok(self.catalogue().await?.iter().filter(|plan| plan.is_public).cloned().collect())
+        let plans = match self.kept_catalogue() {
+            Some(plans) => plans,
+            None => self.read_catalogue(&mut *self.database().await?).await?,
+        };
+        Ok(offers(&plans).cloned().collect())
     }
 
     /// The code of a tenant's plan.
     pub(crate) async fn plan_code(&self, id: PlanId) -> Result<String, ApiError> {
         let code = |plans: &[Plan]| plans.iter().find(|plan| plan.id == id).map(|plan| plan.code.clone());
-        if let Some(code) = code(&self.catalogue().await?) {
+        if let Some(code) = self.kept_catalogue().and_then(|plans| code(&plans)) {
             return Ok(code);
         }
         // It may be younger than what was kept.
-        let read = self.read_catalogue(self.clock.now()).await?;
+        let read = self.read_catalogue(&mut *self.database().await?).await?;
         code(&read).ok_or_else(|| ApiError::internal("a tenant's plan is not in the catalogue"))
     }
+}
+
+/// Those that anybody may choose.
+fn offers(plans: &[Plan]) -> impl Iterator<Item = &Plan> {
+    plans.iter().filter(|plan| plan.is_public)
 }
 
 /// Asks the gate within a transaction: until that ends, nobody else counts for the tenant.
@@ -77,27 +88,22 @@ pub(crate) async fn pass(
     user: UserId,
     action: Action,
 ) -> Result<(), ApiError> {
-    let offers = app.offers().await?;
     plans::lock_user(transaction, user).await?;
-    judge(app, transaction, user, action, &offers).await
+    judge(app, transaction, user, action).await
 }
 
 /// Asks the gate early, so that nobody else is asked for nothing. What is counted may change until [`pass`].
 pub(crate) async fn may_pass(app: &AppState, user: UserId, action: Action) -> Result<(), ApiError> {
-    let offers = app.offers().await?;
-    judge(app, &mut *app.database().await?, user, action, &offers).await
+    judge(app, &mut *app.database().await?, user, action).await
 }
 
-async fn judge(
-    app: &AppState,
-    connection: &mut PgConnection,
-    user: UserId,
-    action: Action,
-    offers: &[Plan],
-) -> Result<(), ApiError> {
+async fn judge(app: &AppState, connection: &mut PgConnection, user: UserId, action: Action) -> Result<(), ApiError> {
     let tenancy = plans::tenancy(connection, user).await?.ok_or(ApiError::Unauthorized)?;
     let used = plans::used(connection, user, app.clock.now()).await?;
-    gate::check(&tenancy, &used, action, offers).map_err(|refusal| ApiError::PlanLimit(Box::new(refusal)))
+    // On this connection: whoever holds the tenant's lock must not wait for another one.
+    let catalogue = app.catalogue(connection).await?;
+    let offers: Vec<Plan> = offers(&catalogue).cloned().collect();
+    gate::check(&tenancy, &used, action, &offers).map_err(|refusal| ApiError::PlanLimit(Box::new(refusal)))
 }
 
 /// Tells workflows what the plan has done, after the commit. What cannot be told now, the sweep tells.

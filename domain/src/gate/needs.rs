@@ -4,7 +4,7 @@ use crate::{
     account::Platform,
     pair::{CopyMode, Endpoint},
     plan::Features,
-    rules::PairOptions,
+    rules::{AuthorFilter, Bots, MediaFilter, OriginFilter, PairOptions},
 };
 
 /// The two ends of a pair.
@@ -23,9 +23,23 @@ pub fn needs(way: Way, mode: CopyMode, options: &PairOptions) -> Features {
         copy_mode: mode == CopyMode::Copy,
         discord_forwarding: [way.source, way.destination].iter().any(|end| end.platform == Platform::Discord),
         webhook_identity: options.webhook_identity,
-        filters: options.filters(),
+        filters: filters(options),
         ..Features::NONE
     }
+}
+
+/// True when some messages are left out for what they are, say, or were written by. Active hours, and how old a message
+/// may be after a gap, are no filters: they say when, not what.
+fn filters(options: &PairOptions) -> bool {
+    let PairOptions { allow, deny, media, authors, bots, origin, replies_only, duplicates, .. } = options;
+    !allow.is_empty()
+        || !deny.is_empty()
+        || *media != MediaFilter::default()
+        || *authors != AuthorFilter::default()
+        || *bots != Bots::default()
+        || *origin != OriginFilter::default()
+        || *replies_only
+        || duplicates.is_some()
 }
 
 /// True when `way` reads what one of `others` writes. Two pairs that are each other's way back are no chain: what one

@@ -84,22 +84,6 @@ impl Default for PairOptions {
     }
 }
 
-impl PairOptions {
-    /// True when some messages are left out for what they are, say, or were written by. Active hours, and how old a
-    /// message may be after a gap, are no filters: they say when, not what.
-    #[must_use]
-    pub fn filters(&self) -> bool {
-        !self.allow.is_empty()
-            || !self.deny.is_empty()
-            || self.media != MediaFilter::default()
-            || self.authors != AuthorFilter::default()
-            || self.bots != Bots::default()
-            || self.origin != OriginFilter::default()
-            || self.replies_only
-            || self.duplicates.is_some()
-    }
-}
-
 /// One replacement in the text.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
