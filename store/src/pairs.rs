@@ -16,7 +16,7 @@ use crate::StoreError;
 mod change;
 mod workflow;
 
-pub use change::{PairChange, delete, set_blocked, set_paused, update};
+pub use change::{PairChange, delete, restart, set_blocked, set_paused, update};
 pub use workflow::{Route, route, set_workflow_started};
 
 /// One pair, with the platforms of its ends.

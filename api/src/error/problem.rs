@@ -70,6 +70,7 @@ impl From<&gate::Refusal> for PlanLimitProblem {
                 (limit.as_str(), Some(used), Some(allowed))
             }
             Bar::Feature(feature) => (feature.as_str(), None, None),
+            Bar::Suspended => (gate::SUSPENDED, None, None),
         };
         let lifted_by = refusal.lifted_by.as_ref().map(|lift| lift.code.clone());
         Self { limit: limit.to_owned(), used, allowed, lifted_by }

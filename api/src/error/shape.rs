@@ -88,7 +88,6 @@ impl ApiError {
             Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
             Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
             Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),
-            Self::NotFound(Thing::User) => Shape::new(S::NOT_FOUND, "user_not_found"),
             Self::NotFound(Thing::Plan) => Shape::new(S::NOT_FOUND, "plan_not_found").field("plan"),
             Self::PlanLimit(_) => Shape::new(S::FORBIDDEN, "plan_limit"),
             Self::LimitTooLow => Shape::new(S::UNPROCESSABLE_ENTITY, "limit_too_low"),
