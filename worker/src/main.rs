@@ -13,8 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces, rhythm::Rhythms,
-    wakeups::Wakeups,
+    bulk::Bulk, context::Context, duty::Duty, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces,
+    presence::Presence, rhythm::Rhythms, wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -71,6 +71,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         gates: Gates::default(),
         rules: RuleBook::default(),
         rhythms: Rhythms::default(),
+        duty: Duty::default(),
         metrics,
         stopping: stopping.clone(),
     });
@@ -88,8 +89,17 @@ async fn run(config: Config) -> anyhow::Result<()> {
         connected = bootstrap::temporal(&config) => connected,
     };
     stale::report(&context, &connected.client).await;
+    let presence = Presence {
+        hosting_slots: config.hosting_slots,
+        drain_slots: config.drain_slots,
+        started_at: context.clock.now(),
+    };
+    // Before the first account is asked for.
+    presence.announce(&context).await;
+    let presence = tokio::spawn(presence.keep(Arc::clone(&context), connected.client.clone()));
     let paces = tokio::spawn(Arc::clone(&context.paces).keep(stopping));
     workers::run(&config, context, connected, ready).await?;
+    presence.await.context("the worker could not say that it stops")?;
     // The last budgets are written after the last send.
     paces.await.context("the budgets were not written")?;
     tracing::info!("The worker has stopped.");

@@ -2,7 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
-use activities::{account::Accounts, context::Context, forwarding::Forwarding, reconcile::Reconcile, sweep::Sweep};
+use activities::{
+    account::Accounts, bulk_act::BulkActs, context::Context, forwarding::Forwarding, reconcile::Reconcile, sweep::Sweep,
+};
 use anyhow::Context as _;
 use temporalio_sdk::{
     Runtime, Worker, WorkerOptions,
@@ -12,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     forwarding::PairForwarding,
@@ -55,12 +58,14 @@ pub async fn run(
     let control = WorkerOptions::new(CONTROL_QUEUE)
         .register_workflow::<AccountSession>()?
         .register_workflow::<AskChatsWorkflow>()?
+        .register_workflow::<BulkActWorkflow>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
         .register_activities(accounts())
         .register_activities(forwarding())
+        .register_activities(BulkActs(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)

@@ -25,6 +25,8 @@ const PRIORITY_DEFAULT: u32 = 3;
 const DRAIN_MAX: Duration = Duration::from_secs(180);
 /// Some pages of history: it returns by itself well before.
 const RECONCILE_MAX: Duration = Duration::from_secs(120);
+/// Some batches of an act of staff: the activity returns by itself well before.
+const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -108,6 +110,23 @@ pub fn drain(queue: String, priority: Priority, token: WorkflowCancellationToken
         .retry_policy(RetryPolicy::builder().maximum_attempts(1).build())
         .priority(priority)
         .summary("drain the pair")
+        .build()
+}
+
+/// Some batches of an act of staff: retried for ever, because what is done is on record with how far it got. Behind
+/// whatever carries messages.
+#[must_use]
+pub fn bulk_act() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(BULK_BATCHES_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .maximum_interval(Duration::from_secs(20))
+                .build(),
+        )
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("do some batches of the act")
         .build()
 }
 
