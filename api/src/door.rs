@@ -33,8 +33,22 @@ impl Door {
         let app = AppState::of(depot)?;
         let identity = match self.0 {
             Access::Open | Access::Probe | Access::Link => None,
-            Access::Tenant(scope) => Some(tenant(&app, req, Some(scope)).await?),
-            Access::Person => Some(tenant(&app, req, None).await?),
+            Access::Tenant(scope) => {
+                let tenant = tenant(&app, req, Some(scope)).await?;
+                // Some who only read send what they ask about.
+                if scope != Scope::Read && !req.method().is_safe() {
+                    no_maintenance(&app).await?;
+                }
+                Some(tenant)
+            }
+            Access::Person => {
+                let person = tenant(&app, req, None).await?;
+                // Signing out is safe, and somebody may need it.
+                if !req.method().is_safe() && !is_sign_out(req) {
+                    no_maintenance(&app).await?;
+                }
+                Some(person)
+            }
             Access::Staff(role) => Some(staff(&app, req, role).await?),
             Access::Operator => Some(operator(&app, req)?),
         };
@@ -43,6 +57,30 @@ impl Door {
         }
         Ok(())
     }
+}
+
+/// Retry after so many seconds where nobody has said how long a maintenance takes.
+const MAINTENANCE_RETRY_SECONDS: i64 = 300;
+
+/// Refuses what a tenant would change while there is maintenance.
+pub(crate) async fn no_maintenance(app: &AppState) -> Result<(), ApiError> {
+    let (settings, now) = (app.settings().await?, app.clock.now());
+    let maintenance = &settings.maintenance;
+    if !maintenance.is_on(now) {
+        return Ok(());
+    }
+    let left = maintenance.until.map_or(MAINTENANCE_RETRY_SECONDS, |until| (until - now).num_seconds());
+    let message = match maintenance.message.as_str() {
+        "" => "there is maintenance; nothing was lost, try again later",
+        message => message,
+    };
+    let retry_after_seconds = u64::try_from(left.max(1)).unwrap_or(1);
+    Err(ApiError::Maintenance { message: message.to_owned(), retry_after_seconds })
+}
+
+fn is_sign_out(req: &Request) -> bool {
+    matches!(req.uri().path().trim_end_matches('/'), "/api/auth/logout" | "/api/auth/sessions")
+        || req.uri().path().starts_with("/api/auth/sessions/")
 }
 
 /// A tenant, by an access token or an API key. `scope` is what a key needs; without one, a key is not enough.

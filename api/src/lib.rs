@@ -13,6 +13,7 @@ mod password;
 mod plans;
 pub mod router;
 mod routes;
+mod settings;
 mod sign_in;
 pub mod state;
 pub mod telemetry;

@@ -19,7 +19,7 @@ use workflows::codec::Codec;
 
 use crate::{
     config::Config, credentials::Credentials, error::ApiError, metrics::Metrics, password::Passwords, plans::Plans,
-    temporal::Temporal, token::Tokens,
+    settings::KnownSettings, temporal::Temporal, token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -35,6 +35,7 @@ pub struct Shared {
     pub(crate) codec: Codec,
     pub(crate) tokens: Tokens,
     pub(crate) credentials: Credentials,
+    pub(crate) settings: KnownSettings,
     pub(crate) passwords: Passwords,
     pub(crate) metrics: Metrics,
     pub(crate) operator_token: SecretString,
@@ -74,6 +75,7 @@ impl AppState {
             temporal,
             tokens: Tokens::new(&config.jwt_keys, Arc::clone(&clock)),
             credentials: Credentials::default(),
+            settings: KnownSettings::default(),
             clock,
             sealer: config.sealer,
             codec: config.codec,
@@ -99,6 +101,12 @@ impl AppState {
     pub fn keep_credentials_fresh(&self) {
         let state = self.clone();
         tokio::spawn(async move { state.credentials.listen(&state.pool).await });
+    }
+
+    /// Hears in the background when a setting changes.
+    pub fn keep_settings_fresh(&self) {
+        let state = self.clone();
+        tokio::spawn(async move { state.settings.listen(&state.pool).await });
     }
 
     /// Lets go of the database.
