@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, ApiKeyId, MediaId, PairId, PlanId, Role, SessionId, UserId};
+use domain::{AccountId, ApiKeyId, BulkActId, MediaId, PairId, PlanId, Role, SessionId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -128,6 +128,7 @@ macro_rules! wire_id {
 wire_id! {
     AccountId => Account,
     ApiKeyId => ApiKey,
+    BulkActId => BulkAct,
     MediaId => Media,
     PairId => Pair,
     SessionId => Session,

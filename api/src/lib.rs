@@ -18,6 +18,7 @@ pub mod reseal;
 pub mod router;
 mod routes;
 pub mod server;
+mod settings;
 mod sign_in;
 pub mod state;
 pub mod telemetry;

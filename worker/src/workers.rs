@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, context::Context, forwarding::Forwarding, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    account::Accounts, bulk_act::BulkActs, context::Context, forwarding::Forwarding, outbox::Outbox,
+    reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     forwarding::PairForwarding,
@@ -58,6 +60,7 @@ pub async fn run(
     let control = WorkerOptions::new(CONTROL_QUEUE)
         .register_workflow::<AccountSession>()?
         .register_workflow::<AskChatsWorkflow>()?
+        .register_workflow::<BulkActWorkflow>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
@@ -66,6 +69,7 @@ pub async fn run(
         .register_activities(accounts())
         .register_activities(forwarding())
         .register_activities(Outbox(Arc::clone(&context)))
+        .register_activities(BulkActs(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)

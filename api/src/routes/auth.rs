@@ -10,6 +10,7 @@ use store::{StoreError, audit::Act, sessions::SessionKind, users::User};
 use crate::{
     auth::{Actor, Person},
     body::JsonBody,
+    door::no_maintenance,
     edge::RequestId,
     error::ApiError,
     password::Passwords,
@@ -128,6 +129,10 @@ pub(crate) async fn register(
     let email = Email::parse(&email).map_err(|_| ApiError::EmailInvalid)?;
     if !Passwords::acceptable(&password) {
         return Err(ApiError::PasswordLength);
+    }
+    no_maintenance(&app).await?;
+    if app.settings().await?.registration.closed {
+        return Err(ApiError::RegistrationClosed);
     }
     let hash = app.passwords.hash(SecretString::from(password)).await?;
     let id = UserId::new(&*app.clock);
