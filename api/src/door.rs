@@ -49,8 +49,14 @@ impl Door {
         if let Some(found) = found? {
             depot.insert_typed(found.identity);
         }
-        Ok(())
+        if holds_nul(req) { Err(ApiError::NulInAddress) } else { Ok(()) }
     }
+}
+
+/// The path or the query holds U+0000, which PostgreSQL cannot look for and nobody means; bodies are read with the same
+/// care.
+fn holds_nul(req: &Request) -> bool {
+    req.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00"))
 }
 
 /// Who has come in, and how their requests are counted.

@@ -63,7 +63,7 @@ pub(crate) struct UserOut {
     /// The plan's code, such as `free`.
     plan: String,
     /// `user`, `support` or `admin`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::RoleDoc))]
     role: Role,
     /// When they registered.
     #[salvo(schema(value_type = String, format = DateTime))]
