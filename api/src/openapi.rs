@@ -86,11 +86,66 @@ pub(crate) fn ui_config() -> Config<'static> {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
+
+    /// Every operation with its method and path.
+    fn operations(document: &Value) -> Vec<(String, &Value)> {
+        let paths = document["paths"].as_object().into_iter().flatten();
+        paths
+            .flat_map(|(path, item)| {
+                let methods = item.as_object().into_iter().flatten();
+                methods.map(move |(method, operation)| (format!("{method} {path}"), operation))
+            })
+            .collect()
+    }
 
     #[test]
     fn the_committed_document_is_that_of_the_routes() {
         let committed = include_str!("../openapi.json");
         assert!(document_text().unwrap() == committed, "run `make openapi` and commit api/openapi.json");
+    }
+    #[test]
+    fn every_operation_says_exactly_what_it_answers() {
+        let document: Value = serde_json::from_str(&document_text().unwrap()).unwrap();
+        let mut wrong = Vec::new();
+        for (name, operation) in operations(&document) {
+            let responses = operation["responses"].as_object().unwrap();
+            let good: Vec<&String> = responses.keys().filter(|status| status.starts_with('2')).collect();
+            if good.is_empty() || good.len() > 2 {
+                wrong.push(format!("{name}: good answers {good:?}"));
+            }
+            for (status, response) in responses {
+                let (kinds, problem) = (response["content"].as_object(), "application/problem+json");
+                let fits = match status.as_str() {
+                    "204" => kinds.is_none(),
+                    // The same body as 200, which says what is away.
+                    "503" if name.ends_with(" /health/ready") => kinds.is_some(),
+                    status if status.starts_with('2') => kinds.is_some_and(|kinds| !kinds.contains_key(problem)),
+                    status if status.starts_with(['4', '5']) => kinds.is_some_and(|kinds| kinds.contains_key(problem)),
+                    _ => false,
+                };
+                if !fits {
+                    wrong.push(format!("{name}: {status} {}", response["content"]));
+                }
+            }
+        }
+        assert!(wrong.is_empty(), "{wrong:#?}");
+    }
+
+    #[test]
+    fn every_part_of_a_path_is_a_parameter_of_its_operation() {
+        let document: Value = serde_json::from_str(&document_text().unwrap()).unwrap();
+        for (name, operation) in operations(&document) {
+            let parameters = operation["parameters"].as_array().into_iter().flatten();
+            let mut of_path: Vec<&str> =
+                parameters.filter(|one| one["in"] == "path").filter_map(|one| one["name"].as_str()).collect();
+            let mut in_path: Vec<&str> =
+                name.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}')).collect();
+            of_path.sort_unstable();
+            in_path.sort_unstable();
+            assert_eq!(of_path, in_path, "{name}");
+        }
     }
 }
