@@ -4,7 +4,7 @@ use domain::Access;
 use salvo::{
     http::Method,
     oapi::{
-        Info, OpenApi, Operation, PathItemType, SecurityRequirement, SecurityScheme,
+        BasicType, Header, Info, Object, OpenApi, Operation, PathItemType, RefOr, SecurityRequirement, SecurityScheme,
         security::{Http, HttpAuthScheme},
         swagger_ui::Config,
     },
@@ -45,6 +45,7 @@ pub(crate) fn document() -> OpenApi {
         let item = document.paths.get_mut(&path);
         if let Some(operation) = item.and_then(|item| item.operations.get_mut(&path_item_type(&method))) {
             secure(operation, access);
+            name_headers(operation);
         }
     }
     document
@@ -65,6 +66,20 @@ fn secure(operation: &mut Operation, access: Access) {
         Access::Person => require("session", &[]),
         Access::Staff(role) => require("staff", &[role.as_str()]),
         Access::Operator => require("operator", &[]),
+    }
+}
+
+/// Says in the document what headers every answer has, and those that ask to wait may have.
+fn name_headers(operation: &mut Operation) {
+    for (status, response) in operation.responses.iter_mut() {
+        let RefOr::Type(response) = response else { continue };
+        let id = Header::default().description("Names this request in our logs.").required(true);
+        response.headers.insert("x-request-id".to_owned(), id);
+        if matches!(status.as_str(), "429" | "503") {
+            let seconds = Header::new(Object::with_type(BasicType::Integer).minimum(0));
+            let wait = seconds.description("Seconds until trying again makes sense.").required(false);
+            response.headers.insert("retry-after".to_owned(), wait);
+        }
     }
 }
 

@@ -1,6 +1,7 @@
 //! What no tool hits upon, and the operations that it may not call: each with the answer that the document promises.
 
 use reqwest::{Client, Method, RequestBuilder};
+use sandbox::client::CausewayClient;
 use serde_json::{Value, json};
 
 use super::{document, token_of};
@@ -106,10 +107,11 @@ async fn what_ends_a_session_does_what_the_document_says() {
     let stack = harness::shared().await;
     let world = World::new(&stack).await;
     let url = stack.urls().api;
-    let email: Value = world.api.http().get("/auth/me").await.expect("the tenant is signed in");
+    let me: Value = world.api.http().get("/auth/me").await.expect("the tenant is signed in");
     let sign_in = async |password: &str| {
-        let api = world_login(&url, email["email"].as_str().unwrap_or_default(), password).await;
-        Caller::new(&url, api).await
+        let email = me["email"].as_str().expect("an address");
+        let api = CausewayClient::login(&url, email, password).await.expect("the tenant can sign in");
+        Caller::new(&url, api.http().token().expect("there is a token").to_owned()).await
     };
     let caller = sign_in(PASSWORD).await;
     let wrong = json!({ "password": "something else", "new_password": "correct horse battery 2" });
@@ -125,9 +127,4 @@ async fn what_ends_a_session_does_what_the_document_says() {
     let staff = Caller::new(&url, super::admin(&stack).await.1).await;
     staff.done("admin_logout", staff.request(Method::POST, "/api/admin/auth/logout")).await;
     staff.refused(staff.request(Method::POST, "/api/admin/auth/logout"), 401, "unauthorized").await;
-}
-
-async fn world_login(url: &str, email: &str, password: &str) -> String {
-    let api = sandbox::client::CausewayClient::login(url, email, password).await.expect("the tenant can sign in");
-    api.http().token().expect("there is a token").to_owned()
 }
