@@ -53,7 +53,7 @@ impl Door {
         if let Some(found) = found {
             depot.insert_typed(found.identity);
         }
-        Ok(())
+        if holds_nul(req) { Err(ApiError::NulInAddress) } else { Ok(()) }
     }
 
     /// True for what a tenant would change. Some who only read send what they ask about; signing out is safe, and somebody
@@ -65,6 +65,12 @@ impl Door {
             Access::Open | Access::Probe | Access::Link | Access::Staff(_) | Access::Operator => false,
         }
     }
+}
+
+/// The path or the query holds U+0000, which PostgreSQL cannot look for and nobody means; bodies are read with the same
+/// care.
+fn holds_nul(req: &Request) -> bool {
+    req.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00"))
 }
 
 /// Who has come in, and how their requests are counted.

@@ -140,6 +140,8 @@ pub enum ApiError {
     RangeInvalid { size: u64 },
     #[error("{detail}")]
     Query { field: &'static str, detail: &'static str },
+    #[error("the address holds the character U+0000")]
+    NulInAddress,
     #[error("{0}")]
     Body(#[from] BodyError),
     #[error("the payload cannot be opened or sealed: {0}")]

@@ -24,6 +24,7 @@ pub mod state;
 pub mod telemetry;
 mod temporal;
 mod token;
+mod wire;
 
 pub use error::Problem;
 pub use token::JwtKeys;

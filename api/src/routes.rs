@@ -59,6 +59,22 @@ impl<T: ToSchema> EndpointOutRegister for Accepted<T> {
     }
 }
 
+/// 204: it is done, and there is nothing to show.
+pub(crate) struct Done;
+
+#[async_trait]
+impl Writer for Done {
+    async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        res.status_code(StatusCode::NO_CONTENT);
+    }
+}
+
+impl EndpointOutRegister for Done {
+    fn register(_components: &mut Components, operation: &mut Operation) {
+        operation.responses.insert("204", OapiResponse::new("It is done."));
+    }
+}
+
 /// 204: it is gone.
 pub(crate) struct Gone;
 

@@ -34,6 +34,7 @@ mod reconcile;
 mod recovery;
 mod reseal;
 mod rules;
+mod schema;
 mod secrets;
 mod status;
 mod store_changes;

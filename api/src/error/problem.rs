@@ -204,7 +204,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
     ("415", "`unsupported_media_type`: the body must be application/json."),
     (
         "422",
-        "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
+        "`invalid_body`, `invalid_query`, `invalid_character`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
          `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `scopes_invalid`, `expiry_invalid`, \

@@ -117,6 +117,7 @@ impl ApiError {
             Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
+            Self::NulInAddress => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_character"),
             Self::Body(error) => body(error),
             Self::Payload(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "payload_refused"),
             Self::RateLimited(refused) => Shape {
@@ -137,6 +138,10 @@ fn body(error: &BodyError) -> Shape {
         BodyError::ContentType => Shape::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
         BodyError::TimedOut => Shape::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
         BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        BodyError::Nul { field } => {
+            let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_character");
+            if field.is_empty() { shape } else { shape.field(field.clone()) }
+        }
         BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
         BodyError::Shape { field, .. } => {
             let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");

@@ -14,7 +14,7 @@ use crate::{
     edge::RequestId,
     error::ApiError,
     password::Passwords,
-    routes::Created,
+    routes::{Created, Done},
     sign_in::{self, Attempt, Signed},
     state::AppState,
 };
@@ -64,7 +64,7 @@ pub(crate) struct UserOut {
     /// The plan's code, such as `free`.
     plan: String,
     /// `user`, `support` or `admin`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::RoleDoc))]
     role: Role,
     /// When they registered.
     #[salvo(schema(value_type = String, format = DateTime))]
@@ -194,7 +194,7 @@ pub(crate) async fn change_password(
     body: JsonBody<PasswordIn>,
     req: &mut Request,
     depot: &mut Depot,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Done, ApiError> {
     let PasswordIn { password, new_password } = body.0;
     if !Passwords::acceptable(&new_password) {
         return Err(ApiError::NewPasswordLength);
@@ -222,7 +222,7 @@ pub(crate) async fn change_password(
     store::audit::record(&mut transaction, &act, now).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     app.credentials.forget(Some(person.user));
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// Makes sure that somebody who is signed in knows the password, too; returns its hash.
