@@ -23,6 +23,8 @@ use crate::{
     wake::{self, Roused},
 };
 
+mod identity;
+
 /// Younger rows are still on their ordinary way.
 const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
 /// A pair that was roused is left alone for so long while what was due then still waits: to be roused begins its
@@ -85,6 +87,8 @@ impl Sweep {
         drop(database);
         self.0.sweep_media().await.retry("database")?;
         self.0.sweep_notifications(&client).await.retry("database")?;
+        report.workflows_started += self.0.sweep_leaving(&client, before).await.retry("database")?;
+        self.0.forget_identities().await.retry("database")?;
         Ok(report)
     }
 }

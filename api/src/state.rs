@@ -18,8 +18,13 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, credentials::Credentials, error::ApiError, metrics::Metrics, password::Passwords,
-    temporal::Temporal, token::Tokens,
+    config::{Config, Registration, StaffSecondFactor},
+    credentials::Credentials,
+    error::ApiError,
+    metrics::Metrics,
+    password::Passwords,
+    temporal::Temporal,
+    token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -39,6 +44,9 @@ pub struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) operator_token: SecretString,
     pub(crate) admin_allow: Vec<IpNet>,
+    pub(crate) registration: Registration,
+    pub(crate) staff_second_factor: StaffSecondFactor,
+    pub(crate) public_url: Option<url::Url>,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
@@ -80,6 +88,9 @@ impl AppState {
             metrics: Metrics::new()?,
             operator_token: config.operator_token,
             admin_allow: config.admin_allow,
+            registration: config.registration,
+            staff_second_factor: config.staff_second_factor,
+            public_url: config.public_url,
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,

@@ -20,6 +20,7 @@ pub mod notification;
 pub mod pace;
 pub mod pair;
 pub mod plan;
+pub mod proof;
 pub mod render;
 pub mod rules;
 pub mod text;
@@ -32,7 +33,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, MediaId, NotificationId, PairId, ReconciliationId, SessionId, SourceMessageId, UserId,
+    AccountId, ApiKeyId, MediaId, NotificationId, PairId, ReconciliationId, RegistrationId, SessionId, SourceMessageId,
+    UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

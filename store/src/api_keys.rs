@@ -144,7 +144,8 @@ pub async fn find_live(
                   u.suspended_at IS NOT NULL AS "suspended!", k.hash, k.scopes AS "scopes: Vec<Scope>", k.expires_at,
                   k.last_used_at
            FROM api_keys k JOIN users u ON u.id = k.user_id
-           WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"#,
+           WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
+             AND u.leaving_at IS NULL"#,
         id as ApiKeyId,
         now
     )

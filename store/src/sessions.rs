@@ -116,7 +116,7 @@ pub async fn find_live(
         r#"SELECT s.user_id AS "user: UserId", u.plan AS "plan: Plan", u.role AS "role: Role",
                   u.suspended_at IS NOT NULL AS "suspended!", s.kind AS "kind: SessionKind", s.expires_at, s.last_used_at
            FROM sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2"#,
+           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND u.leaving_at IS NULL"#,
         id as SessionId,
         now
     )

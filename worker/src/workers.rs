@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, context::Context, forwarding::Forwarding, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    account::Accounts, context::Context, erasure::Erasure, forwarding::Forwarding, outbox::Outbox,
+    reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -16,6 +17,7 @@ use workflows::{
     account::AccountSession,
     chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
+    erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
@@ -59,12 +61,14 @@ pub async fn run(
         .register_workflow::<AccountSession>()?
         .register_workflow::<AskChatsWorkflow>()?
         .register_workflow::<PairForwarding>()?
+        .register_workflow::<DeleteUserWorkflow>()?
         .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
         .register_activities(accounts())
         .register_activities(forwarding())
+        .register_activities(Erasure(Arc::clone(&context)))
         .register_activities(Outbox(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())

@@ -11,6 +11,7 @@ pub mod account;
 pub mod chats;
 pub mod codec;
 pub mod contract;
+pub mod erasure;
 pub mod forwarding;
 pub mod options;
 pub mod outbox;

@@ -27,6 +27,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(180);
 const RECONCILE_MAX: Duration = Duration::from_secs(120);
 /// A minute of e-mails, and what the last of them may take with all its time-outs.
 const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
+/// A batch of rows, and a while of them; it returns by itself well before.
+const ERASE_MAX: Duration = Duration::from_secs(120);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -140,6 +142,22 @@ pub fn drain_mail() -> ActivityOptions {
                 .build(),
         )
         .summary("send the e-mails that are due")
+        .build()
+}
+
+/// Deleting rows: retried for ever, because what was promised must happen.
+#[must_use]
+pub fn erase() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(ERASE_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(500))
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("delete rows")
         .build()
 }
 

@@ -225,7 +225,11 @@ impl Plan {
             .product("causeway-api", database)?
             .env("API_LISTEN", self.ports.address("api"))
             .env("JWT_KEYS", format!("local1:{}", self.secrets.jwt_secret))
-            .env("OPERATOR_TOKEN", &self.secrets.operator_token);
+            .env("OPERATOR_TOKEN", &self.secrets.operator_token)
+            .env("PUBLIC_URL", self.ports.url("api"))
+            // Whoever tries something out need not read mail first.
+            .env("REGISTRATION", "open")
+            .env("STAFF_SECOND_FACTOR", "optional");
         Ok(with(launch, &self.options.api_env))
     }
 
