@@ -4,6 +4,7 @@ mod count;
 mod latency;
 mod link;
 mod rank;
+mod register;
 mod spot;
 mod standing;
 
@@ -14,6 +15,7 @@ pub use self::{
     latency::{Latency, idle_latency},
     link::{link_discord, link_telegram, wait_for_status},
     rank::nearest_rank,
+    register::{register_by_mail, token_of},
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
 };

@@ -3,6 +3,7 @@
 //!
 //! Nothing survives it: each process gets a signal from the kernel when the stack's own process dies.
 
+mod console;
 mod family;
 mod options;
 mod part;
@@ -11,6 +12,7 @@ mod ports;
 mod postgres;
 mod process;
 mod progress;
+mod replica;
 mod secrets;
 mod spawn;
 mod state;
@@ -29,10 +31,12 @@ use futures::future::{join_all, try_join_all};
 use tokio::sync::{OnceCell, watch};
 
 pub use self::{
+    console::Said,
     options::StackOptions,
     part::Part,
     process::Death,
     progress::{Progress, span},
+    replica::Replica,
     spawn::{die_with_parent, stop_with_parent},
     state::remove_state,
     urls::Urls,

@@ -2,25 +2,32 @@
 
 #![cfg(test)]
 
+mod access;
 mod accounts;
 mod albums;
+mod api_keys;
 mod chains;
 mod changes;
 mod configuration;
+mod console;
 mod corpus;
 mod documents;
 mod egress;
+mod erasure;
 mod fairness;
 mod fidelity_discord;
 mod fidelity_telegram;
 mod gaps;
 mod harness;
 mod histories;
+mod identity_mail;
 mod imports;
 mod kinds;
 mod ledger;
+mod lockout;
 mod looks;
 mod media;
+mod member;
 mod operations;
 mod pace;
 mod pairs;
@@ -30,6 +37,8 @@ mod reads;
 mod reconcile;
 mod recovery;
 mod rules;
+mod second_factor;
+mod sessions;
 mod status;
 mod store_changes;
 mod store_deliveries;

@@ -22,9 +22,9 @@ use crate::options;
 const LOOK_FIRST: Duration = Duration::from_millis(500);
 /// The longest time between them.
 const LOOK_MAX: Duration = Duration::from_secs(10);
-/// Looks, about two minutes in all, after which what still runs is ended without its consent: a platform that does not
+/// Looks, about a minute in all, after which what still runs is ended without its consent: a platform that does not
 /// answer must not keep anybody here.
-const LOOKS_MAX: u32 = 16;
+const LOOKS_MAX: u32 = 11;
 
 /// Who is deleted.
 #[derive(Clone, Debug, Serialize, Deserialize)]
