@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, ApiKeyId, MediaId, PairId, Plan, Role, SessionId, UserId};
+use domain::{AccountId, ApiKeyId, MediaId, PairId, PlanId, Role, SessionId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -19,7 +19,7 @@ pub(crate) struct Actor {
     /// Who.
     pub(crate) user: UserId,
     /// What they pay for.
-    pub(crate) plan: Plan,
+    pub(crate) plan: PlanId,
 }
 
 /// A tenant who is signed in, and with which session.

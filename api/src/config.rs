@@ -1,5 +1,9 @@
 //! The API's settings, from the environment alone. Every missing or wrong variable is named at once.
 
+mod edge;
+
+pub use self::edge::EdgeSettings;
+
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -61,6 +65,8 @@ pub struct Config {
     pub media_link_key: Option<LinkKey>,
     /// `BODY_LIMIT_BYTES`.
     pub body_limit_bytes: usize,
+    /// What stands around the routes.
+    pub edge: EdgeSettings,
     /// `PACE`: whose figures the workers' budgets keep to.
     pub pace: Mode,
     /// `LOG_FORMAT` is `json`.
@@ -125,6 +131,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
+        let edge = self.edge();
         let pace = self.parsed("PACE", "standard", "standard or open");
         let json_logs = self.log_format();
         let log_level = self.log_level();
@@ -144,6 +151,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
+            edge: edge?,
             pace: pace?,
             json_logs: json_logs?,
             log_level: log_level?,
@@ -253,6 +261,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(crate) const KEY: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -319,6 +329,42 @@ pub(crate) mod tests {
         let shown = format!("{:?}", Config::read(good).unwrap());
         for secret in ["postgres://", "0123456789abcdef", "operator-token", "AQEBAQ"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    /// Every variable that is read.
+    const NAMES: [&str; 14] = [
+        "DATABASE_URL",
+        "TEMPORAL_ADDRESS",
+        "TEMPORAL_NAMESPACE",
+        "SEAL_KEYS",
+        "PAYLOAD_KEYS",
+        "API_LISTEN",
+        "JWT_SECRET",
+        "OPERATOR_TOKEN",
+        "CODEC_CORS_ORIGIN",
+        "BODY_LIMIT_BYTES",
+        "MEDIA_LINK_KEY",
+        "PACE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_environment_is_read_or_refused_without_its_secrets(
+            name in prop::sample::select(&NAMES[..]), value in "[-a-z0-9:/@.,=]{0,60}|.{0,40}", mark in "[A-Z]{12}",
+        ) {
+            let value = format!("{value}{mark}");
+            let read = Config::read(|asked| if asked == name { Some(value.clone()) } else { good(asked) });
+            let secret = ["DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "JWT_SECRET", "OPERATOR_TOKEN", "MEDIA_LINK_KEY"];
+            let shown = match read {
+                Ok(config) => format!("{config:?}"),
+                Err(error) => error.to_string(),
+            };
+            prop_assert!(!secret.contains(&name) || !shown.contains(&mark), "{shown}");
         }
     }
 }

@@ -1,11 +1,15 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
-use domain::{AccountStatus, Role, Scope, pair::PairError, rules::RuleError};
+use domain::{
+    AccountStatus, Role, Scope, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
+    rules::RuleError,
+};
 use store::StoreError;
 use workflows::account::Refusal;
 
 use crate::{
     body::BodyError,
+    limits::Refused,
     password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
 };
 
@@ -24,6 +28,7 @@ pub enum Thing {
     ApiKey,
     Session,
     User,
+    Plan,
 }
 
 /// Why a request got no good answer.
@@ -104,11 +109,21 @@ pub enum ApiError {
     #[error("{}", .refusal.detail)]
     Refused { refusal: Refusal, field: Option<&'static str> },
     #[error("{0}")]
+    PlanLimit(Box<gate::Refusal>),
+    #[error("messages and requests are limited to 1 or more")]
+    LimitTooLow,
+    #[error("a reason has 1 to {REASON_CHARS_MAX} characters")]
+    ReasonLength,
+    #[error("it would end before it begins")]
+    ExpiryPassed,
+    #[error("{0}")]
     Pair(#[from] PairError),
     #[error("this source and this destination are a pair already")]
     PairExists,
     #[error("{} of the options {} wrong", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
     InvalidOptions(Vec<RuleError>),
+    #[error("{0}")]
+    QuietHours(#[source] QuietError),
     #[error("this link was not made here, or was changed")]
     LinkInvalid,
     #[error("this link has ended")]
@@ -125,6 +140,8 @@ pub enum ApiError {
     TemporalUnavailable,
     #[error("no worker has answered in time; try again")]
     WorkerUnavailable,
+    #[error("there were too many requests; try again when the next minute begins")]
+    RateLimited(Refused),
     #[error("the request took too long")]
     TimedOut,
     #[error("the database is away; try again")]
@@ -144,6 +161,12 @@ impl ApiError {
             StoreError::Conflict { constraint: found } if found == constraint => meaning,
             other => other.into(),
         }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::RateLimited(refused)
     }
 }
 
@@ -167,5 +190,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::ApiKey => "API key",
         Thing::Session => "session",
         Thing::User => "user",
+        Thing::Plan => "plan",
     }
 }

@@ -9,10 +9,9 @@ use std::{
 };
 
 use anyhow::Context as _;
-use api::{config::Config, console, openapi, router, state::AppState, telemetry};
+use api::{config::Config, console, openapi, reseal, router, server, state::AppState, telemetry};
 use clap::{Parser, Subcommand};
 use domain::Role;
-use salvo::prelude::*;
 
 /// Requests that are under way when the process is told to stop may take this long; orchestrators kill after 30 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
@@ -41,6 +40,12 @@ enum Command {
         /// The file; `-` for standard input.
         file: PathBuf,
     },
+    /// Seal every secret column anew under the first of the keys, while everything runs; see docs/runbook.md.
+    Reseal {
+        /// Change nothing: count the values by their keys, and fail when some are not under the first one.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 #[tokio::main]
@@ -51,6 +56,11 @@ async fn main() -> anyhow::Result<ExitCode> {
             console::set_role(&Config::from_env()?, &email, role, &mut io::stdout()).await?;
         }
         Some(Command::ImportUsers { file }) => return import_users(&file).await,
+        Some(Command::Reseal { check }) => {
+            let task = if check { reseal::Task::Check } else { reseal::Task::Reseal };
+            let is_done = reseal::run(&Config::from_env()?, task, &mut io::stdout()).await?;
+            return Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         None => serve().await?,
     }
     Ok(ExitCode::SUCCESS)
@@ -73,9 +83,8 @@ async fn serve() -> anyhow::Result<()> {
     telemetry::init(&config)?;
     let listen = config.listen;
     let state = AppState::new(config).context("the API could not be set up")?;
-    let acceptor =
-        TcpListener::new(listen).try_bind().await.with_context(|| format!("could not listen on {listen}"))?;
-    let server = Server::new(acceptor);
+    let acceptor = server::listen(listen).with_context(|| format!("could not listen on {listen}"))?;
+    let server = server::server(acceptor, &state);
     let handle = server.handle();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {

@@ -3,22 +3,22 @@
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::Support,
-    Scope::{Accounts, Forward, Read},
+    Scope::{Accounts, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, codec, confirm, email, error_logs, health, me, media, pairs, password,
-        registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, codec, confirm, email, error_logs, health, me, media, notifications, operator,
+        pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
 
 mod table;
 
-use table::{delete, get, options, patch, post};
+use table::{delete, get, options, patch, post, put};
 
 pub(crate) use table::{Route, router};
 
@@ -29,7 +29,9 @@ pub fn service(state: AppState) -> Service {
     let router = router(routes())
         .push(document.into_router("/openapi.json"))
         .push(SwaggerUi::new(openapi::ui_config()).title("Causeway API").into_router("/docs"));
-    Service::new(router).hoop(state).hoop(edge::observe).catcher(Catcher::new(edge::LastResort))
+    let (headers, cors) = (state.headers.clone(), state.cors.clone());
+    let service = Service::new(router).hoop(state).hoop(edge::observe).hoop(headers).hoop(cors);
+    service.catcher(Catcher::new(edge::LastResort))
 }
 
 /// What the OpenAPI document describes.
@@ -129,7 +131,14 @@ fn messages() -> Vec<Route> {
         post("api/dead-letters/retry", Tenant(Forward), pairs::dead_letters::retry_everywhere),
         post("api/dead-letters/discard", Tenant(Forward), pairs::dead_letters::discard_everywhere),
         get("api/status", Tenant(Read), status::read),
+        get("api/plans", Open, plans::list),
+        get("api/me/usage", Tenant(Read), plans::usage),
         get("api/errors", Tenant(Read), error_logs::list),
+        get("api/me/notifications", Tenant(Read), notifications::list),
+        get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
+        put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
+        get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
+        post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),
     ]
 }
@@ -147,6 +156,9 @@ fn administration() -> Vec<Route> {
 #[rustfmt::skip]
 fn operation() -> Vec<Route> {
     vec![
+        put("api/operator/users/{id}/plan", Operator, operator::set_plan),
+        put("api/operator/users/{id}/limits", Operator, operator::set_limits),
+        delete("api/operator/users/{id}/limits", Operator, operator::end_limits),
         post("codec/decode", Operator, codec::decode).inside(codec::cors),
         options("codec/decode", Open, codec::preflight).inside(codec::cors),
         post("codec/encode", Operator, codec::encode).inside(codec::cors),

@@ -134,9 +134,25 @@ id!(
     NotificationId,
     "ntf"
 );
+id!(
+    /// What a tenant pays for: a row of the table `plans`.
+    PlanId,
+    "plan"
+);
+
+impl PlanId {
+    /// The plan that every tenant begins with and falls back to.
+    pub const FREE: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0001));
+    /// The middle one of the plans that a new database has.
+    pub const PRO: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0002));
+    /// The highest one of the plans that a new database has.
+    pub const ELITE: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0003));
+}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SystemClock;
 
@@ -155,5 +171,16 @@ mod tests {
         assert!("pair_".parse::<PairId>().is_err());
         assert!("pair_zz".parse::<PairId>().is_err());
         assert!("".parse::<PairId>().is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_text_is_an_id_or_refused(text in "pair_[0-9a-fA-F]{30,34}|pair_[-{}0-9a-f]{32}|.{0,40}") {
+            if let Ok(id) = text.parse::<PairId>() {
+                prop_assert_eq!(id.to_string(), text.to_lowercase());
+            }
+        }
     }
 }

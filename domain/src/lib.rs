@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod account;
+#[cfg(test)]
+mod anything;
 pub mod change;
 pub mod chat;
 pub mod clock;
@@ -11,16 +13,19 @@ pub mod clock;
 mod corpus;
 pub mod delivery;
 pub mod email;
+pub mod gate;
 pub mod ids;
 pub mod lineage;
 pub mod lockout;
 pub mod media_link;
 pub mod message;
 pub mod notification;
+pub mod outbound;
 pub mod pace;
 pub mod pair;
 pub mod plan;
 pub mod proof;
+pub mod rate;
 pub mod render;
 pub mod rules;
 pub mod text;
@@ -33,8 +38,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, MediaId, NotificationId, PairId, ReconciliationId, RegistrationId, SessionId, SourceMessageId,
-    UserId,
+    AccountId, ApiKeyId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, RegistrationId, SessionId,
+    SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

@@ -7,6 +7,7 @@ mod rank;
 mod register;
 mod spot;
 mod standing;
+mod tenant;
 
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ pub use self::{
     register::{register_by_mail, token_of},
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
+    tenant::{lift_limits, lift_request_rate, operator, register_unlimited, user_id},
 };
 
 /// How long one message may take before we give up on it.

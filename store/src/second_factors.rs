@@ -7,7 +7,8 @@ use sqlx::PgConnection;
 
 use crate::{StoreError, seal::Sealer};
 
-fn place(user: UserId) -> String {
+/// What the sealed secret is bound to.
+pub(crate) fn place(user: UserId) -> String {
     format!("users/{user}/totp")
 }
 

@@ -1,7 +1,7 @@
 //! Tenants.
 
 use chrono::{DateTime, Utc};
-use domain::{Email, Plan, Role, UserId};
+use domain::{Email, PlanId, Role, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -16,7 +16,7 @@ pub struct User {
     /// When they have proven that the address is theirs.
     pub email_verified_at: Option<DateTime<Utc>>,
     /// What they pay for.
-    pub plan: Plan,
+    pub plan: PlanId,
     /// What they are to this installation.
     pub role: Role,
     /// Since when they may do nothing.
@@ -38,7 +38,7 @@ pub async fn insert(
     let user = sqlx::query_as!(
         User,
         "INSERT INTO users (id, email, password_hash, created_at) VALUES ($1, $2, $3, $4)
-         RETURNING id, email, email_verified_at, plan, role, suspended_at, leaving_at, created_at",
+         RETURNING id, email, email_verified_at, plan_id AS plan, role, suspended_at, leaving_at, created_at",
         id as UserId,
         email.as_str(),
         password_hash,
@@ -53,7 +53,7 @@ pub async fn insert(
 pub async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let user = sqlx::query_as!(
         User,
-        "SELECT id, email, email_verified_at, plan, role, suspended_at, leaving_at, created_at
+        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, leaving_at, created_at
          FROM users WHERE id = $1",
         id as UserId
     )
@@ -66,7 +66,7 @@ pub async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<Us
 pub async fn find_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
     let user = sqlx::query_as!(
         User,
-        "SELECT id, email, email_verified_at, plan, role, suspended_at, leaving_at, created_at
+        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, leaving_at, created_at
          FROM users WHERE email = $1",
         email.as_str()
     )

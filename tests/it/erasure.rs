@@ -10,7 +10,7 @@ use nix::{
 use reqwest::Method;
 use sandbox::{
     client::SmtpControl,
-    scene::until,
+    scene::{self, until},
     stack::{Part, Stack},
 };
 use serde_json::{Value, json};
@@ -39,6 +39,7 @@ async fn settled(stack: &Stack) -> Settled {
     let member = Member::new(stack).await;
     let mut world = World::new(stack).await;
     world.api = sandbox::client::CausewayClient::signed_in(&stack.urls().api, &member.token()).unwrap();
+    scene::lift_limits(stack, &world.api).await.expect("an exception can be made");
     let (person, bot) = (world.person(None).await, world.bot().await);
     let channel = world.channel(&person, &[]).await;
     let (reader, writer) = (world.link_person(&person).await, world.link_bot(&bot).await);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::pair::PairError;
+use domain::{notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
 use workflows::account::Refusal;
 
@@ -93,13 +93,28 @@ impl ApiError {
             Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
             Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
             Self::NotFound(Thing::Media) => Shape::new(S::NOT_FOUND, "media_not_found"),
+            Self::QuietHours(QuietError::Zone) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "time_zone_invalid").field("time_zone")
+            }
+            Self::QuietHours(QuietError::Hours) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "quiet_hours_invalid").field("quiet_hours")
+            }
             Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
             Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
             Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),
+            Self::NotFound(Thing::Plan) => Shape::new(S::NOT_FOUND, "plan_not_found").field("plan"),
+            Self::PlanLimit(_) => Shape::new(S::FORBIDDEN, "plan_limit"),
+            Self::LimitTooLow => Shape::new(S::UNPROCESSABLE_ENTITY, "limit_too_low"),
+            Self::ReasonLength => Shape::new(S::UNPROCESSABLE_ENTITY, "reason_length").field("reason"),
+            Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::Body(error) => body(error),
             Self::Payload(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "payload_refused"),
+            Self::RateLimited(refused) => Shape {
+                retry_after_seconds: Some(refused.retry_after_seconds()),
+                ..Shape::new(S::TOO_MANY_REQUESTS, "rate_limited")
+            },
             Self::TemporalUnavailable => Shape::away("temporal_unavailable"),
             Self::WorkerUnavailable => Shape::away("worker_unavailable"),
             Self::TimedOut => Shape::away("timed_out"),
@@ -112,6 +127,7 @@ impl ApiError {
 fn body(error: &BodyError) -> Shape {
     match error {
         BodyError::ContentType => Shape::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        BodyError::TimedOut => Shape::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
         BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
         BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
         BodyError::Shape { field, .. } => {

@@ -16,7 +16,6 @@ use crate::{
     proofs::{self, Origin},
     sign_in::{self, Attempt, Signed},
     state::AppState,
-    temporal::plan_name,
 };
 
 /// Who signs in.
@@ -64,8 +63,8 @@ pub(crate) struct UserOut {
     email: String,
     /// They have proven that the address is theirs.
     email_verified: bool,
-    /// `free`, `pro` or `elite`.
-    plan: &'static str,
+    /// The plan's code, such as `free`.
+    plan: String,
     /// `user`, `support` or `admin`.
     #[salvo(schema(value_type = String))]
     role: Role,
@@ -74,16 +73,17 @@ pub(crate) struct UserOut {
     created_at: DateTime<Utc>,
 }
 
-impl From<User> for UserOut {
-    fn from(user: User) -> Self {
-        Self {
+impl UserOut {
+    pub(super) async fn new(app: &AppState, user: User) -> Result<Self, ApiError> {
+        let plan = app.plan_code(user.plan).await?;
+        Ok(Self {
             id: user.id,
             email: user.email,
             email_verified: user.email_verified_at.is_some(),
-            plan: plan_name(user.plan),
+            plan,
             role: user.role,
             created_at: user.created_at,
-        }
+        })
     }
 }
 
@@ -108,15 +108,15 @@ pub(crate) struct SessionOut {
 }
 
 impl SessionOut {
-    pub(super) fn new(app: &AppState, signed: Signed, user: User) -> Self {
-        Self {
+    pub(super) async fn new(app: &AppState, signed: Signed, user: User) -> Result<Self, ApiError> {
+        Ok(Self {
             token: signed.token,
             expires_in_seconds: (signed.token_expires_at - app.clock.now()).num_seconds(),
             refresh_token: signed.refresh_token,
             session_expires_at: signed.expires_at,
             session: signed.session,
-            user: user.into(),
-        }
+            user: UserOut::new(app, user).await?,
+        })
     }
 }
 
@@ -141,7 +141,7 @@ pub(crate) async fn login(
     attempt.succeed(&mut transaction).await?;
     let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
     transaction.commit().await.map_err(StoreError::from)?;
-    Ok(Json(SessionOut::new(&app, signed, user)))
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
 /// Renews a session. The refresh token is good once: shown a second time, it ends the session with all its tokens,
@@ -156,14 +156,14 @@ pub(crate) async fn refresh(app: AppState, body: JsonBody<RefreshIn>) -> Result<
     if user.suspended_at.is_some() {
         return Err(ApiError::Suspended);
     }
-    Ok(Json(SessionOut::new(&app, signed, user)))
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
 /// Who am I?
 #[endpoint(operation_id = "me", tags("auth"))]
 pub(crate) async fn me(actor: Actor, app: AppState) -> Result<Json<UserOut>, ApiError> {
     let user = store::users::find(&mut *app.database().await?, actor.user).await?;
-    Ok(Json(user.ok_or(ApiError::Unauthorized)?.into()))
+    Ok(Json(UserOut::new(&app, user.ok_or(ApiError::Unauthorized)?).await?))
 }
 
 /// Changes the password, and ends every other session: whoever knew the old one is out.

@@ -80,7 +80,7 @@ pub(crate) async fn confirm(
     depot: &mut Depot,
 ) -> Result<Json<UserOut>, ApiError> {
     let user = proofs::change_email(&app, &body.0.token, &Origin::of(&app, req, depot)).await?;
-    Ok(Json(user.into()))
+    Ok(Json(UserOut::new(&app, user).await?))
 }
 
 /// Brings the former address back. Every session and every API key ends, the password is void, and another one is chosen
@@ -93,5 +93,5 @@ pub(crate) async fn undo(
     depot: &mut Depot,
 ) -> Result<Json<UserOut>, ApiError> {
     let user = proofs::undo_email_change(&app, &body.0.token, &Origin::of(&app, req, depot)).await?;
-    Ok(Json(user.into()))
+    Ok(Json(UserOut::new(&app, user).await?))
 }

@@ -120,7 +120,7 @@ async fn register_at_once(app: &AppState, email: &Email, hash: &str, req: &Reque
     let signed = sign_in::begin(app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     tracing::info!(user.id = %user.id, "A tenant has registered.");
-    Ok(SessionOut::new(app, signed, user))
+    SessionOut::new(app, signed, user).await
 }
 
 /// Mails to the address, whatever is known of it: a token, or that there is an account.
@@ -164,7 +164,7 @@ pub(crate) async fn verify(
     let mut transaction = app.transaction().await?;
     let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
     transaction.commit().await.map_err(StoreError::from)?;
-    Ok(Json(SessionOut::new(&app, signed, user)))
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
 /// Sends the message of a registration once more. The answer is the same, whatever is known of the address; an address

@@ -67,7 +67,7 @@ pub(crate) async fn login(
     };
     store::audit::record(&mut transaction, &act, app.clock.now()).await?;
     transaction.commit().await.map_err(StoreError::from)?;
-    Ok(Json(SessionOut::new(&app, signed, user)))
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
 /// Staff have a second factor, or need none.
@@ -98,7 +98,7 @@ pub(crate) async fn refresh(
     let user = store::users::find(&mut *app.database().await?, id).await?;
     let still_staff = |user: &User| user.role.is_staff() && user.suspended_at.is_none() && user.leaving_at.is_none();
     let user = user.filter(still_staff).ok_or(ApiError::RefreshInvalid)?;
-    Ok(Json(SessionOut::new(&app, signed, user)))
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
 /// Ends the session of staff that asks.
@@ -114,5 +114,5 @@ pub(crate) async fn log_out(staff: Staff, app: AppState) -> Result<Gone, ApiErro
 #[endpoint(operation_id = "admin_me", tags("admin"))]
 pub(crate) async fn me(staff: Staff, app: AppState) -> Result<Json<UserOut>, ApiError> {
     let user = store::users::find(&mut *app.database().await?, staff.user).await?;
-    Ok(Json(user.ok_or(ApiError::Unauthorized)?.into()))
+    Ok(Json(UserOut::new(&app, user.ok_or(ApiError::Unauthorized)?).await?))
 }
