@@ -1,7 +1,7 @@
 //! Every side effect of Causeway: the platform adapters and the activities that use them.
 //!
-//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Forwarding`, `Outbox` and `Sweep` are
-//! registered by the worker.
+//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Erasure`, `Forwarding`, `Outbox` and
+//! `Sweep` are registered by the worker.
 
 pub mod account;
 pub mod attachments;
@@ -14,6 +14,7 @@ mod deliver;
 pub mod discord;
 mod drain;
 pub mod duty;
+pub mod erasure;
 mod failure;
 pub mod forwarding;
 pub mod gates;

@@ -22,6 +22,7 @@ use crate::{
     wake::{self, Roused},
 };
 
+mod identity;
 mod plans;
 
 /// Younger rows are still on their ordinary way.
@@ -99,6 +100,8 @@ impl Sweep {
         drop(database);
         self.0.sweep_media().await.retry("database")?;
         self.0.sweep_notifications(&client).await.retry("database")?;
+        report.workflows_started += self.0.sweep_leaving(&client, before).await.retry("database")?;
+        self.0.forget_identities().await.retry("database")?;
         Ok(report)
     }
 }

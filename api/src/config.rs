@@ -21,6 +21,10 @@ use workflows::codec::Codec;
 
 use crate::token::JwtKeys;
 
+mod identity;
+
+pub use identity::{Registration, StaffSecondFactor};
+
 /// The largest request body unless set otherwise, in bytes: our largest is a pair, well below a kilobyte.
 const BODY_LIMIT_BYTES_DEFAULT: usize = 64 * 1024;
 /// The administration answers on the machine itself unless it is told otherwise.
@@ -49,6 +53,12 @@ pub struct Config {
     pub operator_token: SecretString,
     /// `ADMIN_ALLOW`: where staff may come from.
     pub admin_allow: Vec<IpNet>,
+    /// `REGISTRATION`: how somebody becomes a user.
+    pub registration: Registration,
+    /// `STAFF_SECOND_FACTOR`.
+    pub staff_second_factor: StaffSecondFactor,
+    /// `PUBLIC_URL`: where readers of mails reach the API; without it, mails have codes and no links.
+    pub public_url: Option<url::Url>,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
     /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
@@ -115,6 +125,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let jwt_keys = self.required("JWT_KEYS").and_then(|keys| self.checked("JWT_KEYS", JwtKeys::parse(&keys)));
         let operator_token = self.secret("OPERATOR_TOKEN", OPERATOR_TOKEN_CHARS_MIN);
         let admin_allow = self.networks("ADMIN_ALLOW", ADMIN_ALLOW_DEFAULT);
+        let registration = self.parsed("REGISTRATION", "verified", "verified or open");
+        let staff_second_factor = self.parsed("STAFF_SECOND_FACTOR", "required", "required or optional");
+        let public_url = self.public_url();
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
@@ -132,6 +145,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             jwt_keys: jwt_keys?,
             operator_token: operator_token?,
             admin_allow: admin_allow?,
+            registration: registration?,
+            staff_second_factor: staff_second_factor?,
+            public_url,
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
@@ -206,6 +222,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         key
     }
 
+    fn public_url(&mut self) -> Option<url::Url> {
+        let url = self.optional("PUBLIC_URL")?.parse().ok();
+        let url = url.filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if url.is_none() {
+            self.problems.push("PUBLIC_URL must be a URL such as https://causeway.example".into());
+        }
+        url
+    }
+
     fn origin(&mut self, name: &str) -> Option<String> {
         let text = self.optional(name)?;
         let origin = text.parse::<url::Url>().ok().map(|url| url.origin().ascii_serialization());
@@ -269,6 +294,9 @@ pub(crate) mod tests {
             "API_LISTEN" => Some("nowhere".into()),
             "LOG_FORMAT" => Some("xml".into()),
             "PACE" => Some("quick".into()),
+            "REGISTRATION" => Some("closed".into()),
+            "STAFF_SECOND_FACTOR" => Some("never".into()),
+            "PUBLIC_URL" => Some("causeway.example".into()),
             "MEDIA_LINK_KEY" => Some("short".into()),
             "PAYLOAD_KEYS" => Some("k1:AAAA".into()),
             "CODEC_CORS_ORIGIN" => Some("http://host/path".into()),
@@ -287,6 +315,9 @@ pub(crate) mod tests {
             "PACE",
             "CODEC_CORS_ORIGIN",
             "MEDIA_LINK_KEY",
+            "REGISTRATION",
+            "STAFF_SECOND_FACTOR",
+            "PUBLIC_URL",
         ] {
             assert!(text.contains(name), "{name} in {text}");
         }

@@ -46,6 +46,20 @@ pub enum ApiError {
     BadCredentials,
     #[error("the refresh token is not good, or was used before; sign in again")]
     RefreshInvalid,
+    #[error("the second factor is on: a code of it is needed, too")]
+    SecondFactorRequired,
+    #[error("the code is wrong, or was used before")]
+    SecondFactorWrong,
+    #[error("staff need a second factor here; set it up in your own account first")]
+    SecondFactorMissing,
+    #[error("the code is wrong, or was used before")]
+    CodeWrong,
+    #[error("the second factor is on; turn it off first")]
+    SecondFactorOn,
+    #[error("the second factor is not on, or was not begun")]
+    SecondFactorOff,
+    #[error("this token was not made here, was used, or is too old")]
+    ProofInvalid,
     #[error("too many attempts have failed; wait {retry_after_seconds} s")]
     TooManyAttempts { retry_after_seconds: u64 },
     #[error("your tokens do not open this")]
@@ -90,6 +104,8 @@ pub enum ApiError {
     TooManyKeys,
     #[error("this is not an e-mail address")]
     EmailInvalid,
+    #[error("this is not an e-mail address")]
+    NewEmailInvalid,
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
     PasswordLength,
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]

@@ -1,10 +1,17 @@
 //! `causeway-api`: serves the HTTP API until it is told to stop.
 
-use std::{process::ExitCode, time::Duration};
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use api::{config::Config, openapi, reseal, router, server, state::AppState, telemetry};
+use api::{config::Config, console, openapi, reseal, router, server, state::AppState, telemetry};
 use clap::{Parser, Subcommand};
+use domain::Role;
 
 /// Requests that are under way when the process is told to stop may take this long; orchestrators kill after 30 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
@@ -21,6 +28,18 @@ struct Args {
 enum Command {
     /// Print the OpenAPI document and exit.
     Openapi,
+    /// Give a user a role: `user`, `support` or `admin`.
+    Role {
+        /// The user's address.
+        email: String,
+        /// What they are from now on.
+        role: Role,
+    },
+    /// Make users of lines `email,hash[,verified]`, with hashes of argon2 (PHC form) or bcrypt; see docs/runbook.md.
+    ImportUsers {
+        /// The file; `-` for standard input.
+        file: PathBuf,
+    },
     /// Seal every secret column anew under the first of the keys, while everything runs; see docs/runbook.md.
     Reseal {
         /// Change nothing: count the values by their keys, and fail when some are not under the first one.
@@ -33,14 +52,30 @@ enum Command {
 async fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
         Some(Command::Openapi) => print!("{}", openapi::document_text()?),
+        Some(Command::Role { email, role }) => {
+            console::set_role(&Config::from_env()?, &email, role, &mut io::stdout()).await?;
+        }
+        Some(Command::ImportUsers { file }) => return import_users(&file).await,
         Some(Command::Reseal { check }) => {
             let task = if check { reseal::Task::Check } else { reseal::Task::Reseal };
-            let is_done = reseal::run(&Config::from_env()?, task, &mut std::io::stdout()).await?;
+            let is_done = reseal::run(&Config::from_env()?, task, &mut io::stdout()).await?;
             return Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         None => serve().await?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Fails when a line was refused; the others are imported all the same.
+async fn import_users(file: &Path) -> anyhow::Result<ExitCode> {
+    let (config, out) = (Config::from_env()?, &mut io::stdout());
+    let report = if file == Path::new("-") {
+        console::import_users(&config, io::stdin().lock(), out).await?
+    } else {
+        let source = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+        console::import_users(&config, BufReader::new(source), out).await?
+    };
+    Ok(if report.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve() -> anyhow::Result<()> {

@@ -8,6 +8,8 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
+pub(crate) mod foreign;
+
 /// The shortest password, in characters: the least that NIST SP 800-63B's spirit allows without a second factor.
 pub(crate) const PASSWORD_CHARS_MIN: usize = 10;
 /// The longest password, in characters: room for a passphrase, none for an attack on the hash function.

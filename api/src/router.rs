@@ -10,8 +10,8 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, codec, error_logs, health, media, notifications, operator, pairs, plans,
-        sessions, status,
+        accounts, admin, api_keys, auth, codec, confirm, email, error_logs, health, me, media, notifications, operator,
+        pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -36,13 +36,16 @@ pub fn service(state: AppState) -> Service {
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), accounts(), pairs(), messages(), administration(), operation()].into_iter().flatten().collect()
+    [identity(), proofs(), accounts(), pairs(), messages(), administration(), operation()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[rustfmt::skip]
 fn identity() -> Vec<Route> {
     vec![
-        post("api/auth/register", Open, auth::register),
+        post("api/auth/register", Open, registration::register),
         post("api/auth/login", Open, auth::login),
         post("api/auth/refresh", Open, auth::refresh),
         post("api/auth/logout", Person, sessions::log_out),
@@ -54,6 +57,27 @@ fn identity() -> Vec<Route> {
         get("api/keys", Person, api_keys::list),
         post("api/keys", Person, api_keys::create),
         delete("api/keys/{id}", Person, api_keys::revoke),
+    ]
+}
+
+#[rustfmt::skip]
+fn proofs() -> Vec<Route> {
+    vec![
+        post("api/auth/verify-email", Open, registration::verify),
+        post("api/auth/verify-email/resend", Open, registration::resend),
+        post("api/auth/password/forgot", Open, password::forgot),
+        post("api/auth/password/reset", Open, password::reset),
+        post("api/auth/email", Person, email::change),
+        post("api/auth/email/confirm", Open, email::confirm),
+        post("api/auth/email/undo", Open, email::undo),
+        get("api/auth/totp", Person, second_factor::read),
+        post("api/auth/totp", Person, second_factor::begin),
+        post("api/auth/totp/confirm", Person, second_factor::confirm),
+        delete("api/auth/totp", Person, second_factor::delete),
+        post("api/auth/recovery-codes", Person, second_factor::renew_recovery_codes),
+        delete("api/me", Person, me::delete),
+        get("confirm/{token}", Link, confirm::show),
+        post("confirm/{token}", Link, confirm::act),
     ]
 }
 

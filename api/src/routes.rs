@@ -5,13 +5,19 @@ pub(crate) mod admin;
 pub(crate) mod api_keys;
 pub(crate) mod auth;
 pub(crate) mod codec;
+pub(crate) mod confirm;
+pub(crate) mod email;
 pub(crate) mod error_logs;
 pub(crate) mod health;
+pub(crate) mod me;
 pub(crate) mod media;
 pub(crate) mod notifications;
 pub(crate) mod operator;
 pub(crate) mod pairs;
+pub(crate) mod password;
 pub(crate) mod plans;
+pub(crate) mod registration;
+pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod status;
 
@@ -72,6 +78,20 @@ impl Writer for Done {
 impl EndpointOutRegister for Done {
     fn register(_components: &mut Components, operation: &mut Operation) {
         operation.responses.insert("204", OapiResponse::new("It is done."));
+    }
+}
+
+/// What is answered to whoever asks for a message to an address, whatever is known of the address.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = MailAsked))]
+pub(crate) struct MailAskedOut {
+    /// For people.
+    detail: &'static str,
+}
+
+impl Default for MailAskedOut {
+    fn default() -> Self {
+        Self { detail: "if the address can get one, a message is on its way that says how to go on" }
     }
 }
 

@@ -15,7 +15,7 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::{Config, EdgeSettings},
+    config::{Config, EdgeSettings, Registration, StaffSecondFactor},
     connections::Connections,
     credentials::Credentials,
     edge::{Cors, Headers},
@@ -55,6 +55,9 @@ pub struct Shared {
     pub(crate) patience: Patience,
     pub(crate) operator_token: SecretString,
     pub(crate) admin_allow: Vec<IpNet>,
+    pub(crate) registration: Registration,
+    pub(crate) staff_second_factor: StaffSecondFactor,
+    pub(crate) public_url: Option<url::Url>,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
@@ -111,6 +114,9 @@ impl AppState {
             metrics,
             operator_token: config.operator_token,
             admin_allow: config.admin_allow,
+            registration: config.registration,
+            staff_second_factor: config.staff_second_factor,
+            public_url: config.public_url,
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,

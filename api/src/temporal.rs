@@ -22,8 +22,9 @@ use workflows::{
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
         CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
-        ask_chats_workflow_id, bulk_act_workflow_id, pair_workflow_id, reconcile_workflow_id,
+        ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
     },
+    erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
     outbox::{OutboxInput, OutboxWorkflow},
     reconcile::{ReconcileInput, ReconcileWorkflow},
@@ -179,6 +180,24 @@ impl Temporal {
             .build();
         let client = self.client().await?;
         bounded(CALL_MAX, client.start_workflow(ReconcileWorkflow::run, input, options)).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the workflow which deletes a user runs. It marks the user by itself, where the caller has not done
+    /// so; `by` is who wants it, `None` for the operator.
+    pub(crate) async fn start_delete_user(
+        &self,
+        user: UserId,
+        by: Option<UserId>,
+        reason: Option<&str>,
+    ) -> Result<(), TemporalError> {
+        let input = DeleteUserInput { user, by, reason: reason.map(str::to_owned), stopped: false, history_max: 0 };
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, delete_user_workflow_id(user))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .search_attributes(SearchAttributes::new([USER_ID.value_set(user.to_string())]))
+            .build();
+        let client = self.client().await?;
+        bounded(CALL_MAX, client.start_workflow(DeleteUserWorkflow::run, input, options)).await?;
         Ok(())
     }
 

@@ -167,16 +167,19 @@ impl Tokens {
 
 /// 128 random bits as text.
 pub(crate) fn random_hex() -> Result<String, ApiError> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(ApiError::internal)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Ok(format!("{:032x}", u128::from_be_bytes(random_bytes()?)))
 }
 
 /// 256 random bits as URL-safe text of 43 characters.
 pub(crate) fn random_secret() -> Result<String, ApiError> {
-    let mut bytes = [0_u8; SECRET_BYTES];
+    Ok(BASE64.encode(random_bytes::<SECRET_BYTES>()?))
+}
+
+/// So many random bytes.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], ApiError> {
+    let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes).map_err(ApiError::internal)?;
-    Ok(BASE64.encode(bytes))
+    Ok(bytes)
 }
 
 /// SHA-256 of a secret with as many random bits as the hash has: nothing to stretch.

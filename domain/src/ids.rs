@@ -90,6 +90,11 @@ id!(
     "user"
 );
 id!(
+    /// Somebody who has registered and not proven yet that the address is theirs.
+    RegistrationId,
+    "reg"
+);
+id!(
     /// One sign-in of a person, with all the tokens that came of it.
     SessionId,
     "ses"

@@ -25,6 +25,7 @@ pub mod outbound;
 pub mod pace;
 pub mod pair;
 pub mod plan;
+pub mod proof;
 pub mod rate;
 pub mod render;
 pub mod rules;
@@ -39,8 +40,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, SessionId,
-    SourceMessageId, UserId,
+    AccountId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, RegistrationId,
+    SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

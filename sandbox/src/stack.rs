@@ -3,6 +3,7 @@
 //!
 //! Nothing survives it: each process gets a signal from the kernel when the stack's own process dies.
 
+mod console;
 mod family;
 mod options;
 mod part;
@@ -30,6 +31,7 @@ use futures::future::{join_all, try_join_all};
 use tokio::sync::{OnceCell, watch};
 
 pub use self::{
+    console::Said,
     options::StackOptions,
     part::Part,
     process::Death,

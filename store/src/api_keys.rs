@@ -147,7 +147,8 @@ pub async fn find_live(
            FROM api_keys k JOIN users u ON u.id = k.user_id
            JOIN plans l ON l.id = u.plan_id
            LEFT JOIN user_limits x ON x.user_id = u.id AND (x.expires_at IS NULL OR x.expires_at > $2)
-           WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"#,
+           WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
+             AND u.leaving_at IS NULL"#,
         id as ApiKeyId,
         now
     )

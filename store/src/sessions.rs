@@ -121,7 +121,7 @@ pub async fn find_live(
            FROM sessions s JOIN users u ON u.id = s.user_id
            JOIN plans l ON l.id = u.plan_id
            LEFT JOIN user_limits x ON x.user_id = u.id AND (x.expires_at IS NULL OR x.expires_at > $2)
-           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2"#,
+           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND u.leaving_at IS NULL"#,
         id as SessionId,
         now
     )

@@ -6,6 +6,7 @@ use std::{
 };
 
 use domain::notification::Kind;
+use reqwest::Method;
 use sandbox::stack::Stack;
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
@@ -15,6 +16,7 @@ use workflows::{
     chats::AskChatsWorkflow,
     codec::Codec,
     contract::{CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
+    erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
@@ -24,7 +26,7 @@ use workflows::{
 use crate::{
     harness::{self, PAYLOAD_KEYS},
     mail::Mailing,
-    world::{World, place},
+    world::{PASSWORD, World, place},
 };
 
 /// With this variable set, the histories are written to `workflows/histories` for `workflows/tests/replay.rs`.
@@ -62,6 +64,8 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<AccountSession>()
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
+        .register_workflow::<DeleteUserWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -129,6 +133,12 @@ async fn what_ran_replays_and_shows_nothing() {
     check("pair_forwarding", forwarding.fetch_history(Default::default()), &secrets).await;
     let sweep = client.get_workflow_handle::<SweepWorkflow>(sweep(&client).await);
     check("sweep", sweep.fetch_history(Default::default()), &[]).await;
+    let me: Value = world.api.http().get("/auth/me").await.unwrap();
+    let (user, leave) = (me["id"].as_str().unwrap(), json!({ "password": PASSWORD }));
+    let _: Value = world.api.http().call(Method::DELETE, "/me", Some(&leave)).await.unwrap();
+    let deletion = client.get_workflow_handle::<DeleteUserWorkflow>(format!("delete-user-{user}"));
+    deletion.get_result(Default::default()).await.unwrap();
+    check("delete_user", deletion.fetch_history(Default::default()), &secrets).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

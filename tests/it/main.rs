@@ -2,14 +2,18 @@
 
 #![cfg(test)]
 
+mod access;
 mod accounts;
 mod albums;
+mod api_keys;
 mod chains;
 mod changes;
 mod configuration;
+mod console;
 mod corpus;
 mod documents;
 mod egress;
+mod erasure;
 mod fairness;
 mod fidelity_discord;
 mod fidelity_telegram;
@@ -17,12 +21,15 @@ mod gaps;
 mod gating;
 mod harness;
 mod histories;
+mod identity_mail;
 mod imports;
 mod kinds;
 mod ledger;
+mod lockout;
 mod looks;
 mod mail;
 mod media;
+mod member;
 mod operations;
 mod pace;
 mod pairs;
@@ -35,7 +42,9 @@ mod recovery;
 mod reseal;
 mod rules;
 mod schema;
+mod second_factor;
 mod secrets;
+mod sessions;
 mod status;
 mod store_changes;
 mod store_deliveries;

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, bulk_act::BulkActs, context::Context, forwarding::Forwarding, outbox::Outbox,
+    account::Accounts, bulk_act::BulkActs, context::Context, erasure::Erasure, forwarding::Forwarding, outbox::Outbox,
     reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
@@ -18,6 +18,7 @@ use workflows::{
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
+    erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
@@ -62,12 +63,14 @@ pub async fn run(
         .register_workflow::<AskChatsWorkflow>()?
         .register_workflow::<BulkActWorkflow>()?
         .register_workflow::<PairForwarding>()?
+        .register_workflow::<DeleteUserWorkflow>()?
         .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
         .register_activities(accounts())
         .register_activities(forwarding())
+        .register_activities(Erasure(Arc::clone(&context)))
         .register_activities(Outbox(Arc::clone(&context)))
         .register_activities(BulkActs(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))

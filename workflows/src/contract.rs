@@ -1,6 +1,6 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, BulkActId, ChatId, PairId, ReconciliationId};
+use domain::{AccountId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
@@ -31,6 +31,12 @@ pub fn ask_chats_workflow_id(account: AccountId, chat: Option<ChatId>) -> String
 #[must_use]
 pub fn pair_workflow_id(pair: PairId) -> String {
     format!("pair-{pair}")
+}
+
+/// The id of the workflow that deletes a user.
+#[must_use]
+pub fn delete_user_workflow_id(user: UserId) -> String {
+    format!("delete-user-{user}")
 }
 
 /// The id of the workflow that sends e-mails.

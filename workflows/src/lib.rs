@@ -12,6 +12,7 @@ pub mod bulk_act;
 pub mod chats;
 pub mod codec;
 pub mod contract;
+pub mod erasure;
 pub mod forwarding;
 pub mod options;
 pub mod outbox;

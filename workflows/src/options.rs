@@ -29,6 +29,8 @@ const RECONCILE_MAX: Duration = Duration::from_secs(120);
 const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
 /// Some batches of an act of staff: the activity returns by itself well before.
 const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
+/// A batch of rows, and a while of them; it returns by itself well before.
+const ERASE_MAX: Duration = Duration::from_secs(120);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -159,6 +161,22 @@ pub fn drain_mail() -> ActivityOptions {
                 .build(),
         )
         .summary("send the e-mails that are due")
+        .build()
+}
+
+/// Deleting rows: retried for ever, because what was promised must happen.
+#[must_use]
+pub fn erase() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(ERASE_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(500))
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("delete rows")
         .build()
 }
 

@@ -11,6 +11,7 @@ use workflows::{
     account::AccountSession,
     chats::AskChatsWorkflow,
     codec::Codec,
+    erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
@@ -26,6 +27,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<AccountSession>()
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
+        .register_workflow::<DeleteUserWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -56,6 +59,11 @@ async fn account_session_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ask_chats_replays() {
     replay("ask_chats").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn delete_user_replays() {
+    replay("delete_user").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

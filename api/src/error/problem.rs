@@ -181,12 +181,13 @@ const DOCUMENTED: [(&str, &str); 11] = [
     (
         "401",
         "`unauthorized`: no valid access token or API key. `bad_credentials`: wrong address or password. \
-         `refresh_invalid`: sign in again.",
+         `refresh_invalid`: sign in again. `second_factor_required`, `second_factor_wrong`: the password is right, a code \
+         is missing or wrong.",
     ),
     (
         "403",
         "`scope_missing`, `session_required`: the API key may not. `suspended`: the user is suspended. `registration_closed`: nobody new may register. `forbidden`, \
-         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `plan_limit`: the plan does not \
+         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `second_factor_missing`: staff need one. `plan_limit`: the plan does not \
          allow it; `plan_limit` says what is in the way and which plan lifts it.",
     ),
     (
@@ -198,7 +199,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`, `second_factor_on`, `second_factor_off`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),
@@ -207,7 +208,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
         "`invalid_body`, `invalid_query`, `invalid_character`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
-         `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `scopes_invalid`, `expiry_invalid`, \
+         `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `second_factor_wrong`, `proof_invalid`, `scopes_invalid`, `expiry_invalid`, \
          `invalid_options` (`errors` names every field), `payload_refused`, `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
     ),
     (

@@ -49,6 +49,13 @@ impl ApiError {
             Self::Unauthorized => Shape::new(S::UNAUTHORIZED, "unauthorized"),
             Self::BadCredentials => Shape::new(S::UNAUTHORIZED, "bad_credentials"),
             Self::RefreshInvalid => Shape::new(S::UNAUTHORIZED, "refresh_invalid"),
+            Self::SecondFactorRequired => Shape::new(S::UNAUTHORIZED, "second_factor_required").field("code"),
+            Self::SecondFactorWrong => Shape::new(S::UNAUTHORIZED, "second_factor_wrong").field("code"),
+            Self::SecondFactorMissing => Shape::new(S::FORBIDDEN, "second_factor_missing"),
+            Self::CodeWrong => Shape::new(S::UNPROCESSABLE_ENTITY, "second_factor_wrong").field("code"),
+            Self::SecondFactorOn => Shape::new(S::CONFLICT, "second_factor_on"),
+            Self::SecondFactorOff => Shape::new(S::CONFLICT, "second_factor_off"),
+            Self::ProofInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "proof_invalid").field("token"),
             Self::TooManyAttempts { retry_after_seconds } => Shape {
                 retry_after_seconds: Some(*retry_after_seconds),
                 ..Shape::new(S::TOO_MANY_REQUESTS, "too_many_attempts")
@@ -79,6 +86,7 @@ impl ApiError {
             Self::KeyExpiry => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_invalid").field("expires_at"),
             Self::TooManyKeys => Shape::new(S::CONFLICT, "too_many_keys"),
             Self::EmailInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "email_invalid").field("email"),
+            Self::NewEmailInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "email_invalid").field("new_email"),
             Self::PasswordLength => Shape::new(S::UNPROCESSABLE_ENTITY, "password_length").field("password"),
             Self::NewPasswordLength => Shape::new(S::UNPROCESSABLE_ENTITY, "password_length").field("new_password"),
             Self::EmailTaken => Shape::new(S::CONFLICT, "email_taken").field("email"),

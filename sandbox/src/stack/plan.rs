@@ -226,6 +226,10 @@ impl Plan {
             .env("API_LISTEN", self.ports.address("api"))
             .env("JWT_KEYS", format!("local1:{}", self.secrets.jwt_secret))
             .env("OPERATOR_TOKEN", &self.secrets.operator_token)
+            .env("PUBLIC_URL", self.ports.url("api"))
+            // Whoever tries something out need not read mail first.
+            .env("REGISTRATION", "open")
+            .env("STAFF_SECOND_FACTOR", "optional")
             // Limits are kept, and nobody reaches them: everybody comes from the same address, and often.
             .env("REQUESTS_PER_MINUTE_FACTOR", "100000")
             .env("CONNECTIONS_PER_ADDRESS_MAX", "2000");

@@ -103,6 +103,7 @@ pub const SEALED: &[SealedColumn] = &[
     )
     .once_clear("title IS NOT NULL", "convert_to(title, 'UTF8')", "title = NULL"),
     sealed("notifications", "content", &[("id", "uuid")], "notifications/ntf_{0}/content"),
+    sealed("second_factors", "secret", &[("user_id", "uuid")], "users/user_{0}/totp"),
 ];
 
 /// Columns of bytes that are not sealed: table, column, and why.
@@ -112,16 +113,19 @@ pub const NOT_SEALED: &[(&str, &str, &str)] = &[
     ("pairs", "drain_task_token", "names an attempt inside Temporal; of no use without access to it"),
     ("api_keys", "hash", "a hash of 256 random bits"),
     ("refresh_tokens", "hash", "a hash of 256 random bits, which must be found by its value"),
+    ("proofs", "hash", "a hash of 256 random bits, which must be found by its value"),
+    ("recovery_codes", "hash", "a hash of 80 random bits, which must be found by its value"),
+    ("mailed_addresses", "subject", "a hash that must be found by its value; of an address that stands in clear"),
     ("sign_in_failures", "subject", "a hash that must be found by its value; of an address that stands in clear"),
     ("carried_content", "fingerprint", "a digest under a key, which must be found by its value"),
 ];
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountId, MediaId, PairId, SourceMessageId, SystemClock};
+    use domain::{AccountId, MediaId, PairId, SourceMessageId, SystemClock, UserId};
 
     use super::*;
-    use crate::content;
+    use crate::{content, second_factors};
 
     fn column(table: &str, column: &str) -> &'static SealedColumn {
         SEALED.iter().find(|one| (one.table, one.column) == (table, column)).unwrap()
@@ -143,6 +147,9 @@ mod tests {
         assert_eq!(place, content::avatar_place(media));
         let place = column("pair_threads", "sealed_title").place_of(&[key(pair.as_uuid()), "-5".into()]);
         assert_eq!(place, content::title_place(pair, -5));
+        let user = UserId::new(&SystemClock);
+        let place = column("second_factors", "secret").place_of(&[key(user.as_uuid())]);
+        assert_eq!(place, second_factors::place(user));
     }
 
     #[test]
