@@ -9,5 +9,7 @@ pub use self::{
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
-    telegram::{NewUser, TelegramBot, TelegramChat, TelegramControl, TelegramMessage},
+    telegram::{
+        NewUser, TelegramBot, TelegramBotFacts, TelegramChat, TelegramCommand, TelegramControl, TelegramMessage,
+    },
 };
