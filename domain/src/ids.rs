@@ -114,6 +114,11 @@ id!(
     MediaId,
     "media"
 );
+id!(
+    /// One message to a user or to the operator.
+    NotificationId,
+    "ntf"
+);
 
 #[cfg(test)]
 mod tests {

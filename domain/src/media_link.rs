@@ -36,8 +36,7 @@ impl LinkKey {
     /// The signature of an address that ends at `expires`, in seconds since 1970: 64 hexadecimal digits.
     #[must_use]
     pub fn sign(&self, media: MediaId, expires: i64) -> String {
-        let code = self.code(media, expires).finalize().into_bytes();
-        code.iter().map(|byte| format!("{byte:02x}")).collect()
+        to_hex(&self.code(media, expires).finalize().into_bytes())
     }
 
     /// True when `signature` belongs to this attachment and this end. Takes the same time wherever they differ.
@@ -47,11 +46,17 @@ impl LinkKey {
     }
 
     fn code(&self, media: MediaId, expires: i64) -> Hmac<Sha256> {
-        // HMAC takes keys of any length; one that were refused would sign with nothing, and verify nothing.
-        let mut code = Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
-        code.update(b"causeway.media.v1");
+        let mut code = self.hmac(b"causeway.media.v1");
         code.update(media.as_uuid().as_bytes());
         code.update(&expires.to_be_bytes());
+        code
+    }
+
+    /// A signature that has begun with its purpose, so that none of another purpose fits.
+    pub(crate) fn hmac(&self, purpose: &[u8]) -> Hmac<Sha256> {
+        // HMAC takes keys of any length; one that were refused would sign with nothing, and verify nothing.
+        let mut code = Hmac::<Sha256>::new_from_slice(&self.0).unwrap_or_else(|_| Hmac::new(&[0; 64].into()));
+        code.update(purpose);
         code
     }
 }
@@ -108,7 +113,13 @@ fn path_name(file_name: &str) -> String {
     if leads && path.len() <= NAME_CHARS_MAX { path } else { "file".to_owned() }
 }
 
-fn from_hex(text: &str) -> Option<Vec<u8>> {
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn to_hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The 32 bytes of a signature.
+pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
     let digit = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
     let pairs = digits.chunks_exact(2).map(|pair| Some(digit(pair[0])? << 4 | digit(pair[1])?));

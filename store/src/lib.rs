@@ -12,6 +12,7 @@ pub mod error_logs;
 pub mod ingest;
 pub mod leases;
 pub mod media;
+pub mod notifications;
 pub mod pace;
 pub mod pairs;
 pub mod reconcile;

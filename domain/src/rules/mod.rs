@@ -34,7 +34,7 @@ pub use options::{
 pub use transform::TextStep;
 
 use replace::ReplaceStep;
-use schedule::Timetable;
+pub(crate) use schedule::Timetable;
 use strip::{StripLinks, StripMentions};
 use template::Template;
 use words::WordList;

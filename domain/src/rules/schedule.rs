@@ -27,7 +27,7 @@ struct Hours {
 
 /// A schedule whose hours are understood.
 #[derive(Clone, Debug)]
-pub(super) struct Timetable {
+pub(crate) struct Timetable {
     zone: Tz,
     pub(super) outside: Outside,
     /// Monday first.
@@ -60,6 +60,14 @@ impl Timetable {
         Self { zone, outside: schedule.outside, days }
     }
 
+    /// The same hours on every day, in minutes since midnight; those that end at or before their beginning end on the
+    /// next day.
+    pub(crate) fn daily(zone: Tz, from_minute: u16, to_minute: u16) -> Self {
+        let (from, to) = (u32::from(from_minute), u32::from(to_minute));
+        let hours = Hours { from, to: if to > from { to } else { to + DAY_MINUTES } };
+        Self { zone, outside: Outside::Hold, days: std::array::from_fn(|_| vec![hours]) }
+    }
+
     /// True when `at` lies within active hours.
     pub(super) fn is_open(&self, at: DateTime<Utc>) -> bool {
         // Hours may reach into the second day after the one on which they begin.
@@ -67,7 +75,7 @@ impl Timetable {
     }
 
     /// The next moment after `at` at which active hours begin; `at` itself within them.
-    pub(super) fn next_open(&self, at: DateTime<Utc>) -> DateTime<Utc> {
+    pub(crate) fn next_open(&self, at: DateTime<Utc>) -> DateTime<Utc> {
         if self.is_open(at) {
             return at;
         }
