@@ -3,6 +3,7 @@
 //! No input or output, no async, no clock of its own: whatever is decided here can be tested with a table.
 
 pub mod account;
+pub mod bot;
 pub mod change;
 pub mod chat;
 pub mod clock;

@@ -5,6 +5,7 @@
 
 pub mod accounts;
 pub mod avatars;
+pub mod bot;
 pub mod chats;
 pub mod deliveries;
 mod error;
