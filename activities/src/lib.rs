@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod attachments;
+pub mod bot;
 pub mod bulk;
 mod catch_up;
 mod compose;

@@ -4,9 +4,11 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+mod bot;
 mod egress;
 mod pace;
 
+pub use bot::BotMetrics;
 pub use egress::EgressMetrics;
 pub use pace::PaceMetrics;
 
@@ -54,6 +56,8 @@ pub struct Metrics {
     pub accounts: IntGaugeVec,
     /// `causeway_dead_letters`: messages given up that nobody has decided about, in the whole installation.
     pub dead_letters: IntGauge,
+    /// `causeway_bot_*`.
+    pub bot: BotMetrics,
     /// `causeway_egress_*`.
     pub egress: EgressMetrics,
     /// `causeway_pace_*`.
@@ -113,6 +117,7 @@ impl Metrics {
             )?,
             accounts: IntGaugeVec::new(Opts::new("causeway_accounts", "Accounts by state"), &["platform", "status"])?,
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
+            bot: BotMetrics::new(registry)?,
             egress: EgressMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,
         };

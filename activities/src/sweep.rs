@@ -36,6 +36,8 @@ const ERRORS_KEPT: TimeDelta = TimeDelta::days(30);
 const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 /// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
+/// A command to the bot is recognised for so long when Telegram tells of it again; it does so for a day.
+const BOT_MESSAGES_KEPT: TimeDelta = TimeDelta::days(7);
 /// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option.
 const PRUNED: i64 = 10_000;
 
@@ -81,6 +83,8 @@ impl Sweep {
         }
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
+        store::bot::prune(&mut database, now - BOT_MESSAGES_KEPT, PRUNED).await.retry("database")?;
+        store::bot::prune_tokens(&mut database, now, PRUNED).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
         drop(database);
         self.0.sweep_media().await.retry("database")?;

@@ -103,6 +103,19 @@ pub(crate) async fn rouse_pair(client: &Client, pair: PairId) -> Roused {
     }
 }
 
+/// Tells the pair's workflow what its row says already: that it is paused, or that it is not. What it is not told, the
+/// sweep and the next drain find in the row.
+pub(crate) async fn tell_paused(client: &Client, pair: PairId, paused: bool) {
+    let handle = client.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
+    let told = match paused {
+        true => handle.signal(PairForwarding::pause, (), WorkflowSignalOptions::default()).await,
+        false => handle.signal(PairForwarding::resume, (), WorkflowSignalOptions::default()).await,
+    };
+    if let Err(error) = told {
+        tracing::warn!(pair.id = %pair, %error, "A pair's workflow could not be told of a change yet.");
+    }
+}
+
 /// Tells the workflow of a deleted pair to end. True when it is known to have ended or to have been told.
 pub(crate) async fn end_pair(client: &Client, pair: PairId) -> bool {
     let handle = client.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));

@@ -8,7 +8,7 @@ use activities::{
     attachments::MediaSettings,
     discord::{DiscordConfig, DiscordEndpoint},
     pace::PaceConfig,
-    telegram::{TelegramConfig, TelegramEndpoint},
+    telegram::{BotToken, TelegramConfig, TelegramEndpoint},
 };
 use chrono::TimeDelta;
 use domain::{
@@ -45,6 +45,8 @@ pub struct Config {
     pub reconcile_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
+    /// `TELEGRAM_BOT_TOKEN`.
+    pub telegram_bot: Option<BotToken>,
     /// `DISCORD_*`.
     pub discord: DiscordConfig,
     /// `MEDIA_*` and `PUBLIC_URL`.
@@ -115,6 +117,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
         let telegram = self.telegram();
+        let telegram_bot = self
+            .optional("TELEGRAM_BOT_TOKEN")
+            .and_then(|token| self.checked("TELEGRAM_BOT_TOKEN", BotToken::parse(&token)));
         let discord = self.discord();
         let media = self.media();
         let pace = self.pace(worker_name.as_deref());
@@ -133,6 +138,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
             telegram: telegram?,
+            telegram_bot,
             discord: discord?,
             media: media?,
             pace: pace?,

@@ -13,8 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces, rhythm::Rhythms,
-    wakeups::Wakeups,
+    bot::BotDesk, bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces,
+    rhythm::Rhythms, wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -66,6 +66,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         health_check_period: config.health_check_period,
         reconcile_every: config.reconcile_every,
         hosts: Hosts::default(),
+        bot: BotDesk::new(config.telegram_bot.clone()),
         wakeups: Arc::new(Wakeups::default()),
         bulk: Bulk::default(),
         gates: Gates::default(),
@@ -88,6 +89,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
         connected = bootstrap::temporal(&config) => connected,
     };
     stale::report(&context, &connected.client).await;
+    if context.bot.token().is_some() {
+        tokio::spawn(bootstrap::bot(connected.client.clone()));
+    }
     let paces = tokio::spawn(Arc::clone(&context.paces).keep(stopping));
     workers::run(&config, context, connected, ready).await?;
     // The last budgets are written after the last send.

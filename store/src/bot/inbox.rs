@@ -86,7 +86,8 @@ pub async fn give_answer(
     Ok(())
 }
 
-/// Answers that are due, in the order in which they were asked for, at most `limit`.
+/// Answers that are due, at most `limit` and one of each person, so that nobody's questions hold up another's: of each the
+/// first one, which the others wait for.
 pub async fn due_answers(
     connection: &mut PgConnection,
     sealer: &Sealer,
@@ -95,8 +96,10 @@ pub async fn due_answers(
     limit: i64,
 ) -> Result<Vec<Answer>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT message_id, telegram_user_id, access_hash, answer AS "answer!", attempts FROM bot_messages
-           WHERE bot_id = $1 AND answer IS NOT NULL AND due_at <= $2 ORDER BY message_id LIMIT $3"#,
+        r#"SELECT message_id, telegram_user_id, access_hash, answer AS "answer!", attempts
+           FROM (SELECT DISTINCT ON (telegram_user_id) * FROM bot_messages
+                 WHERE bot_id = $1 AND answer IS NOT NULL ORDER BY telegram_user_id, message_id) first
+           WHERE due_at <= $2 ORDER BY message_id LIMIT $3"#,
         bot,
         now,
         limit
@@ -119,11 +122,15 @@ fn open(sealer: &Sealer, place: &str, sealed: &[u8]) -> Option<RichText> {
     serde_json::from_str(plain.expose_secret()).ok()
 }
 
-/// When the next answer is due; `None` when none waits.
+/// When the next of the answers is due that [`due_answers`] would give; `None` when none waits.
 pub async fn next_answer_due(connection: &mut PgConnection, bot: i64) -> Result<Option<DateTime<Utc>>, StoreError> {
-    let due = sqlx::query_scalar!("SELECT min(due_at) FROM bot_messages WHERE bot_id = $1 AND answer IS NOT NULL", bot)
-        .fetch_one(connection)
-        .await?;
+    let due = sqlx::query_scalar!(
+        "SELECT min(due_at) FROM (SELECT DISTINCT ON (telegram_user_id) due_at FROM bot_messages
+                                  WHERE bot_id = $1 AND answer IS NOT NULL ORDER BY telegram_user_id, message_id) first",
+        bot
+    )
+    .fetch_one(connection)
+    .await?;
     Ok(due)
 }
 
