@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     attachments::MediaSettings, bot::BotDesk, bulk::Bulk, discord::DiscordConfig, gates::Gates, hosts::Hosts,
-    metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
+    mail::Mailer, metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -26,6 +26,8 @@ pub struct Context {
     pub discord: DiscordConfig,
     /// What may be kept of attachments, and how links to them are made.
     pub media: MediaSettings,
+    /// Sends e-mail; none where no mail server is set: then e-mails wait.
+    pub mailer: Option<Mailer>,
     /// This worker's name, stable over restarts.
     pub worker: String,
     /// How often the session workflow asks for the health of an account hosted here.

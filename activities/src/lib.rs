@@ -1,6 +1,6 @@
 //! Every side effect of Causeway: the platform adapters and the activities that use them.
 //!
-//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Forwarding` and `Sweep` are
+//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Forwarding`, `Outbox` and `Sweep` are
 //! registered by the worker.
 
 pub mod account;
@@ -20,7 +20,9 @@ pub mod hosting;
 pub mod hosts;
 mod ingest;
 mod login;
+pub mod mail;
 pub mod metrics;
+pub mod outbox;
 pub mod pace;
 pub mod platform;
 pub mod reconcile;

@@ -6,10 +6,12 @@ use prometheus::{
 
 mod bot;
 mod egress;
+mod notifications;
 mod pace;
 
 pub use bot::BotMetrics;
 pub use egress::EgressMetrics;
+pub use notifications::NotificationMetrics;
 pub use pace::PaceMetrics;
 
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
@@ -60,6 +62,8 @@ pub struct Metrics {
     pub bot: BotMetrics,
     /// `causeway_egress_*`.
     pub egress: EgressMetrics,
+    /// `causeway_notifications_*`, `causeway_mail_configured`.
+    pub notifications: NotificationMetrics,
     /// `causeway_pace_*`.
     pub pace: PaceMetrics,
 }
@@ -119,6 +123,7 @@ impl Metrics {
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
             bot: BotMetrics::new(registry)?,
             egress: EgressMetrics::new(registry)?,
+            notifications: NotificationMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,
         };
         metrics.register_counted(registry)?;

@@ -88,6 +88,7 @@ impl Sweep {
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
         drop(database);
         self.0.sweep_media().await.retry("database")?;
+        self.0.sweep_notifications(&client).await.retry("database")?;
         Ok(report)
     }
 }

@@ -1,6 +1,6 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
-use domain::{AccountStatus, pair::PairError, rules::RuleError};
+use domain::{AccountStatus, notification::QuietError, pair::PairError, rules::RuleError};
 use store::StoreError;
 use workflows::account::Refusal;
 
@@ -62,6 +62,8 @@ pub enum ApiError {
     PairExists,
     #[error("{} of the options {} wrong", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
     InvalidOptions(Vec<RuleError>),
+    #[error("{0}")]
+    QuietHours(#[source] QuietError),
     #[error("this link was not made here, or was changed")]
     LinkInvalid,
     #[error("this link has ended")]

@@ -4,7 +4,7 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, auth, codec, error_logs, health, media, pairs, status},
+    routes::{accounts, auth, codec, error_logs, health, media, notifications, pairs, status},
     state::AppState,
 };
 
@@ -28,11 +28,17 @@ pub(crate) fn routes() -> Router {
                 .push(account_routes())
                 .push(pair_routes())
                 .push(dead_letter_routes())
+                .push(notification_routes())
                 .push(Router::with_path("status").get(status::read))
                 .push(Router::with_path("errors").get(error_logs::list)),
         )
         .push(codec_routes())
         .push(Router::with_path("media/{id}/{file_name}").get(media::download))
+        .push(
+            Router::with_path("unsubscribe/{token}")
+                .get(notifications::unsubscribe::ask)
+                .post(notifications::unsubscribe::turn_off),
+        )
         .push(Router::with_path("health/live").get(health::live))
         .push(Router::with_path("health/ready").get(health::ready))
         .push(Router::with_path("metrics").get(health::metrics))
@@ -97,6 +103,12 @@ fn dead_letter_routes() -> Router {
         .get(pairs::dead_letters::list)
         .push(Router::with_path("retry").post(pairs::dead_letters::retry_everywhere))
         .push(Router::with_path("discard").post(pairs::dead_letters::discard_everywhere))
+}
+
+fn notification_routes() -> Router {
+    Router::with_path("me/notifications").get(notifications::list).push(
+        Router::with_path("preferences").get(notifications::preferences::read).put(notifications::preferences::set),
+    )
 }
 
 fn codec_routes() -> Router {

@@ -6,6 +6,7 @@ pub(crate) mod codec;
 pub(crate) mod error_logs;
 pub(crate) mod health;
 pub(crate) mod media;
+pub(crate) mod notifications;
 pub(crate) mod pairs;
 pub(crate) mod status;
 

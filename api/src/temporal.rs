@@ -20,10 +20,11 @@ use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
-        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, ask_chats_workflow_id,
-        pair_workflow_id, reconcile_workflow_id,
+        CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
+        ask_chats_workflow_id, pair_workflow_id, reconcile_workflow_id,
     },
     forwarding::{PairForwarding, PairInput, PairView, Totals},
+    outbox::{OutboxInput, OutboxWorkflow},
     reconcile::{ReconcileInput, ReconcileWorkflow},
 };
 
@@ -171,6 +172,17 @@ impl Temporal {
             .build();
         let client = self.client().await?;
         bounded(CALL_MAX, client.start_workflow(ReconcileWorkflow::run, input, options)).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the workflow which sends e-mails runs and looks at once. A worker that listens to the database does
+    /// the same, and the sweep a minute later: callers who have just committed a message need not insist.
+    #[expect(dead_code, reason = "for callers who want their e-mail sent also while no worker listens to the database")]
+    pub(crate) async fn wake_outbox(&self) -> Result<(), TemporalError> {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID).build();
+        let (client, input) = (self.client().await?, OutboxInput::default());
+        let woken = client.signal_with_start_workflow(OutboxWorkflow::run, input, OutboxWorkflow::wake, (), options);
+        bounded(CALL_MAX, woken).await?;
         Ok(())
     }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::ids::MediaId;
+use crate::{ids::MediaId, notification::Unsubscriber};
 
 /// A key shorter than this could be guessed.
 pub const KEY_CHARS_MIN: usize = 32;
@@ -74,6 +74,12 @@ impl Links {
     #[must_use]
     pub fn new(base: &str, key: LinkKey, lifetime: TimeDelta) -> Self {
         Self { base: base.trim_end_matches('/').to_owned(), key, lifetime }
+    }
+
+    /// Makes addresses at which readers turn messages off, below the same base and under the same key.
+    #[must_use]
+    pub fn unsubscriber(&self) -> Unsubscriber {
+        Unsubscriber::new(&self.base, self.key.clone())
     }
 
     /// When an address that is made at `now` ends.

@@ -3,12 +3,14 @@
 mod causeway;
 mod discord;
 mod http;
+mod smtp;
 mod telegram;
 
 pub use self::{
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
+    smtp::{Mail, SmtpControl},
     telegram::{
         NewUser, TelegramBot, TelegramBotFacts, TelegramChat, TelegramCommand, TelegramControl, TelegramMessage,
     },

@@ -10,5 +10,6 @@ pub mod crash;
 pub mod demo;
 pub mod discord;
 pub mod scene;
+pub mod smtp;
 pub mod stack;
 pub mod telegram;

@@ -60,7 +60,7 @@ const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The order of stopping: first what makes work, last what keeps it. Those of one row leave together.
 const STOP_ORDER: [&[Part]; 4] =
-    [&[Part::Api, Part::Worker], &[Part::Telegram, Part::Discord], &[Part::Temporal], &[Part::Postgres]];
+    [&[Part::Api, Part::Worker], &[Part::Telegram, Part::Discord, Part::Smtp], &[Part::Temporal], &[Part::Postgres]];
 
 /// A running stack. Dropping it ends everything at once; [`Stack::stop`] ends it in order.
 #[derive(Debug)]
@@ -228,6 +228,7 @@ impl Stack {
             Part::Temporal => self.plan.temporal(),
             Part::Telegram => self.plan.telegram(),
             Part::Discord => self.plan.discord(),
+            Part::Smtp => self.plan.smtp(),
             Part::Worker => self.plan.worker(&self.cluster().await?.url()),
             Part::Api => self.plan.api(&self.cluster().await?.url()),
         }

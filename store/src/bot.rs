@@ -12,6 +12,6 @@ pub use inbox::{
     Answer, Incoming, answered, due_answers, give_answer, next_answer_due, postpone_answer, prune, receive,
 };
 pub use links::{
-    Link, Person, Recipient, blocked, find, issue_token, linked_user, prune_tokens, recipient, reclaim, redeem, seen,
-    unlink, unlink_strangers,
+    Link, Person, Recipient, blocked, find, issue_token, linked_user, prune_tokens, recipient, redeem, seen, unlink,
+    unlink_strangers,
 };

@@ -15,7 +15,7 @@ pub mod history;
 pub mod preferences;
 
 pub use claim::{
-    Backlog, CLAIM_LASTS, Claimed, Ticket, backlog, claim, dropped, failed, next_due, postpone, release, sent,
+    Backlog, CLAIM_LASTS, Claimed, Ticket, backlog, claim, dropped, failed, next_due, postpone, reclaim, release, sent,
 };
 pub use history::{Notification, SendRecord, find_by_key, forget_contents, list, prune};
 pub use preferences::{

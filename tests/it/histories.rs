@@ -5,6 +5,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use domain::notification::Kind;
 use sandbox::stack::Stack;
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
@@ -13,14 +14,16 @@ use workflows::{
     account::AccountSession,
     chats::AskChatsWorkflow,
     codec::Codec,
-    contract::CONTROL_QUEUE,
+    contract::{CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
     forwarding::PairForwarding,
+    outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
 
 use crate::{
     harness::{self, PAYLOAD_KEYS},
+    mail::Mailing,
     world::{World, place},
 };
 
@@ -61,6 +64,8 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
+        .unwrap()
+        .register_workflow::<OutboxWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -124,4 +129,19 @@ async fn what_ran_replays_and_shows_nothing() {
     check("pair_forwarding", forwarding.fetch_history(Default::default()), &secrets).await;
     let sweep = client.get_workflow_handle::<SweepWorkflow>(sweep(&client).await);
     check("sweep", sweep.fetch_history(Default::default()), &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_that_is_ended_begins_anew_and_its_history_shows_nothing() {
+    let stack = harness::exclusive().await;
+    let mailing = Mailing::new(&stack).await;
+    let client = temporal(&stack).await;
+    let outbox = client.get_workflow_handle::<OutboxWorkflow>(MAIL_OUTBOX_WORKFLOW_ID);
+    // It may not have been started yet.
+    drop(outbox.terminate(Default::default()).await);
+    for number in 0..3 {
+        mailing.ask(Kind::HealthAlert, &format!("a secret message {number}")).await;
+        mailing.arrived(number + 1).await;
+    }
+    check("outbox", outbox.fetch_history(Default::default()), &["secret message", &mailing.email]).await;
 }

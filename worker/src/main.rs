@@ -13,8 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    bot::BotDesk, bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces,
-    rhythm::Rhythms, wakeups::Wakeups,
+    bot::BotDesk, bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, mail::Mailer, metrics::Metrics,
+    pace::Paces, rhythm::Rhythms, wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -62,6 +62,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         telegram: config.telegram.clone(),
         discord: config.discord.clone(),
         media: config.media.clone(),
+        mailer: Mailer::new(&config.mail),
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
         reconcile_every: config.reconcile_every,
@@ -80,6 +81,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(Arc::clone(&context.wakeups).listen(context.pool.clone()));
     tokio::spawn(activities::watch::watch(Arc::clone(&context)));
     tracing::info!(worker.name = config.worker_name, "The worker starts.");
+    if context.mailer.is_none() {
+        tracing::warn!("SMTP_URL is not set: this worker sends no e-mails, and they wait for one that does.");
+    }
     tokio::select! {
         () = stopping.cancelled() => return Ok(()),
         () = bootstrap::database(&context.pool) => (),
@@ -92,6 +96,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
     if context.bot.token().is_some() {
         tokio::spawn(bootstrap::bot(connected.client.clone()));
     }
+    tokio::spawn(activities::outbox::pass_on(Arc::clone(&context), connected.client.clone()));
     let paces = tokio::spawn(Arc::clone(&context.paces).keep(stopping));
     workers::run(&config, context, connected, ready).await?;
     // The last budgets are written after the last send.

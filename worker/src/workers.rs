@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, bot::Bot, context::Context, forwarding::Forwarding, reconcile::Reconcile, sweep::Sweep,
+    account::Accounts, bot::Bot, context::Context, forwarding::Forwarding, outbox::Outbox, reconcile::Reconcile,
+    sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -18,6 +19,7 @@ use workflows::{
     chats::AskChatsWorkflow,
     contract::{BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     forwarding::PairForwarding,
+    outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
 };
@@ -62,11 +64,13 @@ pub async fn run(
         .register_workflow::<AskChatsWorkflow>()?
         .register_workflow::<NotificationBot>()?
         .register_workflow::<PairForwarding>()?
+        .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
         .register_activities(accounts())
         .register_activities(forwarding())
+        .register_activities(Outbox(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)

@@ -40,6 +40,9 @@ pub fn pair_workflow_id(pair: PairId) -> String {
     format!("pair-{pair}")
 }
 
+/// The id of the workflow that sends e-mails.
+pub const MAIL_OUTBOX_WORKFLOW_ID: &str = "outbox-email";
+
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]
 pub fn reconcile_workflow_id(reconciliation: ReconciliationId) -> String {

@@ -14,5 +14,6 @@ pub mod codec;
 pub mod contract;
 pub mod forwarding;
 pub mod options;
+pub mod outbox;
 pub mod reconcile;
 pub mod sweep;

@@ -25,6 +25,8 @@ const PRIORITY_DEFAULT: u32 = 3;
 const DRAIN_MAX: Duration = Duration::from_secs(180);
 /// Some pages of history: it returns by itself well before.
 const RECONCILE_MAX: Duration = Duration::from_secs(120);
+/// A minute of e-mails, and what the last of them may take with all its time-outs.
+const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -143,6 +145,22 @@ pub fn reconcile(queue: String) -> ActivityOptions {
         .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
         .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
         .summary("compare the source's history with the ledger")
+        .build()
+}
+
+/// Sending e-mails: retried for ever, because nobody else sends them. A retry takes up what the former try has left.
+#[must_use]
+pub fn drain_mail() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(DRAIN_MAIL_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(500))
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .summary("send the e-mails that are due")
         .build()
 }
 

@@ -12,6 +12,7 @@ use workflows::{
     chats::AskChatsWorkflow,
     codec::Codec,
     forwarding::PairForwarding,
+    outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
 };
@@ -27,6 +28,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
+        .unwrap()
+        .register_workflow::<OutboxWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -58,6 +61,11 @@ async fn ask_chats_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn pair_forwarding_replays() {
     replay("pair_forwarding").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outbox_replays() {
+    replay("outbox").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

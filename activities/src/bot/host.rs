@@ -2,17 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::Update;
+use domain::{Update, notification::Channel};
 use secrecy::SecretString;
 use store::{
     StoreError,
     bot::{self, BotLease},
-    notifications::WAKE_CHANNEL,
+    notifications,
 };
 use temporalio_client::Client;
 use temporalio_sdk::activities::ActivityContext;
 use tokio::sync::Notify;
-use tokio_util::task::AbortOnDropHandle;
 use workflows::bot::BotOutcome;
 
 use super::{desk::BotState, outbox::Outbox};
@@ -26,8 +25,6 @@ use crate::{
 
 /// How often a host says that it is alive and asks whether the lease is still its own.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
-/// Wait before listening again after the connection to the database was lost.
-const RELISTEN_AFTER: Duration = Duration::from_secs(1);
 
 /// Why a hosting ends.
 enum End {
@@ -42,8 +39,8 @@ pub(super) struct Hosting {
     pub(super) client: Client,
     pub(super) token: BotToken,
     pub(super) lease: BotLease,
-    /// There may be something to write.
-    pub(super) news: Arc<Notify>,
+    /// There may be an answer to write.
+    pub(super) news: Notify,
 }
 
 /// Hosts the bot under a new lease. Returns when it is told to stop, when another host has taken the bot, or when
@@ -59,7 +56,7 @@ pub(super) async fn host(context: Arc<Context>, activity: &ActivityContext) -> R
         bot::take(&mut database, token.id(), &context.worker, task_token, context.clock.now()).await?
     };
     context.bot.set(BotState::Connecting);
-    let hosting = Hosting { client: activity.client(), context, token, lease, news: Arc::new(Notify::new()) };
+    let hosting = Hosting { client: activity.client(), context, token, lease, news: Notify::new() };
     let end = tokio::select! {
         end = hosting.keep_lease(activity) => end,
         error = hosting.run() => End::Gone(error),
@@ -105,8 +102,6 @@ impl Hosting {
         };
         let _closer = CloseOnDrop(Arc::clone(&connection));
         self.begin(&connection, &username).await;
-        let listener = listen(self.context.pool.clone(), Arc::clone(&self.news));
-        let _listener = AbortOnDropHandle::new(tokio::spawn(listener));
         let outbox = Outbox::new(self, Arc::clone(&connection));
         tokio::select! {
             gone = self.follow(&connection, events, &username) => gone,
@@ -120,7 +115,8 @@ impl Hosting {
         persist("record the bot", || async {
             let mut database = self.context.database().await?;
             bot::signed_in(&mut database, lease, username, now).await?;
-            bot::reclaim(&mut database, now).await
+            // Nobody else sends by the bot as long as the lease is ours.
+            notifications::reclaim(&mut database, Channel::Bot, now).await
         })
         .await;
         // Who has linked a former bot has not started this one.
@@ -212,29 +208,6 @@ impl Hosting {
         self.context.bot.set(state);
         bot::release(&mut database, self.lease).await?;
         Ok(outcome)
-    }
-}
-
-/// Passes on that there is something to write, for ever. After a lost connection to the database it is looked for once:
-/// something may have been said meanwhile.
-async fn listen(pool: store::PgPool, news: Arc<Notify>) {
-    loop {
-        if let Err(error) = listen_once(&pool, &news).await {
-            tracing::warn!(%error, "Listening for notifications failed; trying again.");
-        }
-        news.notify_one();
-        tokio::time::sleep(RELISTEN_AFTER).await;
-    }
-}
-
-async fn listen_once(pool: &store::PgPool, news: &Notify) -> Result<(), sqlx::Error> {
-    let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
-    listener.listen(WAKE_CHANNEL).await?;
-    news.notify_one();
-    loop {
-        if listener.recv().await?.payload() == domain::notification::Channel::Bot.as_str() {
-            news.notify_one();
-        }
     }
 }
 

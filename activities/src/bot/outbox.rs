@@ -20,7 +20,7 @@ use store::{
 };
 use tokio::time::sleep;
 
-use super::{host::Hosting, throttle::Throttle};
+use super::{desk::BotState, host::Hosting, throttle::Throttle};
 use crate::{platform::PlatformError, telegram::BotConnection};
 
 /// Messages looked for at a time: what is claimed is sent well before its claim is void.
@@ -31,6 +31,8 @@ const AT_ONCE: usize = 6;
 const TURN_PATIENCE: TimeDelta = TimeDelta::milliseconds(1_500);
 /// The outbox is looked at this often, whatever was said.
 const POLL_EVERY: Duration = Duration::from_secs(5);
+/// Between two looks that found nothing to do.
+const PAUSE_MIN: TimeDelta = TimeDelta::milliseconds(100);
 /// Wait after the database has failed.
 const RETRY_AFTER: Duration = Duration::from_secs(1);
 
@@ -93,6 +95,7 @@ impl<'a> Outbox<'a> {
             };
             tokio::select! {
                 () = self.hosting.news.notified() => {}
+                () = self.hosting.context.wakeups.outbox_woken(Channel::Bot) => {}
                 () = sleep(pause.min(POLL_EVERY)) => {}
             }
         }
@@ -104,7 +107,11 @@ impl<'a> Outbox<'a> {
         if let Some(until) = self.throttle().closed_until(now) {
             return Ok(Ok(Some(until)));
         }
-        let work = self.look(now).await?;
+        // While there is no connection nothing is begun; a new one says so.
+        if self.hosting.context.bot.state() != BotState::Online {
+            return Ok(Ok(None));
+        }
+        let Some(work) = self.look(now).await? else { return Ok(Ok(None)) };
         let outcomes = futures::stream::iter(work).map(|work| self.carry_out(work)).buffer_unordered(AT_ONCE);
         let outcomes: Vec<Outcome> = outcomes.collect().await;
         let (mut settled, mut later) = (false, None::<DateTime<Utc>>);
@@ -118,18 +125,20 @@ impl<'a> Outbox<'a> {
         if settled {
             return Ok(Ok(Some(now)));
         }
-        match later {
-            Some(at) => Ok(Ok(Some(at))),
-            None => Ok(Ok(self.next_due().await?)),
-        }
+        let due = match later {
+            Some(at) => Some(at),
+            None => self.next_due().await?,
+        };
+        // What is due and could not be had, because somebody else holds its row, is not asked for without a pause.
+        Ok(Ok(due.map(|due| due.max(now + PAUSE_MIN))))
     }
 
-    /// What is due; notifications are claimed under the lease.
-    async fn look(&self, now: DateTime<Utc>) -> Result<Vec<Work>, StoreError> {
+    /// What is due, as long as the lease is ours; notifications are claimed under it.
+    async fn look(&self, now: DateTime<Utc>) -> Result<Option<Vec<Work>>, StoreError> {
         let context = &self.hosting.context;
         let mut transaction = context.pool.begin().await?;
         if !bot::held(&mut transaction, self.hosting.lease).await? {
-            return Ok(Vec::new());
+            return Ok(None);
         }
         let bot = self.hosting.lease.bot;
         let answers = bot::due_answers(&mut transaction, &context.sealer, bot, now, BATCH).await?;
@@ -140,7 +149,7 @@ impl<'a> Outbox<'a> {
             work.extend(claimed.into_iter().map(|claimed| Work::Notice(Box::new(claimed))));
         }
         transaction.commit().await?;
-        Ok(work)
+        Ok(Some(work))
     }
 
     async fn next_due(&self) -> Result<Option<DateTime<Utc>>, StoreError> {

@@ -148,7 +148,8 @@ const DOCUMENTED: [(&str, &str); 9] = [
         "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
-         `bad_name`, `invalid_options` (`errors` names every field), `payload_refused`; a platform may have further reasons.",
+         `bad_name`, `invalid_options` (`errors` names every field), `payload_refused`, \
+         `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
     ),
     ("429", "`flood_wait`: the platform wants a pause; `retry-after` says how long."),
     (

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::pair::PairError;
+use domain::{notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
 use workflows::account::Refusal;
 
@@ -65,6 +65,12 @@ impl ApiError {
             Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
             Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
             Self::NotFound(Thing::Media) => Shape::new(S::NOT_FOUND, "media_not_found"),
+            Self::QuietHours(QuietError::Zone) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "time_zone_invalid").field("time_zone")
+            }
+            Self::QuietHours(QuietError::Hours) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "quiet_hours_invalid").field("quiet_hours")
+            }
             Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
             Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
             Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),

@@ -32,6 +32,7 @@ fn describe(progress: Progress, stack: &Stack) {
         ("Temporal UI", &urls.temporal_ui),
         ("Telegram control", &urls.telegram_control),
         ("Discord control", &urls.discord_control),
+        ("mail control", &urls.smtp_control),
         ("database", &urls.database),
     ];
     for (name, url) in rows {

@@ -55,7 +55,6 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::stack::Part;
 
     const SIZE: Size = Size { pairs: 20, messages: 2_000, writing: Duration::from_secs(150), changed_percent: 20 };
 
@@ -68,7 +67,7 @@ mod tests {
     #[test]
     fn every_part_is_killed_several_times_and_all_messages_are_written() {
         let schedule = Schedule::new(3, SIZE);
-        for part in Part::ALL {
+        for part in trouble::KILLED {
             let kills = schedule.kills.iter().filter(|kill| kill.part == part).count();
             assert!(kills >= 4, "{part} is killed {kills} times");
         }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::{
-    client::{CallError, CausewayClient, DiscordControl, NewPair, Pair, Place, TelegramControl},
+    client::{CallError, CausewayClient, DiscordControl, NewPair, Pair, Place, SmtpControl, TelegramControl},
     stack::Urls,
 };
 
@@ -66,6 +66,8 @@ pub struct Controls {
     pub telegram: TelegramControl,
     /// Discord's.
     pub discord: DiscordControl,
+    /// The mail sandbox's.
+    pub smtp: SmtpControl,
 }
 
 impl Controls {
@@ -77,6 +79,7 @@ impl Controls {
         Ok(Self {
             telegram: TelegramControl::new(&urls.telegram_control)?,
             discord: DiscordControl::new(&urls.discord_control)?,
+            smtp: SmtpControl::new(&urls.smtp_control)?,
         })
     }
 }

@@ -22,7 +22,7 @@ pub struct StackOptions {
     pub bin_dir: PathBuf,
     /// Start from nothing: what an earlier run left in the state directory is removed.
     pub fresh: bool,
-    /// What to start; all of it by default. Worker and API need the other four, which need nothing.
+    /// What to start; all of it by default. Worker and API need the others, which need nothing.
     pub parts: Vec<Part>,
     /// More variables for the worker, over the stack's own.
     pub worker_env: Vec<(String, String)>,

@@ -15,6 +15,8 @@ pub enum Part {
     Telegram,
     /// The Discord sandbox server.
     Discord,
+    /// The mail sandbox server.
+    Smtp,
     /// `causeway-worker`.
     Worker,
     /// `causeway-api`.
@@ -23,7 +25,8 @@ pub enum Part {
 
 impl Part {
     /// Every part; each may rely on those before it.
-    pub const ALL: [Self; 6] = [Self::Postgres, Self::Temporal, Self::Telegram, Self::Discord, Self::Worker, Self::Api];
+    pub const ALL: [Self; 7] =
+        [Self::Postgres, Self::Temporal, Self::Telegram, Self::Discord, Self::Smtp, Self::Worker, Self::Api];
 
     /// The name in messages.
     #[must_use]
@@ -33,6 +36,7 @@ impl Part {
             Self::Temporal => "Temporal",
             Self::Telegram => "Telegram sandbox",
             Self::Discord => "Discord sandbox",
+            Self::Smtp => "mail sandbox",
             Self::Worker => "worker",
             Self::Api => "API",
         }
@@ -46,6 +50,7 @@ impl Part {
             Self::Temporal => "temporal",
             Self::Telegram => "telegram",
             Self::Discord => "discord",
+            Self::Smtp => "smtp",
             Self::Worker => "worker",
             Self::Api => "api",
         }
@@ -57,7 +62,7 @@ impl Part {
     pub const fn graceful(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGINT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Worker | Self::Api => Signal::SIGTERM,
+            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Worker | Self::Api => Signal::SIGTERM,
         }
     }
 
@@ -67,7 +72,7 @@ impl Part {
     pub const fn immediate(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGQUIT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Worker | Self::Api => Signal::SIGKILL,
+            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Worker | Self::Api => Signal::SIGKILL,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{StackOptions, Urls, part::Part, ports::Ports, process::Launch, secrets::Secrets};
 
 /// The ports of a stack, by name.
-pub const PORT_NAMES: [&str; 12] = [
+pub const PORT_NAMES: [&str; 14] = [
     "postgres",
     "temporal",
     "temporal-ui",
@@ -16,6 +16,8 @@ pub const PORT_NAMES: [&str; 12] = [
     "discord-tls",
     "discord",
     "discord-control",
+    "smtp",
+    "smtp-control",
     "api",
     "worker-metrics",
 ];
@@ -28,6 +30,16 @@ const TELEGRAM_API_ID: &str = "1";
 
 /// Any text will do: the sandbox knows no applications.
 const TELEGRAM_API_HASH: &str = "0123456789abcdef0123456789abcdef";
+
+/// The mail sandbox wants a log-in, so that ours is tried: any will do.
+const SMTP_USER: &str = "causeway";
+const SMTP_PASSWORD: &str = "sandbox-password";
+
+/// Whom the stack's mails come from.
+const MAIL_FROM: &str = "Causeway <causeway@example.org>";
+
+/// Who runs the stack.
+const OPERATOR_EMAIL: &str = "operator@example.org";
 
 /// Everything that is decided before the first process starts.
 #[derive(Debug)]
@@ -58,6 +70,8 @@ impl Plan {
             discord_http: self.ports.url("discord"),
             discord_tls: self.ports.address("discord-tls"),
             discord_ca: self.discord_ca(),
+            smtp: self.smtp_url(),
+            smtp_control: self.ports.url("smtp-control"),
             worker_metrics: self.ports.url("worker-metrics"),
             database,
         }
@@ -67,6 +81,10 @@ impl Plan {
     #[must_use]
     pub fn telegram_key(&self) -> PathBuf {
         self.options.state_dir.join("telegram-rsa.pem")
+    }
+
+    fn smtp_url(&self) -> String {
+        format!("smtp://{SMTP_USER}:{SMTP_PASSWORD}@{}", self.ports.address("smtp"))
     }
 
     fn discord_ca(&self) -> PathBuf {
@@ -81,6 +99,7 @@ impl Plan {
             Part::Temporal => Some(format!("{}/api/v1/namespaces/default", self.ports.url("temporal-http"))),
             Part::Telegram => Some(format!("{}/health", self.ports.url("telegram-control"))),
             Part::Discord => Some(format!("{}/health", self.ports.url("discord-control"))),
+            Part::Smtp => Some(format!("{}/health", self.ports.url("smtp-control"))),
             Part::Worker => Some(format!("{}/health/ready", self.ports.url("worker-metrics"))),
             Part::Api => Some(format!("{}/health/ready", self.ports.url("api"))),
         }
@@ -98,6 +117,7 @@ impl Plan {
             Part::Discord => {
                 format!("{}  control {}", self.ports.address("discord-tls"), self.ports.url("discord-control"))
             }
+            Part::Smtp => format!("{}  control {}", self.ports.address("smtp"), self.ports.url("smtp-control")),
             Part::Worker => format!("metrics {}/metrics", self.ports.url("worker-metrics")),
             Part::Api => self.ports.url("api"),
         }
@@ -155,6 +175,19 @@ impl Plan {
             .option("--data", self.options.state_dir.join("discord").display().to_string()))
     }
 
+    /// The mail sandbox server.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn smtp(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("smtp")
+            .option("--listen", self.ports.address("smtp"))
+            .option("--control", self.ports.address("smtp-control"))
+            .option("--data", self.options.state_dir.join("smtp").display().to_string())
+            .option("--login", format!("{SMTP_USER}:{SMTP_PASSWORD}")))
+    }
+
     /// The worker, as configured in `.env.example` but for the endpoints of the platforms.
     ///
     /// # Errors
@@ -172,7 +205,12 @@ impl Plan {
             .env("TELEGRAM_BOT_TOKEN", &self.secrets.telegram_bot_token)
             .env("TELEGRAM_RSA_KEY_FILE", self.telegram_key().display().to_string())
             .env("DISCORD_ENDPOINT", self.ports.address("discord-tls"))
-            .env("DISCORD_CA_FILE", self.discord_ca().display().to_string());
+            .env("DISCORD_CA_FILE", self.discord_ca().display().to_string())
+            .env("SMTP_URL", self.smtp_url())
+            .env("MAIL_FROM", MAIL_FROM)
+            .env("OPERATOR_EMAIL", OPERATOR_EMAIL)
+            // Tests send many mails at once, and wait for each.
+            .env("MAIL_PER_MINUTE", "6000");
         // A key that is older than the setting is none, and an address alone is of no use.
         let address = if self.secrets.media_link_key.is_empty() { String::new() } else { self.ports.url("api") };
         let launch = launch.env("PUBLIC_URL", address);

@@ -29,6 +29,10 @@ pub struct Urls {
     pub discord_tls: String,
     /// The file with its certificate authority.
     pub discord_ca: PathBuf,
+    /// The mail sandbox with the log-in that it wants, as `SMTP_URL`.
+    pub smtp: String,
+    /// Base address of the mail sandbox's control API.
+    pub smtp_control: String,
     /// Base address of the worker's health and metrics.
     pub worker_metrics: String,
     /// The database, with its password.

@@ -232,18 +232,6 @@ pub async fn blocked(connection: &mut PgConnection, user: UserId, now: DateTime<
     Ok(())
 }
 
-/// Makes what a former host has claimed and not settled due at once: as long as the lease is held, nobody else sends by
-/// the bot. How much there was.
-pub async fn reclaim(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<u64, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE notification_sends SET due_at = $1 WHERE channel = 'bot' AND state = 'sending' AND due_at > $1",
-        now
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected())
-}
-
 /// Ends some links to other bots than this one, in a transaction: nobody has started this one. How many there were.
 pub async fn unlink_strangers(
     connection: &mut PgConnection,

@@ -16,7 +16,7 @@ use crate::{StoreError, seal::Sealer};
 
 /// A claim is void after this time: longer than one attempt takes, with all its time-outs. What its claimant settles
 /// later is ignored.
-pub const CLAIM_LASTS: TimeDelta = TimeDelta::seconds(90);
+pub const CLAIM_LASTS: TimeDelta = TimeDelta::minutes(5);
 
 /// One claim of one message on one channel: only the newest settles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -262,7 +262,7 @@ pub async fn postpone(
 pub async fn release(connection: &mut PgConnection, ticket: Ticket, due_at: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "UPDATE notification_sends
-         SET state = CASE WHEN attempts <= 1 THEN 'pending' ELSE state END, attempts = attempts - 1, due_at = $4,
+         SET state = 'pending', attempts = attempts - 1, due_at = $4,
              first_attempt_at = CASE WHEN attempts <= 1 THEN NULL ELSE first_attempt_at END
          WHERE notification_id = $1 AND channel = $2 AND attempts = $3 AND state = 'sending'",
         ticket.id as NotificationId,
@@ -273,6 +273,19 @@ pub async fn release(connection: &mut PgConnection, ticket: Ticket, due_at: Date
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Makes void what was claimed and not settled: for a channel of which one drain runs at a time, when it begins and
+/// knows that the one before it is over.
+pub async fn reclaim(connection: &mut PgConnection, channel: Channel, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE notification_sends SET due_at = $2 WHERE channel = $1 AND state = 'sending' AND due_at > $2",
+        channel as Channel,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
 }
 
 /// When the next message of a channel is due, or a claim is void; `None` when nothing waits.

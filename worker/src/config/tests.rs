@@ -41,6 +41,19 @@ fn links_need_an_address_and_a_key() {
 }
 
 #[test]
+fn mail_waits_without_a_server_and_a_server_needs_a_sender() {
+    let (url, from) = (("SMTP_URL", "smtps://me:hunter2@mail.example"), ("MAIL_FROM", "Causeway <c@mail.example>"));
+    let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
+    let none = with(&[from]).unwrap();
+    assert!(none.mail.sender.is_none() && none.mail.operator.is_none());
+    assert_eq!(none.mail.per_minute, 60);
+    let both = with(&[url, from, ("OPERATOR_EMAIL", "Ops@mail.example")]).unwrap();
+    assert!(both.mail.sender.is_some() && both.mail.operator.is_some());
+    assert!(!format!("{both:?} {:?}", both.mail).contains("hunter2"));
+    assert!(with(&[url]).unwrap_err().to_string().contains("MAIL_FROM is missing"));
+}
+
+#[test]
 fn everything_that_is_wrong_is_named_together() {
     let wrong = [
         ("SEAL_KEYS", "not-a-key"),
@@ -56,6 +69,10 @@ fn everything_that_is_wrong_is_named_together() {
         ("MEDIA_LINK_DAYS", "366"),
         ("MEDIA_LINK_KEY", "too-short"),
         ("PUBLIC_URL", "ftp://c.example"),
+        ("SMTP_URL", "smtp://me:hunter2@mail.example?tls=maybe"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_PER_MINUTE", "0"),
+        ("OPERATOR_EMAIL", "nobody"),
     ];
     let problems = read(&wrong).unwrap_err().to_string();
     for name in [
@@ -76,10 +93,15 @@ fn everything_that_is_wrong_is_named_together() {
         "MEDIA_LINK_DAYS is wrong",
         "MEDIA_LINK_KEY is wrong",
         "PUBLIC_URL is wrong",
+        "SMTP_URL is wrong",
+        "MAIL_FROM is wrong",
+        "MAIL_PER_MINUTE is wrong",
+        "OPERATOR_EMAIL is wrong",
     ] {
         assert!(problems.contains(name), "{name} is not in: {problems}");
     }
     assert!(!problems.contains("too-short"), "a secret is repeated: {problems}");
     assert!(!problems.contains("not-a-token"), "a secret is repeated: {problems}");
+    assert!(!problems.contains("hunter2"), "a secret is repeated: {problems}");
     assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
 }
