@@ -7,7 +7,7 @@ use domain::{
 use lettre::{
     Address, Message,
     message::{
-        Mailbox, MultiPart,
+        Mailbox, MultiPart, SinglePart,
         header::{HeaderName, HeaderValue},
     },
 };
@@ -41,7 +41,11 @@ pub(super) fn compose(mail: &Claimed, address: &str, from: &Mailbox, links: Opti
             .raw_header(HeaderValue::new(LIST_UNSUBSCRIBE, format!("<{url}>")))
             .raw_header(HeaderValue::new(LIST_UNSUBSCRIBE_POST, "List-Unsubscribe=One-Click".to_owned()));
     }
-    message.multipart(MultiPart::alternative_plain_html(letter.text, letter.html)).ok()
+    let parts = MultiPart::alternative()
+        .boundary(mail.id.to_string())
+        .singlepart(SinglePart::plain(letter.text))
+        .singlepart(SinglePart::html(letter.html));
+    message.multipart(parts).ok()
 }
 
 /// Where the reader turns such mails off, when they can and this installation has addresses.
