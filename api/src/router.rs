@@ -4,7 +4,7 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, auth, codec, error_logs, health, media, notifications, pairs, status},
+    routes::{accounts, auth, bot, codec, error_logs, health, media, notifications, pairs, status},
     state::AppState,
 };
 
@@ -26,6 +26,7 @@ pub(crate) fn routes() -> Router {
             Router::with_path("api")
                 .push(auth_routes())
                 .push(account_routes())
+                .push(bot_routes())
                 .push(pair_routes())
                 .push(dead_letter_routes())
                 .push(notification_routes())
@@ -109,6 +110,10 @@ fn notification_routes() -> Router {
     Router::with_path("me/notifications").get(notifications::list).push(
         Router::with_path("preferences").get(notifications::preferences::read).put(notifications::preferences::set),
     )
+}
+
+fn bot_routes() -> Router {
+    Router::with_path("me/bot").get(bot::read).delete(bot::unlink).push(Router::with_path("link").post(bot::invite))
 }
 
 fn codec_routes() -> Router {

@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod auth;
+pub(crate) mod bot;
 pub(crate) mod codec;
 pub(crate) mod error_logs;
 pub(crate) mod health;

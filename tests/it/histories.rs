@@ -6,15 +6,16 @@ use std::{
 };
 
 use domain::notification::Kind;
-use sandbox::stack::Stack;
+use sandbox::stack::{Part, Stack};
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bot::NotificationBot,
     chats::AskChatsWorkflow,
     codec::Codec,
-    contract::{CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
+    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
     forwarding::PairForwarding,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
@@ -22,7 +23,8 @@ use workflows::{
 };
 
 use crate::{
-    harness::{self, PAYLOAD_KEYS},
+    bot::Chat,
+    harness::{self, PAYLOAD_KEYS, on_stack_runtime},
     mail::Mailing,
     world::{World, place},
 };
@@ -62,6 +64,8 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<AccountSession>()
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
+        .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -129,6 +133,22 @@ async fn what_ran_replays_and_shows_nothing() {
     check("pair_forwarding", forwarding.fetch_history(Default::default()), &secrets).await;
     let sweep = client.get_workflow_handle::<SweepWorkflow>(sweep(&client).await);
     check("sweep", sweep.fetch_history(Default::default()), &[]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bots_history_replays_and_shows_nothing_of_what_is_said() {
+    let stack = harness::exclusive().await;
+    let chat = Chat::new(&stack).await;
+    let payload = chat.link().await;
+    chat.ask("a secret word", "I am the bot of Causeway").await;
+    let running = stack.stack();
+    // In good order, so that the history has a hosting that has ended.
+    on_stack_runtime(running.stop_part(Part::Worker)).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    chat.ask("/pairs", "You have no pairs yet.").await;
+    let client = temporal(&stack).await;
+    let bot = client.get_workflow_handle::<NotificationBot>(BOT_WORKFLOW_ID);
+    check("notification_bot", bot.fetch_history(Default::default()), &["secret word", &payload, "no pairs"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

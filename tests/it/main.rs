@@ -4,6 +4,7 @@
 
 mod accounts;
 mod albums;
+mod bot;
 mod chains;
 mod changes;
 mod configuration;
@@ -32,6 +33,7 @@ mod reconcile;
 mod recovery;
 mod rules;
 mod status;
+mod store_bot;
 mod store_changes;
 mod store_deliveries;
 mod store_lineage;

@@ -9,6 +9,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bot::NotificationBot,
     chats::AskChatsWorkflow,
     codec::Codec,
     forwarding::PairForwarding,
@@ -26,6 +27,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<AccountSession>()
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
+        .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -56,6 +59,11 @@ async fn account_session_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ask_chats_replays() {
     replay("ask_chats").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn notification_bot_replays() {
+    replay("notification_bot").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -139,7 +139,7 @@ const DOCUMENTED: [(&str, &str); 9] = [
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),

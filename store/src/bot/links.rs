@@ -180,8 +180,11 @@ pub async fn seen(connection: &mut PgConnection, bot: i64, person: &Person) -> R
     Ok(())
 }
 
-/// Ends the tenant's link, in a transaction. False when there was none; then nothing happens.
+/// Ends the tenant's link, in a transaction, and makes void what could make it anew. False when there was none.
 pub async fn unlink(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    sqlx::query!("DELETE FROM bot_link_tokens WHERE user_id = $1 AND used_at IS NULL", user as UserId)
+        .execute(&mut *connection)
+        .await?;
     let done =
         sqlx::query!("DELETE FROM bot_links WHERE user_id = $1", user as UserId).execute(&mut *connection).await?;
     let was_linked = done.rows_affected() == 1;
