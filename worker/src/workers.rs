@@ -99,7 +99,7 @@ pub async fn run(
     if context.bot.token().is_some() {
         let bot = WorkerOptions::new(BOT_QUEUE)
             .register_activities(Bot(Arc::clone(&context)))
-            .tuner(slots(1, BOT_SLOTS))
+            .tuner(slots(WORKFLOW_SLOTS, BOT_SLOTS))
             .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
             .activity_inbound_interceptor(Trace)
             .graceful_shutdown_period(GRACE)

@@ -112,6 +112,7 @@ impl Hosting {
     /// What is done once at the beginning of each hosting.
     async fn begin(&self, connection: &BotConnection, username: &str) {
         let (now, lease) = (self.context.clock.now(), self.lease);
+        self.context.metrics.bot.refused.set(0);
         persist("record the bot", || async {
             let mut database = self.context.database().await?;
             bot::signed_in(&mut database, lease, username, now).await?;

@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     UserId,
     notification::{
-        DropReason,
+        Channel, DropReason,
         retry::{self, Trouble},
     },
 };
@@ -82,10 +82,7 @@ impl Outbox<'_> {
 
     pub(super) async fn settle_notice(&self, claimed: &Claimed, written: Written) -> Outcome {
         let error = match written {
-            Written::Whole => {
-                self.count("notified");
-                return self.settle(claimed.ticket, Fate::Sent).await;
-            }
+            Written::Whole => return self.settle(claimed.ticket, Fate::Sent).await,
             Written::Later(at) => return self.settle(claimed.ticket, Fate::Released(at)).await,
             Written::Refused(error) => error,
         };
@@ -94,7 +91,6 @@ impl Outbox<'_> {
             PlatformError::Wait { wait, .. } => Fate::Released(self.silence(wait).await),
             PlatformError::Flooded { .. } => Fate::Released(self.silence(FLOODED_FOR).await),
             PlatformError::Chat { .. } => {
-                self.count("blocked");
                 claimed.user.map_or(Fate::Dropped(DropReason::NoAddress), |user| Fate::Blocked(user, text))
             }
             PlatformError::Message { .. } => Fate::Failed(code, text),
@@ -109,9 +105,6 @@ impl Outbox<'_> {
                 return Outcome::Gone(gone);
             }
         };
-        if matches!(fate, Fate::Failed(..)) {
-            self.count("failed");
-        }
         self.settle(claimed.ticket, fate).await
     }
 
@@ -124,12 +117,15 @@ impl Outbox<'_> {
     /// Writes down what became of a notification, until the database has taken it.
     async fn settle(&self, ticket: Ticket, fate: Fate) -> Outcome {
         persist("settle a notification of the bot", || self.write_down(ticket, &fate)).await;
-        match fate {
-            Fate::Released(at) => Outcome::Later(at),
-            Fate::Sent | Fate::Blocked(..) | Fate::Failed(..) | Fate::Dropped(_) | Fate::Postponed(..) => {
-                Outcome::Settled
-            }
-        }
+        let outcome = match fate {
+            Fate::Released(at) => return Outcome::Later(at),
+            Fate::Sent => "sent",
+            Fate::Blocked(..) | Fate::Failed(..) => "failed",
+            Fate::Dropped(_) => "dropped",
+            Fate::Postponed(..) => "postponed",
+        };
+        self.hosting.context.metrics.notifications.count(Channel::Bot, outcome);
+        Outcome::Settled
     }
 
     async fn write_down(&self, ticket: Ticket, fate: &Fate) -> Result<(), StoreError> {

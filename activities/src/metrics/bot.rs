@@ -2,8 +2,8 @@
 
 use prometheus::{IntCounterVec, IntGauge, Opts, Registry};
 
-/// What becomes of messages to and from the bot.
-const OUTCOMES: [&str; 5] = ["received", "answered", "notified", "blocked", "failed"];
+/// What becomes of messages to the bot: each is received; its answer is given, not let through, or given up.
+const OUTCOMES: [&str; 4] = ["received", "answered", "blocked", "failed"];
 
 /// `causeway_bot_*`.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct BotMetrics {
     pub up: IntGauge,
     /// `causeway_bot_refused`: 1 once Telegram has refused the token.
     pub refused: IntGauge,
-    /// `causeway_bot_messages_total{outcome}`: received, answered, notified, blocked, failed.
+    /// `causeway_bot_messages_total{outcome}`: received, answered, blocked, failed.
     messages: IntCounterVec,
 }
 
@@ -26,7 +26,7 @@ impl BotMetrics {
             up: IntGauge::new("causeway_bot_up", "1 while the Telegram bot is hosted here and connected")?,
             refused: IntGauge::new("causeway_bot_refused", "1 once Telegram has refused the bot's token")?,
             messages: IntCounterVec::new(
-                Opts::new("causeway_bot_messages_total", "Messages to and from the Telegram bot"),
+                Opts::new("causeway_bot_messages_total", "Messages to the Telegram bot and their answers"),
                 &["outcome"],
             )?,
         };
