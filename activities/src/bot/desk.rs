@@ -25,7 +25,8 @@ pub enum BotState {
 #[derive(Debug, Default)]
 pub struct BotDesk {
     token: Option<BotToken>,
-    state: Mutex<BotState>,
+    /// The state, and the epoch of the hosting that has said so.
+    state: Mutex<(i64, BotState)>,
 }
 
 impl BotDesk {
@@ -44,7 +45,7 @@ impl BotDesk {
     /// How the bot is doing.
     #[must_use]
     pub fn state(&self) -> BotState {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).1.clone()
     }
 
     /// For the health answer: `off`, `elsewhere`, `connecting`, `online`, or `refused: <code>`.
@@ -59,8 +60,14 @@ impl BotDesk {
         }
     }
 
-    pub(super) fn set(&self, state: BotState) {
-        *self.state.lock().unwrap_or_else(PoisonError::into_inner) = state;
+    /// The word of the hosting of this epoch. False when a younger one has spoken already: then nothing changes.
+    pub(super) fn set(&self, epoch: i64, state: BotState) -> bool {
+        let mut known = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_newest = epoch >= known.0;
+        if is_newest {
+            *known = (epoch, state);
+        }
+        is_newest
     }
 }
 
@@ -73,7 +80,10 @@ mod tests {
         assert_eq!(BotDesk::default().describe(), "off");
         let desk = BotDesk::new(BotToken::parse("5:secret").ok());
         assert_eq!(desk.describe(), "elsewhere");
-        desk.set(BotState::Refused { code: "access_token_invalid".into() });
+        desk.set(3, BotState::Refused { code: "access_token_invalid".into() });
         assert_eq!(desk.describe(), "refused: access_token_invalid");
+        assert!(desk.set(4, BotState::Online));
+        assert!(!desk.set(3, BotState::Elsewhere), "a hosting that was overtaken has no say");
+        assert_eq!(desk.describe(), "online");
     }
 }

@@ -1,6 +1,12 @@
 //! Hosting the bot: lease, connection, what people write, until told to stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use domain::{Update, notification::Channel};
 use secrecy::SecretString;
@@ -41,6 +47,8 @@ pub(super) struct Hosting {
     pub(super) lease: BotLease,
     /// There may be an answer to write.
     pub(super) news: Notify,
+    /// It is connected.
+    online: AtomicBool,
 }
 
 /// Hosts the bot under a new lease. Returns when it is told to stop, when another host has taken the bot, or when
@@ -55,13 +63,13 @@ pub(super) async fn host(context: Arc<Context>, activity: &ActivityContext) -> R
         let task_token = &activity.info().task_token;
         bot::take(&mut database, token.id(), &context.worker, task_token, context.clock.now()).await?
     };
-    context.bot.set(BotState::Connecting);
-    let hosting = Hosting { client: activity.client(), context, token, lease, news: Notify::new() };
+    let (client, news, online) = (activity.client(), Notify::new(), AtomicBool::new(false));
+    let hosting = Hosting { client, context, token, lease, news, online };
+    hosting.show(BotState::Connecting);
     let end = tokio::select! {
         end = hosting.keep_lease(activity) => end,
         error = hosting.run() => End::Gone(error),
     };
-    hosting.context.metrics.bot.up.set(0);
     hosting.finish(end).await
 }
 
@@ -78,7 +86,7 @@ impl Hosting {
             if let Err(error) = activity.record_heartbeat(()).await {
                 tracing::warn!(%error, "A heartbeat of the bot could not be recorded.");
             }
-            let online = self.context.bot.state() == BotState::Online;
+            let online = self.is_online();
             let held = async {
                 let mut database = self.context.database().await?;
                 bot::keep_alive(&mut database, self.lease, online, self.context.clock.now()).await
@@ -91,6 +99,20 @@ impl Hosting {
                     tracing::warn!(error = %crate::chain(&error), "The bot's lease could not be checked.");
                 }
             }
+        }
+    }
+
+    /// True while the bot is connected.
+    pub(super) fn is_online(&self) -> bool {
+        self.online.load(Ordering::Acquire)
+    }
+
+    /// Shows how it is, unless a younger hosting has begun on this worker.
+    fn show(&self, state: BotState) {
+        let online = state == BotState::Online;
+        self.online.store(online, Ordering::Release);
+        if self.context.bot.set(self.lease.epoch, state) {
+            self.context.metrics.bot.up.set(i64::from(online));
         }
     }
 
@@ -121,15 +143,18 @@ impl Hosting {
         })
         .await;
         // Who has linked a former bot has not started this one.
-        while persist("end links to a former bot", || async {
-            let mut transaction = self.context.pool.begin().await?;
-            let ended = bot::unlink_strangers(&mut transaction, lease.bot, now).await?;
-            transaction.commit().await?;
-            Ok(ended)
-        })
-        .await
-            > 0
-        {}
+        loop {
+            let ended = persist("end links to a former bot", || async {
+                let mut transaction = self.context.pool.begin().await?;
+                let ended = bot::unlink_strangers(&mut transaction, lease.bot, now).await?;
+                transaction.commit().await?;
+                Ok(ended)
+            })
+            .await;
+            if ended == 0 {
+                break;
+            }
+        }
         if let Err(error) = connection.set_menu(&domain::bot::MENU).await {
             tracing::warn!(%error, "The bot's menu could not be set; the next hosting tries again.");
         }
@@ -145,14 +170,12 @@ impl Hosting {
         loop {
             match events.next().await {
                 Some(PlatformEvent::Connected) => {
-                    self.context.bot.set(BotState::Online);
-                    self.context.metrics.bot.up.set(1);
+                    self.show(BotState::Online);
                     self.news.notify_one();
                 }
                 Some(PlatformEvent::Disconnected { detail }) => {
                     tracing::info!(detail, "The bot is disconnected and connects again.");
-                    self.context.bot.set(BotState::Connecting);
-                    self.context.metrics.bot.up.set(0);
+                    self.show(BotState::Connecting);
                 }
                 Some(PlatformEvent::Updates(updates)) => {
                     for update in &updates {
@@ -206,7 +229,7 @@ impl Hosting {
                 (BotOutcome::Lost, BotState::Elsewhere)
             }
         };
-        self.context.bot.set(state);
+        self.show(state);
         bot::release(&mut database, self.lease).await?;
         Ok(outcome)
     }

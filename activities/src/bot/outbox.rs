@@ -20,7 +20,7 @@ use store::{
 };
 use tokio::time::sleep;
 
-use super::{desk::BotState, host::Hosting, throttle::Throttle};
+use super::{host::Hosting, throttle::Throttle};
 use crate::{platform::PlatformError, telegram::BotConnection};
 
 /// Messages looked for at a time: what is claimed is sent well before its claim is void.
@@ -108,7 +108,7 @@ impl<'a> Outbox<'a> {
             return Ok(Ok(Some(until)));
         }
         // While there is no connection nothing is begun; a new one says so.
-        if self.hosting.context.bot.state() != BotState::Online {
+        if !self.hosting.is_online() {
             return Ok(Ok(None));
         }
         let Some(work) = self.look(now).await? else { return Ok(Ok(None)) };
