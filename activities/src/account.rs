@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use domain::AccountStatus;
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
 use workflows::{
@@ -47,13 +48,16 @@ impl Accounts {
         let mut database = self.0.database().await.retry("database")?;
         let host = store::leases::host_of(&mut database, input.account).await.retry("database")?;
         let health_check_seconds = self.0.health_check_period.as_secs();
-        let owner = store::pace::owner_of(&mut database, input.account).await.retry("database")?;
-        let plan = owner.map(|(_, plan)| plan).unwrap_or_default();
+        let plan = match store::plans::owner_of(&mut database, input.account).await.retry("database")? {
+            Some(owner) => store::plans::tenancy(&mut database, owner).await.retry("database")?,
+            None => None,
+        };
+        let plan = plan.map(|tenancy| tenancy.plan);
         Ok(Located {
             queue: host.as_deref().map(host_queue),
             health_check_seconds,
-            priority_key: plan.priority_key(),
-            fairness_weight: plan.fairness_weight(),
+            priority_key: plan.as_ref().map_or(0, |plan| plan.priority_key),
+            fairness_weight: plan.as_ref().map_or(0.0, |plan| plan.fairness_weight),
         })
     }
 
@@ -111,6 +115,13 @@ impl Accounts {
         let mut database = self.0.database().await.retry("database")?;
         let (now, reason) = (self.0.clock.now(), store::accounts::Reason::default());
         store::accounts::set_status(&mut database, input.account, input.status, reason, now).await.retry("database")?;
+        if input.status == AccountStatus::Paused {
+            // It leaves room for another that the plan holds back.
+            let owner = store::plans::owner_of(&mut database, input.account).await.retry("database")?;
+            if let Some(owner) = owner {
+                store::plans::mark_stale(&mut database, owner, now).await.retry("database")?;
+            }
+        }
         Ok(())
     }
 

@@ -5,7 +5,11 @@ mod pieces;
 use std::{collections::HashSet, sync::Arc, time::Duration};
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{AccountId, MediaId, Platform, media_link::Links};
+use domain::{
+    AccountId, MediaId, Platform,
+    gate::{self, Action, Use},
+    media_link::Links,
+};
 use futures::{StreamExt as _, stream::FuturesUnordered};
 use store::{
     StoreError, avatars,
@@ -29,6 +33,9 @@ const FETCHES_MAX: usize = 3;
 const ATTEMPTS_MAX: i32 = 6;
 /// How often to look without being told.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
+
+/// Why an attachment is not here that is larger than it may be, whoever says so.
+pub(crate) const TOO_LARGE: &str = "media_too_large";
 
 /// What may be kept of attachments, and how it is offered where a destination does not take it.
 #[derive(Clone, Debug)]
@@ -105,12 +112,13 @@ impl Fetcher<'_> {
         let busy: Vec<MediaId> = busy.iter().copied().collect();
         let mut database = self.context.database().await?;
         let (room, now) = (i64::try_from(room).unwrap_or(1), self.context.clock.now());
+        let sealer = &self.context.sealer;
         let mut due = Vec::new();
         if self.platform == Platform::Telegram && self.context.media.links.is_some() {
             let portraits = avatars::pending(&mut database, self.account, now, &busy, room).await?;
             due.extend(portraits.into_iter().map(Wanted::Portrait));
         }
-        let files = store::media::pending(&mut database, self.account, now, &busy, room).await?;
+        let files = store::media::pending(&mut database, sealer, self.account, now, &busy, room).await?;
         due.extend(files.into_iter().map(Wanted::File));
         due.truncate(usize::try_from(room).unwrap_or(1));
         Ok(due)
@@ -132,7 +140,7 @@ impl Fetcher<'_> {
         let fetched = self.connection.portrait(&pending.portrait).await;
         let mut database = self.context.database().await?;
         match fetched {
-            Ok(bytes) => avatars::complete(&mut database, pending.id, &bytes).await,
+            Ok(bytes) => avatars::complete(&mut database, &self.context.sealer, pending.id, &bytes).await,
             Err(PlatformError::Retryable { .. } | PlatformError::Wait { .. }) if pending.attempts >= ATTEMPTS_MAX => {
                 avatars::fail(&mut database, pending.id).await
             }
@@ -168,12 +176,13 @@ impl Fetcher<'_> {
         let native_max = self.native_max(waiting).await.map_err(|error| lost(&error))?;
         let linked = |size: u64| size > native_max.0;
         let useful_max = if settings.links.is_some() { u64::MAX } else { native_max.1 };
-        let bytes_max = settings.bytes_max.min(useful_max);
+        let planned_max = self.planned_max(pending.media.size_bytes).await?;
+        let bytes_max = settings.bytes_max.min(useful_max).min(planned_max);
         if pending.media.size_bytes > bytes_max {
-            return Err(PlatformError::Message { code: "media_too_large".into(), detail: "too large to carry".into() });
+            return Err(PlatformError::Message { code: TOO_LARGE.into(), detail: "too large to carry".into() });
         }
         self.check_room(pending.media.size_bytes).await?;
-        let mut pieces = Pieces::begin(&self.context.pool, pending.id).await.map_err(|error| lost(&error))?;
+        let mut pieces = Pieces::begin(self.context, pending.id).await.map_err(|error| lost(&error))?;
         self.connection.download(&pending.media, bytes_max, &mut pieces).await?;
         let size_bytes = pieces.end().await?;
         let now = self.context.clock.now();
@@ -197,6 +206,22 @@ impl Fetcher<'_> {
         let maxima: Vec<u64> = limits.into_iter().map(|limits| limits.media_bytes_max).collect();
         let (least, most) = (maxima.iter().min(), maxima.iter().max());
         Ok((least.copied().unwrap_or(u64::MAX), most.copied().unwrap_or(u64::MAX)))
+    }
+
+    /// The largest file that the plan of the account's owner allows, who may have this one of `bytes`.
+    async fn planned_max(&self, bytes: u64) -> Result<u64, PlatformError> {
+        let tenancy = async {
+            let mut database = self.context.database().await?;
+            match store::plans::owner_of(&mut database, self.account).await? {
+                Some(owner) => store::plans::tenancy(&mut database, owner).await,
+                None => Ok(None),
+            }
+        };
+        let Some(tenancy) = tenancy.await.map_err(|error| lost(&error))? else { return Ok(u64::MAX) };
+        let terms = tenancy.terms();
+        let refused = |bar: gate::Bar| PlatformError::Message { code: TOO_LARGE.into(), detail: bar.to_string() };
+        gate::permits(&terms, &Use::default(), Action::SendFile { bytes }).map_err(refused)?;
+        Ok(terms.limits.media_bytes_max.unwrap_or(u64::MAX))
     }
 
     /// Nobody's attachments fill the disk: a tenant who keeps too much waits until something was sent or has expired.

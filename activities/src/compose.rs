@@ -14,7 +14,7 @@ use store::{
 };
 
 use crate::{
-    attachments::Kept,
+    attachments::{Kept, TOO_LARGE},
     context::Context,
     platform::{ByteSource, SendBody, Upload},
 };
@@ -65,7 +65,7 @@ pub(crate) fn compose(
 fn held(context: &Context, message: &Message, stored: &[StoredMedia], place: usize) -> Held {
     let Some(found) = stored.get(place) else { return Held::Missing(Missing::Unfetched) };
     let Some(size_bytes) = size_if_fetched(found) else {
-        let too_large = found.reason.as_deref() == Some("media_too_large");
+        let too_large = found.reason.as_deref() == Some(TOO_LARGE);
         return Held::Missing(if too_large { Missing::TooLarge } else { Missing::Unfetched });
     };
     let named = message.media.get(place).map_or("", |media| media.file_name.as_str());
@@ -110,7 +110,10 @@ impl Desk<'_> {
         let media = at_destination(media, size_bytes, self.destination);
         let kept = u64::try_from(stored.stored_bytes).is_ok_and(|kept| kept == size_bytes);
         let content: Arc<dyn ByteSource> = if kept {
-            Arc::new(Kept { pool: self.context.pool.clone(), media: stored.id, size_bytes })
+            {
+                let (pool, sealer) = (self.context.pool.clone(), self.context.sealer.clone());
+                Arc::new(Kept { pool, sealer, media: stored.id, size_bytes })
+            }
         } else {
             forgotten.push(stored.id);
             Arc::new(Bytes::new())

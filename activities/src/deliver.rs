@@ -1,9 +1,9 @@
 //! One delivery: what it has to show is composed, and the destination is brought to show it, once.
 
-use domain::Operation;
+use domain::{Operation, plan::Terms};
 use store::{
     StoreError,
-    deliveries::{self, Claimed, SentDelivery, Settlement},
+    deliveries::{Claimed, SentDelivery, Settlement},
     pairs::Pair,
 };
 use workflows::forwarding::Next;
@@ -51,6 +51,8 @@ pub(crate) struct Delivery<'a> {
     pub context: &'a Context,
     /// Along this pair.
     pub pair: &'a Pair,
+    /// As its owner's plan allows.
+    pub terms: &'a Terms,
     /// Through this account.
     pub hosted: &'a Hosted,
     /// The record of what is sent.
@@ -134,8 +136,7 @@ impl Delivery<'_> {
                 self.settle(Settlement::Sent(&sent)).await?;
             } else {
                 let mut database = self.context.database().await?;
-                let now = self.context.clock.now();
-                deliveries::record_parts(&mut database, self.pair.id, self.row.seq, &sent, now).await?;
+                self.record(&mut database, &sent).await?;
             }
             drop(sending);
         }

@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use domain::{PairId, PairStatus, Plan};
+use domain::{PairId, PairStatus, plan::Terms};
 use store::{
     StoreError,
-    deliveries::{self, Claim, Drainer, Fence},
+    deliveries::{self, Begun, Claim, Drainer, Fence},
     pairs::Pair,
 };
 use temporalio_sdk::activities::ActivityContext;
@@ -13,6 +13,7 @@ use workflows::forwarding::{DrainReport, Next};
 
 use crate::{bulk::Turn, context::Context, hosts::Hosted, settler::Settler, wakeups::Wakeup};
 
+mod barred;
 mod claimed;
 mod runner;
 
@@ -83,6 +84,8 @@ struct Drain<'a> {
     pair: Pair,
     hosted: Hosted,
     fence: Fence,
+    /// What the owner's plan says, as the drain began.
+    terms: Terms,
     wakeup: Wakeup<'a>,
     report: DrainReport,
     started: Instant,
@@ -107,8 +110,7 @@ async fn begin(
     let Some(pair) = store::pairs::load(&mut database, id).await? else {
         return Ok(DrainReport { next: Next::Deleted, ..DrainReport::default() });
     };
-    let report = planned(pair.plan);
-    let ended = |next| Ok(DrainReport { next, ..report.clone() });
+    let ended = |next| Ok(DrainReport { next, ..DrainReport::default() });
     if pair.status == PairStatus::Paused {
         return ended(Next::Paused);
     }
@@ -119,15 +121,33 @@ async fn begin(
         return ended(Next::In { ms: millis(left), reason });
     }
     let drainer = Drainer { host: &context.worker, task_token: runner.task_token() };
-    let fence = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
-    let Some(fence) = fence else { return ended(Next::Moved) };
+    let begun = deliveries::begin_drain(&mut database, id, account, hosted.lease.epoch, drainer).await?;
+    let Some(Begun { fence, terms }) = begun else { return ended(Next::Moved) };
     drop(database);
+    let report = planned(&terms);
     let started = Instant::now();
-    let settler = Settler::start(context.pool.clone(), context.bulk.clone(), id);
+    let settler = Settler::start((context.pool.clone(), context.sealer.clone()), context.bulk.clone(), id);
     let (in_a_row, claim, carried) = (0, CLAIM_MIN, 0);
-    let mut drain =
-        Drain { context, runner, pair, hosted, fence, wakeup, report, started, settler, in_a_row, claim, carried };
-    let next = drain.run(turn).await;
+    let mut drain = Drain {
+        context,
+        runner,
+        pair,
+        hosted,
+        fence,
+        terms,
+        wakeup,
+        report,
+        started,
+        settler,
+        in_a_row,
+        claim,
+        carried,
+    };
+    let next = match drain.barred().await {
+        Ok(None) => drain.run(turn).await,
+        Ok(Some(next)) => Ok(next),
+        Err(error) => Err(error),
+    };
     // What was sent goes on record also when the drain has failed.
     let settled = drain.settler.flush().await;
     let report = drain.report;
@@ -138,8 +158,8 @@ async fn begin(
 }
 
 /// A report of nothing yet, with the owner's plan: the pair's workflow queues its next drain by it.
-fn planned(plan: Plan) -> DrainReport {
-    DrainReport { priority_key: plan.priority_key(), fairness_weight: plan.fairness_weight(), ..DrainReport::default() }
+fn planned(terms: &Terms) -> DrainReport {
+    DrainReport { priority_key: terms.priority_key, fairness_weight: terms.fairness_weight, ..DrainReport::default() }
 }
 
 fn millis(duration: Duration) -> u64 {
@@ -164,7 +184,8 @@ impl Drain<'_> {
                     None => self.context.bulk.claim(self.in_a_row).await,
                 };
                 let (now, mut database) = (self.context.clock.now(), self.context.database().await?);
-                deliveries::claim(&mut database, self.fence, now, self.carried, self.claim).await?
+                deliveries::claim(&mut database, &self.context.sealer, self.fence, now, self.carried, self.claim)
+                    .await?
             };
             match claim {
                 Claim::Rows(rows) => {

@@ -30,8 +30,8 @@ impl Forwarding {
             queue: route.host.as_deref().map(host_queue),
             status: Some(route.status),
             unavailable: unavailable(route.account_status).map(str::to_owned),
-            priority_key: route.plan.priority_key(),
-            fairness_weight: route.plan.fairness_weight(),
+            priority_key: u32::try_from(route.priority_key).unwrap_or(0),
+            fairness_weight: route.fairness_weight,
         }))
     }
 

@@ -25,7 +25,7 @@ mod connect;
 mod lease;
 mod status;
 
-use lease::take_lease;
+use lease::{Taking, take_lease};
 
 /// How often chats whose gap could not be read are tried again: somebody may have given the permission back.
 const CLOSED_AGAIN_EVERY: Duration = Duration::from_secs(120);
@@ -58,8 +58,9 @@ pub async fn host(
     activity: &ActivityContext,
     account: AccountId,
 ) -> Result<HostOutcome, StoreError> {
-    let Some((platform, lease)) = take_lease(&context, activity, account).await? else {
-        return Ok(HostOutcome::Gone { status: AccountStatus::LoggedOut });
+    let (platform, lease) = match take_lease(&context, activity, account).await? {
+        Taking::Taken(platform, lease) => (platform, lease),
+        Taking::Refused(status) => return Ok(HostOutcome::Gone { status }),
     };
     let pacer = context.paces.open(account, platform).await?;
     let hosting = Hosting {

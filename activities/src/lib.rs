@@ -22,6 +22,7 @@ mod ingest;
 mod login;
 pub mod mail;
 pub mod metrics;
+pub mod outbound;
 pub mod outbox;
 pub mod pace;
 pub mod platform;

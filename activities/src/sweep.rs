@@ -5,8 +5,6 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::AccountId;
-use store::sweep::Unstarted;
 use temporalio_client::{Client, WorkflowStartOptions, errors::WorkflowStartError};
 use temporalio_macros::activities;
 use temporalio_sdk::activities::{ActivityContext, ActivityError};
@@ -23,6 +21,8 @@ use crate::{
     wake::{self, Roused},
 };
 
+mod plans;
+
 /// Younger rows are still on their ordinary way.
 const LEFT_BEHIND_AFTER: TimeDelta = TimeDelta::seconds(20);
 /// A pair that was roused is left alone for so long while what was due then still waits: to be roused begins its
@@ -38,7 +38,10 @@ const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
 /// A command to the bot is recognised for so long when Telegram tells of it again; it does so for a day.
 const BOT_MESSAGES_KEPT: TimeDelta = TimeDelta::days(7);
-/// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option.
+/// Windows of rate limits are a minute long; by then they are over by every clock.
+const RATE_LIMITS_KEPT: TimeDelta = TimeDelta::minutes(5);
+/// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option; as many callers
+/// with a rate limit.
 const PRUNED: i64 = 10_000;
 
 /// Implements the declarations of `workflows::sweep`.
@@ -64,11 +67,12 @@ impl Sweep {
         for account in store::sweep::unstarted_accounts(&mut database, before, BATCH).await.retry("database")? {
             let row = store::accounts::load(&mut database, account.id).await.retry("database")?;
             let Some(row) = row else { continue };
-            if start_account(&client, account, &row).await {
+            if start_account(&client, &row).await {
                 store::accounts::set_workflow_started(&mut database, account.id).await.retry("database")?;
                 report.workflows_started += 1;
             }
         }
+        report.plans_settled = self.0.sweep_plans(&client, now).await.retry("database")?;
         report.pairs_woken = self.0.rouse_stuck(&client, &mut database, now).await.retry("database")?;
         for pair in store::sweep::unended_pairs(&mut database, before, BATCH).await.retry("database")? {
             if wake::end_pair(&client, pair).await {
@@ -86,6 +90,7 @@ impl Sweep {
         store::bot::prune(&mut database, now - BOT_MESSAGES_KEPT, PRUNED).await.retry("database")?;
         store::bot::prune_tokens(&mut database, now, PRUNED).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
+        store::rate_limits::prune(&mut database, now - RATE_LIMITS_KEPT, PRUNED).await.retry("database")?;
         drop(database);
         self.0.sweep_media().await.retry("database")?;
         self.0.sweep_notifications(&client).await.retry("database")?;
@@ -137,19 +142,14 @@ impl Context {
     }
 }
 
-async fn start_account(client: &Client, account: Unstarted<AccountId>, row: &store::accounts::Account) -> bool {
-    let input = AccountInput {
-        account: account.id,
-        user: account.user_id,
-        platform: row.platform,
-        status: row.status,
-        history_max: 0,
-    };
-    let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(account.id)).build();
+async fn start_account(client: &Client, row: &store::accounts::Account) -> bool {
+    let input =
+        AccountInput { account: row.id, user: row.user_id, platform: row.platform, status: row.status, history_max: 0 };
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(row.id)).build();
     match client.start_workflow(AccountSession::run, input, options).await {
         Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => true,
         Err(error) => {
-            tracing::warn!(account.id = %account.id, %error, "An account's workflow could not be started.");
+            tracing::warn!(account.id = %row.id, %error, "An account's workflow could not be started.");
             false
         }
     }

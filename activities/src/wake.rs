@@ -2,12 +2,14 @@
 
 use std::{panic::AssertUnwindSafe, sync::Arc, time::Duration};
 
-use domain::{PairId, UserId};
+use domain::{AccountId, PairId, UserId};
 use futures::FutureExt as _;
 use store::ingest::Wake;
 use temporalio_client::{Client, WorkflowSignalOptions, WorkflowStartOptions, errors::WorkflowInteractionError};
+use temporalio_common::{HasWorkflowDefinition, SignalDefinition};
 use workflows::{
-    contract::{CONTROL_QUEUE, pair_workflow_id},
+    account::AccountSession,
+    contract::{CONTROL_QUEUE, account_workflow_id, pair_workflow_id},
     forwarding::{Next, PairForwarding, PairInput},
 };
 
@@ -92,27 +94,37 @@ pub(crate) enum Roused {
 
 /// Makes the pair's workflow drain now, whatever it waits for.
 pub(crate) async fn rouse_pair(client: &Client, pair: PairId) -> Roused {
-    let handle = client.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
-    match handle.signal(PairForwarding::configure, (), WorkflowSignalOptions::default()).await {
+    signal::<PairForwarding, _>(client, pair_workflow_id(pair), PairForwarding::configure).await
+}
+
+/// Tells the pair's workflow that the row says so.
+pub(crate) async fn pause_pair(client: &Client, pair: PairId) -> Roused {
+    signal::<PairForwarding, _>(client, pair_workflow_id(pair), PairForwarding::pause).await
+}
+
+/// Makes the pair's workflow carry what has waited; the row says so already.
+pub(crate) async fn resume_pair(client: &Client, pair: PairId) -> Roused {
+    signal::<PairForwarding, _>(client, pair_workflow_id(pair), PairForwarding::resume).await
+}
+
+/// Makes the account's workflow host it again.
+pub(crate) async fn resume_account(client: &Client, account: AccountId) -> Roused {
+    signal::<AccountSession, _>(client, account_workflow_id(account), AccountSession::resume).await
+}
+
+async fn signal<W, S>(client: &Client, workflow: String, signal: S) -> Roused
+where
+    W: HasWorkflowDefinition,
+    S: SignalDefinition<Workflow = W::Run, Input = ()>,
+{
+    let handle = client.get_workflow_handle::<W>(&workflow);
+    match handle.signal(signal, (), WorkflowSignalOptions::default()).await {
         Ok(()) => Roused::Told,
         Err(WorkflowInteractionError::NotFound(_)) => Roused::Gone,
         Err(error) => {
-            tracing::warn!(pair.id = %pair, %error, "A pair could not be roused; the sweep will do it.");
+            tracing::warn!(workflow.id = workflow, %error, "A workflow could not be told; the sweep will do it.");
             Roused::Unheard
         }
-    }
-}
-
-/// Tells the pair's workflow what its row says already: that it is paused, or that it is not. What it is not told, the
-/// sweep and the next drain find in the row.
-pub(crate) async fn tell_paused(client: &Client, pair: PairId, paused: bool) {
-    let handle = client.get_workflow_handle::<PairForwarding>(pair_workflow_id(pair));
-    let told = match paused {
-        true => handle.signal(PairForwarding::pause, (), WorkflowSignalOptions::default()).await,
-        false => handle.signal(PairForwarding::resume, (), WorkflowSignalOptions::default()).await,
-    };
-    if let Err(error) = told {
-        tracing::warn!(pair.id = %pair, %error, "A pair's workflow could not be told of a change yet.");
     }
 }
 

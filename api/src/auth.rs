@@ -1,91 +1,115 @@
-//! Who asks: the extractors that a handler cannot forget, because it needs what they give.
+//! Who asks: what the door has found out, as extractors that a handler cannot forget, because it needs what they give.
 
 use std::str::FromStr;
 
-use domain::{AccountId, MediaId, PairId, Plan, UserId};
+use domain::{AccountId, ApiKeyId, MediaId, PairId, PlanId, Role, SessionId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
     http::header::AUTHORIZATION,
-    oapi::{
-        BasicType, Components, EndpointArgRegister, Object, Operation, Parameter, ParameterIn, SecurityRequirement,
-    },
+    oapi::{BasicType, Components, EndpointArgRegister, Object, Operation, Parameter, ParameterIn},
     prelude::*,
 };
-use secrecy::ExposeSecret as _;
-use subtle::ConstantTimeEq as _;
 
-use crate::{
-    error::{ApiError, Thing},
-    state::AppState,
-};
+use crate::error::{ApiError, Thing};
 
-/// The signed-in tenant.
+/// The tenant who asks, signed in or by an API key.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Actor {
     /// Who.
     pub(crate) user: UserId,
     /// What they pay for.
-    pub(crate) plan: Plan,
+    pub(crate) plan: PlanId,
 }
 
-fn bearer(req: &Request) -> Option<&str> {
-    let header = req.headers().get(AUTHORIZATION)?.to_str().ok()?;
-    let (scheme, token) = header.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+/// A tenant who is signed in, and with which session.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Person {
+    /// Who.
+    pub(crate) user: UserId,
+    /// With which session.
+    pub(crate) session: SessionId,
 }
 
-fn secure(operation: &mut Operation, scheme: &str) {
-    *operation = std::mem::take(operation).add_security(SecurityRequirement::new(scheme, Vec::<String>::new()));
-}
-
-static ACTOR: Metadata = Metadata::new("actor");
-
-impl<'ex> Extractible<'ex> for Actor {
-    fn metadata() -> &'static Metadata {
-        &ACTOR
-    }
-
-    #[expect(refining_impl_trait, reason = "the caller may name the error")]
-    async fn extract(req: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, ApiError> {
-        let app = AppState::of(depot)?;
-        let id = bearer(req).and_then(|token| app.tokens.read(token)).ok_or(ApiError::Unauthorized)?;
-        let user = store::users::find(&mut *app.database().await?, id).await?.ok_or(ApiError::Unauthorized)?;
-        Ok(Self { user: user.id, plan: user.plan })
-    }
-}
-
-impl EndpointArgRegister for Actor {
-    fn register(_components: &mut Components, operation: &mut Operation, _arg: &str) {
-        secure(operation, "bearer");
-    }
+/// Somebody signed in as staff.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Staff {
+    /// Who.
+    pub(crate) user: UserId,
+    /// As what.
+    pub(crate) role: Role,
+    /// With which session.
+    pub(crate) session: SessionId,
 }
 
 /// The operator, by the token of the process.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operator;
 
-static OPERATOR: Metadata = Metadata::new("operator");
-
-impl<'ex> Extractible<'ex> for Operator {
-    fn metadata() -> &'static Metadata {
-        &OPERATOR
-    }
-
-    #[expect(refining_impl_trait, reason = "the caller may name the error")]
-    async fn extract(req: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, ApiError> {
-        let app = AppState::of(depot)?;
-        let known = app.operator_token.expose_secret().as_bytes();
-        let fits = bearer(req).is_some_and(|token| token.as_bytes().ct_eq(known).into());
-        if fits { Ok(Self) } else { Err(ApiError::Unauthorized) }
-    }
+/// How somebody has proven who they are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Proof {
+    /// An access token of a session.
+    Session(SessionId),
+    /// An API key.
+    Key(ApiKeyId),
 }
 
-impl EndpointArgRegister for Operator {
-    fn register(_components: &mut Components, operation: &mut Operation, _arg: &str) {
-        secure(operation, "operator");
-    }
+/// What the door has found out about who asks, for the extractors below.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Identity {
+    /// A tenant.
+    Tenant {
+        /// Who, and what they pay for.
+        actor: Actor,
+        /// How they have proven it.
+        proof: Proof,
+    },
+    /// Staff.
+    Staff(Staff),
+    /// The operator.
+    Operator,
 }
+
+/// The token of the header `authorization: Bearer …`.
+pub(crate) fn bearer(req: &Request) -> Option<&str> {
+    let header = req.headers().get(AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = header.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+/// Gives a handler what the door has found. A route whose door asks for somebody else is a mistake of ours.
+macro_rules! from_the_door {
+    ($extractor:ident, $name:literal, $found:pat => $value:expr) => {
+        impl<'ex> Extractible<'ex> for $extractor {
+            fn metadata() -> &'static Metadata {
+                static METADATA: Metadata = Metadata::new($name);
+                &METADATA
+            }
+
+            #[expect(refining_impl_trait, reason = "the caller may name the error")]
+            async fn extract(_req: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, ApiError> {
+                match depot.get_typed::<Identity>() {
+                    Ok($found) => Ok($value),
+                    _ => Err(ApiError::internal(concat!("the door has let nobody in who is a ", $name))),
+                }
+            }
+        }
+
+        impl EndpointArgRegister for $extractor {
+            fn register(_components: &mut Components, _operation: &mut Operation, _arg: &str) {}
+        }
+    };
+}
+
+from_the_door!(Actor, "tenant", Identity::Tenant { actor, .. } => *actor);
+from_the_door!(
+    Person,
+    "person",
+    Identity::Tenant { actor, proof: Proof::Session(session) } => Person { user: actor.user, session: *session }
+);
+from_the_door!(Staff, "staff", Identity::Staff(staff) => *staff);
+from_the_door!(Operator, "operator", Identity::Operator => Operator);
 
 /// An id that can stand in a path.
 pub(crate) trait WireId: FromStr + Send {
@@ -93,16 +117,21 @@ pub(crate) trait WireId: FromStr + Send {
     const THING: Thing;
 }
 
-impl WireId for AccountId {
-    const THING: Thing = Thing::Account;
+macro_rules! wire_id {
+    ($($id:ty => $thing:ident),* $(,)?) => {
+        $(impl WireId for $id {
+            const THING: Thing = Thing::$thing;
+        })*
+    };
 }
 
-impl WireId for MediaId {
-    const THING: Thing = Thing::Media;
-}
-
-impl WireId for PairId {
-    const THING: Thing = Thing::Pair;
+wire_id! {
+    AccountId => Account,
+    ApiKeyId => ApiKey,
+    MediaId => Media,
+    PairId => Pair,
+    SessionId => Session,
+    UserId => User,
 }
 
 /// The path parameter `id`. One of the wrong form names nothing, so it is a 404.

@@ -1,9 +1,14 @@
 //! Request bodies: JSON of the right shape and size, or an error that says where it is not.
 
+use std::time::Duration;
+
 use salvo::{
     Extractible,
     extract::Metadata,
-    http::{ParseError, header::CONTENT_TYPE},
+    http::{
+        HeaderMap, ParseError,
+        header::{CONTENT_ENCODING, CONTENT_TYPE},
+    },
     oapi::{Components, Content, EndpointArgRegister, Operation, RequestBody, ToSchema},
     prelude::*,
 };
@@ -27,6 +32,8 @@ pub enum BodyError {
     Shape { field: String, detail: String },
     #[error("the body could not be read")]
     Unread,
+    #[error("the body did not arrive in time")]
+    TimedOut,
 }
 
 /// A JSON body of at most the configured size.
@@ -41,8 +48,8 @@ impl<'ex, T: DeserializeOwned + Send> Extractible<'ex> for JsonBody<T> {
 
     #[expect(refining_impl_trait, reason = "the caller may name the error")]
     async fn extract(req: &'ex mut Request, depot: &'ex mut Depot) -> Result<Self, ApiError> {
-        let limit_bytes = AppState::of(depot)?.body_limit_bytes;
-        Ok(Self(read(req, limit_bytes).await?))
+        let app = AppState::of(depot)?;
+        Ok(Self(read(req, app.body_limit_bytes, app.patience.body).await?))
     }
 }
 
@@ -53,19 +60,38 @@ impl<T: ToSchema> EndpointArgRegister for JsonBody<T> {
     }
 }
 
-/// Reads a body of at most `limit_bytes`.
-pub(crate) async fn read<T: DeserializeOwned>(req: &mut Request, limit_bytes: usize) -> Result<T, BodyError> {
-    let json = req.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).is_some_and(|value| {
-        value.split(';').next().is_some_and(|mime| mime.trim().eq_ignore_ascii_case("application/json"))
-    });
-    if !json {
+/// Reads a body of at most `limit_bytes`, which must have come `within` so long.
+pub(crate) async fn read<T: DeserializeOwned>(
+    req: &mut Request,
+    limit_bytes: usize,
+    within: Duration,
+) -> Result<T, BodyError> {
+    if !is_json(req.headers()) {
         return Err(BodyError::ContentType);
     }
-    match req.payload_with_max_size(limit_bytes).await {
-        Ok(bytes) => parse(bytes),
-        Err(ParseError::PayloadTooLarge) => Err(BodyError::TooLarge { limit_bytes }),
-        Err(_) => Err(BodyError::Unread),
+    match tokio::time::timeout(within, req.payload_with_max_size(limit_bytes)).await {
+        Ok(Ok(bytes)) => parse(bytes),
+        Ok(Err(ParseError::PayloadTooLarge)) => Err(BodyError::TooLarge { limit_bytes }),
+        Ok(Err(_)) => Err(BodyError::Unread),
+        Err(_) => Err(BodyError::TimedOut),
     }
+}
+
+/// True when the body says, once, that it is JSON as it is: in UTF-8, which is the only encoding of JSON, and not
+/// compressed. Other parameters of the type mean nothing (RFC 8259).
+fn is_json(headers: &HeaderMap) -> bool {
+    let mut types = headers.get_all(CONTENT_TYPE).into_iter();
+    let (Some(only), None) = (types.next(), types.next()) else { return false };
+    let mut parts = only.to_str().unwrap_or_default().split(';').map(str::trim);
+    let json = parts.next().is_some_and(|mime| mime.eq_ignore_ascii_case("application/json"));
+    let utf8 = parts.all(|part| match part.split_once('=') {
+        Some((name, value)) if name.trim().eq_ignore_ascii_case("charset") => {
+            value.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        Some(_) | None => true,
+    });
+    let plain = headers.get_all(CONTENT_ENCODING).iter().all(|coding| coding == "identity");
+    json && utf8 && plain
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
@@ -102,6 +128,8 @@ pub(crate) fn detail(error: &serde_json::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[derive(Debug, PartialEq, serde::Deserialize)]
@@ -139,8 +167,64 @@ mod tests {
     }
 
     #[test]
+    fn the_body_must_say_that_it_is_json() {
+        use salvo::http::HeaderValue;
+        for (types, json) in [
+            (&["application/json"][..], true),
+            (&["Application/JSON"], true),
+            (&["application/json; charset=utf-8"], true),
+            (&["application/json;charset=\"UTF-8\""], true),
+            (&["application/json; v=1"], true),
+            (&["application/json;"], true),
+            (&["application/json; charset=latin1"], false),
+            (&["application/json; charset=utf-8; charset=utf-16"], false),
+            (&["application/json", "application/json"], false),
+            (&["application/json, text/plain"], false),
+            (&["application/jsonx"], false),
+            (&["application/x-www-form-urlencoded"], false),
+            (&["text/plain"], false),
+            (&[""], false),
+            (&[], false),
+        ] {
+            let mut headers = HeaderMap::new();
+            for value in types {
+                headers.append(CONTENT_TYPE, HeaderValue::from_static(value));
+            }
+            assert_eq!(is_json(&headers), json, "{types:?}");
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+            assert!(!is_json(&headers), "{types:?}");
+        }
+    }
+
+    #[test]
     fn a_value_is_not_repeated() {
         let error = parse::<Outer>(br#"{"inner":{"number":"my secret"}}"#).unwrap_err();
         assert!(!error.to_string().contains("my secret"), "{error}");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_are_a_body_or_refused(bytes: Vec<u8>, text in r#"[\[\]{}":,a-z0-9 .-]{0,60}"#) {
+            for body in [bytes.as_slice(), text.as_bytes()] {
+                let read = parse::<Outer>(body);
+                prop_assert!(!matches!(read, Err(BodyError::Unread)));
+                prop_assert_eq!(parse::<serde_json::Value>(body).is_ok(), serde_json::from_slice::<serde_json::Value>(body).is_ok());
+            }
+        }
+
+        #[test]
+        fn what_is_refused_is_not_repeated(secret in "[A-Z]{12}") {
+            for body in [
+                serde_json::json!({ "inner": { "number": secret } }),
+                serde_json::json!({ "inner": secret }),
+                serde_json::json!({ "inner": { "number": [secret] } }),
+                serde_json::json!(secret),
+            ] {
+                let error = parse::<Outer>(body.to_string().as_bytes()).unwrap_err();
+                prop_assert!(!error.to_string().contains(&secret), "{error}");
+            }
+        }
     }
 }

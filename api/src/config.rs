@@ -1,19 +1,30 @@
 //! The API's settings, from the environment alone. Every missing or wrong variable is named at once.
 
-use std::{fmt, net::SocketAddr, str::FromStr};
+mod edge;
+
+pub use self::edge::EdgeSettings;
+
+use std::{
+    fmt,
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
 
 use domain::{
     media_link::{KEY_CHARS_MIN, LinkKey},
     pace::Mode,
 };
+use ipnet::IpNet;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
 
+use crate::token::JwtKeys;
+
 /// The largest request body unless set otherwise, in bytes: our largest is a pair, well below a kilobyte.
 const BODY_LIMIT_BYTES_DEFAULT: usize = 64 * 1024;
-/// HS256 needs a key as long as its hash.
-const JWT_SECRET_BYTES_MIN: usize = 32;
+/// The administration answers on the machine itself unless it is told otherwise.
+const ADMIN_ALLOW_DEFAULT: &str = "127.0.0.0/8,::1/128";
 /// Short enough to type, too long to guess.
 const OPERATOR_TOKEN_CHARS_MIN: usize = 24;
 
@@ -32,16 +43,20 @@ pub struct Config {
     pub codec: Codec,
     /// `API_LISTEN`.
     pub listen: SocketAddr,
-    /// `JWT_SECRET`.
-    pub jwt_secret: SecretString,
+    /// `JWT_KEYS`.
+    pub jwt_keys: JwtKeys,
     /// `OPERATOR_TOKEN`.
     pub operator_token: SecretString,
+    /// `ADMIN_ALLOW`: where staff may come from.
+    pub admin_allow: Vec<IpNet>,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
     /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
     pub media_link_key: Option<LinkKey>,
     /// `BODY_LIMIT_BYTES`.
     pub body_limit_bytes: usize,
+    /// What stands around the routes.
+    pub edge: EdgeSettings,
     /// `PACE`: whose figures the workers' budgets keep to.
     pub pace: Mode,
     /// `LOG_FORMAT` is `json`.
@@ -97,11 +112,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let sealer = self.required("SEAL_KEYS").and_then(|keys| self.checked("SEAL_KEYS", Sealer::parse(&keys.into())));
         let codec = self.required("PAYLOAD_KEYS").and_then(|keys| self.checked("PAYLOAD_KEYS", Codec::parse(&keys)));
         let listen = self.parsed("API_LISTEN", "127.0.0.1:8080", "an address and port");
-        let jwt_secret = self.secret("JWT_SECRET", JWT_SECRET_BYTES_MIN);
+        let jwt_keys = self.required("JWT_KEYS").and_then(|keys| self.checked("JWT_KEYS", JwtKeys::parse(&keys)));
         let operator_token = self.secret("OPERATOR_TOKEN", OPERATOR_TOKEN_CHARS_MIN);
+        let admin_allow = self.networks("ADMIN_ALLOW", ADMIN_ALLOW_DEFAULT);
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
+        let edge = self.edge();
         let pace = self.parsed("PACE", "standard", "standard or open");
         let json_logs = self.log_format();
         let log_level = self.log_level();
@@ -112,11 +129,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             sealer: sealer?,
             codec: codec?,
             listen: listen?,
-            jwt_secret: jwt_secret?,
+            jwt_keys: jwt_keys?,
             operator_token: operator_token?,
+            admin_allow: admin_allow?,
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
+            edge: edge?,
             pace: pace?,
             json_logs: json_logs?,
             log_level: log_level?,
@@ -168,6 +187,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         value.map_err(|error| self.problems.push(format!("{name}: {error}"))).ok()
     }
 
+    /// Networks in CIDR notation, or single addresses, separated by commas.
+    fn networks(&mut self, name: &str, default: &str) -> Option<Vec<IpNet>> {
+        let text = self.optional(name).unwrap_or_else(|| default.to_owned());
+        let network = |text: &str| text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from)).ok();
+        let networks: Option<Vec<IpNet>> = text.split(',').map(|entry| network(entry.trim())).collect();
+        if networks.is_none() {
+            self.problems.push(format!("{name} must be addresses or networks such as 10.0.0.0/8, separated by commas"));
+        }
+        networks
+    }
+
     fn media_link_key(&mut self) -> Option<LinkKey> {
         let key = LinkKey::new(&self.optional("MEDIA_LINK_KEY")?);
         if key.is_none() {
@@ -206,6 +236,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(crate) const KEY: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -214,7 +246,7 @@ pub(crate) mod tests {
         let value = match name {
             "DATABASE_URL" => "postgres://postgres@127.0.0.1:1/none",
             "SEAL_KEYS" | "PAYLOAD_KEYS" => KEY,
-            "JWT_SECRET" => "0123456789abcdef0123456789abcdef",
+            "JWT_KEYS" => "k1:0123456789abcdef0123456789abcdef",
             "OPERATOR_TOKEN" => "operator-token-operator-token",
             _ => return None,
         };
@@ -232,7 +264,8 @@ pub(crate) mod tests {
     #[test]
     fn everything_missing_or_wrong_is_named_at_once() {
         let error = Config::read(|name| match name {
-            "JWT_SECRET" => Some("short".into()),
+            "JWT_KEYS" => Some("k1:short".into()),
+            "ADMIN_ALLOW" => Some("10.0.0.0/33".into()),
             "API_LISTEN" => Some("nowhere".into()),
             "LOG_FORMAT" => Some("xml".into()),
             "PACE" => Some("quick".into()),
@@ -246,7 +279,8 @@ pub(crate) mod tests {
             "DATABASE_URL",
             "SEAL_KEYS",
             "PAYLOAD_KEYS",
-            "JWT_SECRET",
+            "JWT_KEYS",
+            "ADMIN_ALLOW",
             "OPERATOR_TOKEN",
             "API_LISTEN",
             "LOG_FORMAT",
@@ -264,6 +298,42 @@ pub(crate) mod tests {
         let shown = format!("{:?}", Config::read(good).unwrap());
         for secret in ["postgres://", "0123456789abcdef", "operator-token", "AQEBAQ"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    /// Every variable that is read.
+    const NAMES: [&str; 14] = [
+        "DATABASE_URL",
+        "TEMPORAL_ADDRESS",
+        "TEMPORAL_NAMESPACE",
+        "SEAL_KEYS",
+        "PAYLOAD_KEYS",
+        "API_LISTEN",
+        "JWT_SECRET",
+        "OPERATOR_TOKEN",
+        "CODEC_CORS_ORIGIN",
+        "BODY_LIMIT_BYTES",
+        "MEDIA_LINK_KEY",
+        "PACE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_environment_is_read_or_refused_without_its_secrets(
+            name in prop::sample::select(&NAMES[..]), value in "[-a-z0-9:/@.,=]{0,60}|.{0,40}", mark in "[A-Z]{12}",
+        ) {
+            let value = format!("{value}{mark}");
+            let read = Config::read(|asked| if asked == name { Some(value.clone()) } else { good(asked) });
+            let secret = ["DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "JWT_SECRET", "OPERATOR_TOKEN", "MEDIA_LINK_KEY"];
+            let shown = match read {
+                Ok(config) => format!("{config:?}"),
+                Err(error) => error.to_string(),
+            };
+            prop_assert!(!secret.contains(&name) || !shown.contains(&mark), "{shown}");
         }
     }
 }

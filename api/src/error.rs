@@ -1,11 +1,15 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
-use domain::{AccountStatus, notification::QuietError, pair::PairError, rules::RuleError};
+use domain::{
+    AccountStatus, Role, Scope, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
+    rules::RuleError,
+};
 use store::StoreError;
 use workflows::account::Refusal;
 
 use crate::{
     body::BodyError,
+    limits::Refused,
     password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
 };
 
@@ -21,6 +25,10 @@ pub enum Thing {
     Pair,
     Message,
     Media,
+    ApiKey,
+    Session,
+    User,
+    Plan,
 }
 
 /// Why a request got no good answer.
@@ -34,10 +42,38 @@ pub enum ApiError {
     Unauthorized,
     #[error("the address or the password is wrong")]
     BadCredentials,
+    #[error("the refresh token is not good, or was used before; sign in again")]
+    RefreshInvalid,
+    #[error("too many attempts have failed; wait {retry_after_seconds} s")]
+    TooManyAttempts { retry_after_seconds: u64 },
+    #[error("your tokens do not open this")]
+    Forbidden,
+    #[error("the user is suspended")]
+    Suspended,
+    #[error("an API key cannot do this; sign in")]
+    SessionRequired,
+    #[error("the API key has not the scope `{}`", .0.as_str())]
+    ScopeMissing(Scope),
+    #[error("this needs the role `{}`", .0)]
+    RoleMissing(Role),
+    #[error("the administration does not answer to this address")]
+    AddressNotAllowed,
+    #[error("the password is wrong")]
+    PasswordWrong,
+    #[error("a key's name has 1 to 100 characters")]
+    KeyName,
+    #[error("a key has at least one scope, and each of them once")]
+    KeyScopes,
+    #[error("a key ends in the future, within ten years")]
+    KeyExpiry,
+    #[error("there are {} keys already; revoke one", store::api_keys::API_KEYS_MAX)]
+    TooManyKeys,
     #[error("this is not an e-mail address")]
     EmailInvalid,
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
     PasswordLength,
+    #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
+    NewPasswordLength,
     #[error("this address is registered already")]
     EmailTaken,
     #[error("a phone number has 7 to 15 digits, with the country code")]
@@ -58,6 +94,14 @@ pub enum ApiError {
     NotDead,
     #[error("{}", .refusal.detail)]
     Refused { refusal: Refusal, field: Option<&'static str> },
+    #[error("{0}")]
+    PlanLimit(Box<gate::Refusal>),
+    #[error("messages and requests are limited to 1 or more")]
+    LimitTooLow,
+    #[error("a reason has 1 to {REASON_CHARS_MAX} characters")]
+    ReasonLength,
+    #[error("it would end before it begins")]
+    ExpiryPassed,
     #[error("{0}")]
     Pair(#[from] PairError),
     #[error("this source and this destination are a pair already")]
@@ -82,6 +126,8 @@ pub enum ApiError {
     TemporalUnavailable,
     #[error("no worker has answered in time; try again")]
     WorkerUnavailable,
+    #[error("there were too many requests; try again when the next minute begins")]
+    RateLimited(Refused),
     #[error("the request took too long")]
     TimedOut,
     #[error("the database is away; try again")]
@@ -104,6 +150,12 @@ impl ApiError {
     }
 }
 
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::RateLimited(refused)
+    }
+}
+
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         if error.is_unavailable() {
@@ -121,5 +173,9 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Pair => "pair",
         Thing::Message => "message",
         Thing::Media => "attachment",
+        Thing::ApiKey => "API key",
+        Thing::Session => "session",
+        Thing::User => "user",
+        Thing::Plan => "plan",
     }
 }

@@ -3,16 +3,26 @@
 mod auth;
 mod body;
 pub mod config;
+mod connections;
+mod credentials;
+mod door;
 mod edge;
 mod error;
+mod limits;
 mod metrics;
 pub mod openapi;
 mod password;
+mod peer;
+mod plans;
+pub mod reseal;
 pub mod router;
 mod routes;
+pub mod server;
+mod sign_in;
 pub mod state;
 pub mod telemetry;
 mod temporal;
 mod token;
 
 pub use error::Problem;
+pub use token::JwtKeys;

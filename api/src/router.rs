@@ -1,126 +1,151 @@
-//! Every route.
+//! Every route: its method, its path, what it asks of the caller, and what answers.
 
+use domain::{
+    Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
+    Role::Support,
+    Scope::{Accounts, Forward, Notifications, Read},
+};
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
-    routes::{accounts, auth, bot, codec, error_logs, health, media, notifications, pairs, status},
+    routes::{
+        accounts, admin, api_keys, auth, bot, codec, error_logs, health, media, notifications, operator, pairs, plans,
+        sessions, status,
+    },
     state::AppState,
 };
+
+mod table;
+
+use table::{delete, get, options, patch, post, put};
+
+pub(crate) use table::{Route, router};
 
 /// The whole service: routes, documents and what happens around every request.
 #[must_use]
 pub fn service(state: AppState) -> Service {
-    let routes = routes();
-    let document = openapi::document(&routes);
-    let router = routes
+    let document = openapi::document();
+    let router = router(routes())
         .push(document.into_router("/openapi.json"))
         .push(SwaggerUi::new(openapi::ui_config()).title("Causeway API").into_router("/docs"));
-    Service::new(router).hoop(state).hoop(edge::observe).catcher(Catcher::new(edge::LastResort))
+    let (headers, cors) = (state.headers.clone(), state.cors.clone());
+    let service = Service::new(router).hoop(state).hoop(edge::observe).hoop(headers).hoop(cors);
+    service.catcher(Catcher::new(edge::LastResort))
 }
 
 /// What the OpenAPI document describes.
-pub(crate) fn routes() -> Router {
-    Router::new()
-        .push(
-            Router::with_path("api")
-                .push(auth_routes())
-                .push(account_routes())
-                .push(bot_routes())
-                .push(pair_routes())
-                .push(dead_letter_routes())
-                .push(notification_routes())
-                .push(Router::with_path("status").get(status::read))
-                .push(Router::with_path("errors").get(error_logs::list)),
-        )
-        .push(codec_routes())
-        .push(Router::with_path("media/{id}/{file_name}").get(media::download))
-        .push(
-            Router::with_path("unsubscribe/{token}")
-                .get(notifications::unsubscribe::ask)
-                .post(notifications::unsubscribe::turn_off),
-        )
-        .push(Router::with_path("health/live").get(health::live))
-        .push(Router::with_path("health/ready").get(health::ready))
-        .push(Router::with_path("metrics").get(health::metrics))
+pub(crate) fn routes() -> Vec<Route> {
+    [identity(), accounts(), pairs(), messages(), administration(), operation()].into_iter().flatten().collect()
 }
 
-fn auth_routes() -> Router {
-    Router::with_path("auth")
-        .push(Router::with_path("register").post(auth::register))
-        .push(Router::with_path("login").post(auth::login))
-        .push(Router::with_path("me").get(auth::me))
+#[rustfmt::skip]
+fn identity() -> Vec<Route> {
+    vec![
+        post("api/auth/register", Open, auth::register),
+        post("api/auth/login", Open, auth::login),
+        post("api/auth/refresh", Open, auth::refresh),
+        post("api/auth/logout", Person, sessions::log_out),
+        post("api/auth/password", Person, auth::change_password),
+        get("api/auth/me", Tenant(Read), auth::me),
+        get("api/auth/sessions", Person, sessions::list),
+        delete("api/auth/sessions", Person, sessions::revoke_all),
+        delete("api/auth/sessions/{id}", Person, sessions::revoke),
+        get("api/keys", Person, api_keys::list),
+        post("api/keys", Person, api_keys::create),
+        delete("api/keys/{id}", Person, api_keys::revoke),
+    ]
 }
 
-fn account_routes() -> Router {
-    Router::with_path("accounts")
-        .get(accounts::list)
-        .push(Router::with_path("telegram").post(accounts::add_telegram))
-        .push(Router::with_path("discord").post(accounts::add_discord))
-        .push(
-            Router::with_path("{id}")
-                .get(accounts::read)
-                .patch(accounts::update)
-                .delete(accounts::log_out)
-                .push(Router::with_path("pace").get(accounts::read_pace))
-                .push(Router::with_path("code").post(accounts::submit_code))
-                .push(Router::with_path("password").post(accounts::submit_password))
-                .push(Router::with_path("resend").post(accounts::resend))
-                .push(Router::with_path("reconnect").post(accounts::reconnect))
-                .push(Router::with_path("pause").post(accounts::pause))
-                .push(Router::with_path("resume").post(accounts::resume))
-                .push(Router::with_path("chats").get(accounts::list_chats))
-                .push(Router::with_path("chats/{chat}/messages/{message}").get(accounts::trace_message))
-                .push(Router::with_path("guilds").get(accounts::list_guilds)),
-        )
+#[rustfmt::skip]
+fn accounts() -> Vec<Route> {
+    vec![
+        get("api/accounts", Tenant(Read), accounts::list),
+        post("api/accounts/telegram", Tenant(Accounts), accounts::add_telegram),
+        post("api/accounts/discord", Tenant(Accounts), accounts::add_discord),
+        get("api/accounts/{id}", Tenant(Read), accounts::read),
+        patch("api/accounts/{id}", Tenant(Accounts), accounts::update),
+        delete("api/accounts/{id}", Tenant(Accounts), accounts::log_out),
+        get("api/accounts/{id}/pace", Tenant(Read), accounts::read_pace),
+        post("api/accounts/{id}/code", Tenant(Accounts), accounts::submit_code),
+        post("api/accounts/{id}/password", Tenant(Accounts), accounts::submit_password),
+        post("api/accounts/{id}/resend", Tenant(Accounts), accounts::resend),
+        post("api/accounts/{id}/reconnect", Tenant(Accounts), accounts::reconnect),
+        post("api/accounts/{id}/pause", Tenant(Accounts), accounts::pause),
+        post("api/accounts/{id}/resume", Tenant(Accounts), accounts::resume),
+        get("api/accounts/{id}/chats", Tenant(Read), accounts::list_chats),
+        get("api/accounts/{id}/chats/{chat}/messages/{message}", Tenant(Read), accounts::trace_message),
+        get("api/accounts/{id}/guilds", Tenant(Read), accounts::list_guilds),
+    ]
 }
 
-fn pair_routes() -> Router {
-    Router::with_path("pairs").get(pairs::list).post(pairs::create::create).push(
-        Router::with_path("{id}")
-            .get(pairs::read)
-            .patch(pairs::update)
-            .delete(pairs::delete)
-            .push(Router::with_path("pause").post(pairs::pause))
-            .push(Router::with_path("resume").post(pairs::resume))
-            .push(Router::with_path("dry-run").post(pairs::try_message))
-            .push(
-                Router::with_path("messages")
-                    .get(pairs::list_messages)
-                    .push(Router::with_path("{seq}/retry").post(pairs::dead_letters::retry_one))
-                    .push(Router::with_path("{seq}/discard").post(pairs::dead_letters::discard_one)),
-            )
-            .push(
-                Router::with_path("dead-letters")
-                    .push(Router::with_path("retry").post(pairs::dead_letters::retry_all))
-                    .push(Router::with_path("discard").post(pairs::dead_letters::discard_all)),
-            )
-            .push(Router::with_path("reconcile").get(pairs::reconcile::list).post(pairs::reconcile::begin)),
-    )
+#[rustfmt::skip]
+fn pairs() -> Vec<Route> {
+    vec![
+        get("api/pairs", Tenant(Read), pairs::list),
+        post("api/pairs", Tenant(Forward), pairs::create::create),
+        get("api/pairs/{id}", Tenant(Read), pairs::read),
+        patch("api/pairs/{id}", Tenant(Forward), pairs::update),
+        delete("api/pairs/{id}", Tenant(Forward), pairs::delete),
+        post("api/pairs/{id}/pause", Tenant(Forward), pairs::pause),
+        post("api/pairs/{id}/resume", Tenant(Forward), pairs::resume),
+        post("api/pairs/{id}/dry-run", Tenant(Read), pairs::try_message),
+        get("api/pairs/{id}/messages", Tenant(Read), pairs::list_messages),
+        post("api/pairs/{id}/messages/{seq}/retry", Tenant(Forward), pairs::dead_letters::retry_one),
+        post("api/pairs/{id}/messages/{seq}/discard", Tenant(Forward), pairs::dead_letters::discard_one),
+        post("api/pairs/{id}/dead-letters/retry", Tenant(Forward), pairs::dead_letters::retry_all),
+        post("api/pairs/{id}/dead-letters/discard", Tenant(Forward), pairs::dead_letters::discard_all),
+        get("api/pairs/{id}/reconcile", Tenant(Read), pairs::reconcile::list),
+        post("api/pairs/{id}/reconcile", Tenant(Forward), pairs::reconcile::begin),
+    ]
 }
 
-fn dead_letter_routes() -> Router {
-    Router::with_path("dead-letters")
-        .get(pairs::dead_letters::list)
-        .push(Router::with_path("retry").post(pairs::dead_letters::retry_everywhere))
-        .push(Router::with_path("discard").post(pairs::dead_letters::discard_everywhere))
+#[rustfmt::skip]
+fn messages() -> Vec<Route> {
+    vec![
+        get("api/dead-letters", Tenant(Read), pairs::dead_letters::list),
+        post("api/dead-letters/retry", Tenant(Forward), pairs::dead_letters::retry_everywhere),
+        post("api/dead-letters/discard", Tenant(Forward), pairs::dead_letters::discard_everywhere),
+        get("api/status", Tenant(Read), status::read),
+        get("api/plans", Open, plans::list),
+        get("api/me/usage", Tenant(Read), plans::usage),
+        get("api/errors", Tenant(Read), error_logs::list),
+        get("api/me/notifications", Tenant(Read), notifications::list),
+        get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
+        put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
+        get("api/me/bot", Tenant(Read), bot::read),
+        delete("api/me/bot", Person, bot::unlink),
+        post("api/me/bot/link", Person, bot::invite),
+        get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
+        post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
+        get("media/{id}/{file_name}", Link, media::download),
+    ]
 }
 
-fn notification_routes() -> Router {
-    Router::with_path("me/notifications").get(notifications::list).push(
-        Router::with_path("preferences").get(notifications::preferences::read).put(notifications::preferences::set),
-    )
+#[rustfmt::skip]
+fn administration() -> Vec<Route> {
+    vec![
+        post("api/admin/auth/login", Open, admin::auth::login),
+        post("api/admin/auth/refresh", Open, admin::auth::refresh),
+        post("api/admin/auth/logout", Staff(Support), admin::auth::log_out),
+        get("api/admin/auth/me", Staff(Support), admin::auth::me),
+    ]
 }
 
-fn bot_routes() -> Router {
-    Router::with_path("me/bot").get(bot::read).delete(bot::unlink).push(Router::with_path("link").post(bot::invite))
-}
-
-fn codec_routes() -> Router {
-    Router::with_path("codec")
-        .hoop(codec::cors)
-        .push(Router::with_path("decode").post(codec::decode).options(codec::preflight))
-        .push(Router::with_path("encode").post(codec::encode).options(codec::preflight))
+#[rustfmt::skip]
+fn operation() -> Vec<Route> {
+    vec![
+        put("api/operator/users/{id}/plan", Operator, operator::set_plan),
+        put("api/operator/users/{id}/limits", Operator, operator::set_limits),
+        delete("api/operator/users/{id}/limits", Operator, operator::end_limits),
+        post("codec/decode", Operator, codec::decode).inside(codec::cors),
+        options("codec/decode", Open, codec::preflight).inside(codec::cors),
+        post("codec/encode", Operator, codec::encode).inside(codec::cors),
+        options("codec/encode", Open, codec::preflight).inside(codec::cors),
+        get("health/live", Probe, health::live),
+        get("health/ready", Probe, health::ready),
+        get("metrics", Probe, health::metrics),
+    ]
 }
 
 #[cfg(test)]

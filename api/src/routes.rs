@@ -1,6 +1,8 @@
 //! The handlers, one folder or file per noun, and the answers that they share.
 
 pub(crate) mod accounts;
+pub(crate) mod admin;
+pub(crate) mod api_keys;
 pub(crate) mod auth;
 pub(crate) mod bot;
 pub(crate) mod codec;
@@ -8,7 +10,10 @@ pub(crate) mod error_logs;
 pub(crate) mod health;
 pub(crate) mod media;
 pub(crate) mod notifications;
+pub(crate) mod operator;
 pub(crate) mod pairs;
+pub(crate) mod plans;
+pub(crate) mod sessions;
 pub(crate) mod status;
 
 use salvo::{

@@ -1,8 +1,9 @@
 //! What all handlers share.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use domain::{Clock, SystemClock, media_link::LinkKey, pace::Mode};
+use ipnet::IpNet;
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -14,7 +15,19 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, error::ApiError, metrics::Metrics, password::Passwords, temporal::Temporal, token::Tokens,
+    config::{Config, EdgeSettings},
+    connections::Connections,
+    credentials::Credentials,
+    edge::{Cors, Headers},
+    error::ApiError,
+    limits::Limits,
+    metrics::Metrics,
+    password::Passwords,
+    peer,
+    plans::Plans,
+    server::Patience,
+    temporal::Temporal,
+    token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -29,13 +42,22 @@ pub struct Shared {
     pub(crate) sealer: Sealer,
     pub(crate) codec: Codec,
     pub(crate) tokens: Tokens,
+    pub(crate) credentials: Credentials,
     pub(crate) passwords: Passwords,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) edge: EdgeSettings,
+    pub(crate) headers: Headers,
+    pub(crate) cors: Cors,
+    pub(crate) patience: Patience,
     pub(crate) operator_token: SecretString,
+    pub(crate) admin_allow: Vec<IpNet>,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
     pub(crate) pace: Mode,
+    pub(crate) plans: Plans,
 }
 
 impl std::fmt::Debug for AppState {
@@ -58,23 +80,39 @@ impl AppState {
     /// # Errors
     /// When a setting is unusable.
     pub fn new(config: Config) -> anyhow::Result<Self> {
+        Self::with_patience(config, Patience::USUAL)
+    }
+
+    pub(crate) fn with_patience(config: Config, patience: Patience) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (pool, metrics) = (store::connect(&config.database_url)?, Arc::new(Metrics::new()?));
+        let limits = Limits::new(config.edge.limits, pool.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let connections = Arc::new(Connections::new(&config.edge, patience, Arc::clone(&metrics)));
         let temporal =
             Temporal::new(config.temporal_address, config.temporal_namespace, config.codec.clone().data_converter());
         Ok(Self(Arc::new(Shared {
-            pool: store::connect(&config.database_url)?,
+            pool,
+            limits,
+            connections,
+            headers: Headers::new(config.edge.hsts_seconds)?,
+            cors: Cors::new(&config.edge.cors_origins)?,
+            edge: config.edge,
+            patience,
             temporal,
-            tokens: Tokens::new(&config.jwt_secret, Arc::clone(&clock)),
+            tokens: Tokens::new(&config.jwt_keys, Arc::clone(&clock)),
+            credentials: Credentials::default(),
             clock,
             sealer: config.sealer,
             codec: config.codec,
             passwords: Passwords::new()?,
-            metrics: Metrics::new()?,
+            metrics,
             operator_token: config.operator_token,
+            admin_allow: config.admin_allow,
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
             pace: config.pace,
+            plans: Plans::default(),
         })))
     }
 
@@ -82,6 +120,12 @@ impl AppState {
     pub fn keep_temporal_connected(&self) {
         let state = self.clone();
         tokio::spawn(async move { state.temporal.connect_in_background().await });
+    }
+
+    /// Hears in the background when something about a session or a key changes.
+    pub fn keep_credentials_fresh(&self) {
+        let state = self.clone();
+        tokio::spawn(async move { state.credentials.listen(&state.pool).await });
     }
 
     /// Lets go of the database.
@@ -98,6 +142,11 @@ impl Shared {
     /// A connection for one request.
     pub(crate) async fn database(&self) -> Result<impl std::ops::DerefMut<Target = PgConnection>, ApiError> {
         Ok(self.pool.acquire().await.map_err(StoreError::from)?)
+    }
+
+    /// Who asks, as far as the network tells.
+    pub(crate) fn address(&self, req: &Request) -> IpAddr {
+        peer::address(req, &self.edge.proxies)
     }
 
     /// A transaction for one request.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, PairId, Plan, UserId};
+use domain::{AccountId, PairId, UserId};
 use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
@@ -87,8 +87,8 @@ impl Temporal {
         Ok(Client::new(connection, options)?)
     }
 
-    /// Makes sure that the account's workflow runs.
-    pub(crate) async fn start_account(&self, account: &Account, plan: Plan) -> Result<(), TemporalError> {
+    /// Makes sure that the account's workflow runs. `plan`: the code of its user's.
+    pub(crate) async fn start_account(&self, account: &Account, plan: &str) -> Result<(), TemporalError> {
         let options = WorkflowStartOptions::new(CONTROL_QUEUE, account_workflow_id(account.id))
             .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
             .search_attributes(account_attributes(account, plan))
@@ -102,7 +102,7 @@ impl Temporal {
     pub(crate) async fn log_in(
         &self,
         account: &Account,
-        plan: Plan,
+        plan: &str,
         step: LoginStep,
     ) -> Result<LoginReply, TemporalError> {
         self.start_account(account, plan).await?;
@@ -123,12 +123,21 @@ impl Temporal {
     }
 
     /// Signals the account's workflow, which is started if need be.
-    pub(crate) async fn signal_account<S>(&self, account: &Account, plan: Plan, signal: S) -> Result<(), TemporalError>
+    pub(crate) async fn signal_account<S>(&self, account: &Account, plan: &str, signal: S) -> Result<(), TemporalError>
     where
         S: SignalDefinition<Workflow = <AccountSession as HasRun>::Run, Input = ()>,
     {
         self.start_account(account, plan).await?;
         let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account.id));
+        bounded(CALL_MAX, handle.signal(signal, (), WorkflowSignalOptions::default())).await
+    }
+
+    /// Signals the account's workflow, if it runs.
+    pub(crate) async fn signal_running_account<S>(&self, account: AccountId, signal: S) -> Result<(), TemporalError>
+    where
+        S: SignalDefinition<Workflow = <AccountSession as HasRun>::Run, Input = ()>,
+    {
+        let handle = self.client().await?.get_workflow_handle::<AccountSession>(account_workflow_id(account));
         bounded(CALL_MAX, handle.signal(signal, (), WorkflowSignalOptions::default())).await
     }
 
@@ -138,14 +147,11 @@ impl Temporal {
         waited(QUERY_MAX, handle.query(AccountSession::view, (), WorkflowQueryOptions::default())).await
     }
 
-    /// Makes sure that the pair's workflow runs.
-    pub(crate) async fn start_pair(&self, user: UserId, plan: Plan, pair: PairId) -> Result<(), TemporalError> {
+    /// Makes sure that the pair's workflow runs. `plan`: the code of its user's.
+    pub(crate) async fn start_pair(&self, user: UserId, plan: &str, pair: PairId) -> Result<(), TemporalError> {
         let input = PairInput { pair, user, woken: false, totals: Totals::default(), history_max: 0 };
-        let attributes = [
-            USER_ID.value_set(user.to_string()),
-            PLAN.value_set(plan_name(plan).to_owned()),
-            STATE.value_set("idle".to_owned()),
-        ];
+        let attributes =
+            [USER_ID.value_set(user.to_string()), PLAN.value_set(plan.to_owned()), STATE.value_set("idle".to_owned())];
         let options = WorkflowStartOptions::new(CONTROL_QUEUE, pair_workflow_id(pair))
             .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
             .search_attributes(SearchAttributes::new(attributes))
@@ -216,22 +222,13 @@ fn account_input(account: &Account) -> AccountInput {
     }
 }
 
-fn account_attributes(account: &Account, plan: Plan) -> SearchAttributes {
+fn account_attributes(account: &Account, plan: &str) -> SearchAttributes {
     SearchAttributes::new([
         USER_ID.value_set(account.user_id.to_string()),
-        PLAN.value_set(plan_name(plan).to_owned()),
+        PLAN.value_set(plan.to_owned()),
         PLATFORM.value_set(account.platform.as_str().to_owned()),
         STATE.value_set("new".to_owned()),
     ])
-}
-
-/// The plan's name on the wire.
-pub(crate) const fn plan_name(plan: Plan) -> &'static str {
-    match plan {
-        Plan::Free => "free",
-        Plan::Pro => "pro",
-        Plan::Elite => "elite",
-    }
 }
 
 /// A call that Temporal answers by itself: silence means that it is away.

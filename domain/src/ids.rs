@@ -90,6 +90,16 @@ id!(
     "user"
 );
 id!(
+    /// One sign-in of a person, with all the tokens that came of it.
+    SessionId,
+    "ses"
+);
+id!(
+    /// An API key of a tenant.
+    ApiKeyId,
+    "key"
+);
+id!(
     /// A linked platform account: a Telegram user session or a Discord bot.
     AccountId,
     "acc"
@@ -119,9 +129,25 @@ id!(
     NotificationId,
     "ntf"
 );
+id!(
+    /// What a tenant pays for: a row of the table `plans`.
+    PlanId,
+    "plan"
+);
+
+impl PlanId {
+    /// The plan that every tenant begins with and falls back to.
+    pub const FREE: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0001));
+    /// The middle one of the plans that a new database has.
+    pub const PRO: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0002));
+    /// The highest one of the plans that a new database has.
+    pub const ELITE: Self = Self(Uuid::from_u128(0x0193_5000_0000_7000_8000_0000_0000_0003));
+}
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SystemClock;
 
@@ -140,5 +166,16 @@ mod tests {
         assert!("pair_".parse::<PairId>().is_err());
         assert!("pair_zz".parse::<PairId>().is_err());
         assert!("".parse::<PairId>().is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_text_is_an_id_or_refused(text in "pair_[0-9a-fA-F]{30,34}|pair_[-{}0-9a-f]{32}|.{0,40}") {
+            if let Ok(id) = text.parse::<PairId>() {
+                prop_assert_eq!(id.to_string(), text.to_lowercase());
+            }
+        }
     }
 }

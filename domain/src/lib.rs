@@ -2,7 +2,10 @@
 //!
 //! No input or output, no async, no clock of its own: whatever is decided here can be tested with a table.
 
+pub mod access;
 pub mod account;
+#[cfg(test)]
+mod anything;
 pub mod bot;
 pub mod change;
 pub mod chat;
@@ -11,25 +14,32 @@ pub mod clock;
 mod corpus;
 pub mod delivery;
 pub mod email;
+pub mod gate;
 pub mod ids;
 pub mod lineage;
+pub mod lockout;
 pub mod media_link;
 pub mod message;
 pub mod notification;
+pub mod outbound;
 pub mod pace;
 pub mod pair;
 pub mod plan;
+pub mod rate;
 pub mod render;
 pub mod rules;
 pub mod text;
 
+pub use access::{Access, Role, Scope};
 pub use account::{AccountStatus, Platform};
 pub use change::{Change, Reaction};
 pub use chat::{ChatFacts, ChatId, ChatKind};
 pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
-pub use ids::{AccountId, MediaId, NotificationId, PairId, ReconciliationId, SourceMessageId, UserId};
+pub use ids::{
+    AccountId, ApiKeyId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, SessionId, SourceMessageId, UserId,
+};
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
 pub use pair::{CopyMode, PairStatus};

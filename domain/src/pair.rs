@@ -60,7 +60,9 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    const fn place(self) -> Place {
+    /// The place, whichever account sees it.
+    #[must_use]
+    pub const fn place(self) -> Place {
         Place { platform: self.platform, chat: self.chat, topic: self.topic }
     }
 }

@@ -1,188 +1,188 @@
-//! Plans and what they change in the machinery. Prices and dunning belong to billing.
+//! Plans: what a tenant may have and do. They are rows of the table `plans`; prices and dunning belong to billing.
 
-use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
+use chrono::{DateTime, Utc};
 
-/// What a user pays for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "sqlx", derive(sqlx::Type), sqlx(type_name = "plan", rename_all = "snake_case"))]
-#[serde(rename_all = "snake_case")]
-pub enum Plan {
-    /// No payment.
-    #[default]
-    Free,
-    /// The middle plan.
-    Pro,
-    /// The highest plan.
-    Elite,
+use crate::{account::Platform, ids::PlanId, pace::Mode};
+
+mod features;
+mod limits;
+mod usage;
+
+pub use features::{Feature, Features};
+pub use limits::{Limit, Limits};
+pub use usage::{Allowance, Usage};
+
+/// The code of the plan that every tenant begins with and falls back to.
+pub const FREE_CODE: &str = "free";
+/// The longest code of a plan, in characters.
+pub const CODE_CHARS_MAX: usize = 32;
+/// The longest name of a plan, in characters.
+pub const PLAN_NAME_CHARS_MAX: usize = 100;
+/// The longest reason for a change of a tenant's plan or limits, in characters.
+pub const REASON_CHARS_MAX: usize = 500;
+
+/// What a tenant pays for.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// Which plan.
+    pub id: PlanId,
+    /// Its stable name for programs: lower-case letters, digits, dashes and underscores.
+    pub code: String,
+    /// Its name for people.
+    pub name: String,
+    /// Its place in the list of plans, the lowest first.
+    pub position: i32,
+    /// Anybody may see it and choose it; others are given by operators.
+    pub is_public: bool,
+    /// How much it allows.
+    pub limits: Limits,
+    /// What it allows.
+    pub features: Features,
+    /// Temporal priority of its tenants' tasks: 1 is first, 5 is last.
+    pub priority_key: u32,
+    /// A tenant's share of a contended task queue, relative to 1.
+    pub fairness_weight: f32,
+}
+
+/// Why a plan cannot be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PlanError {
+    /// The code is no name for programs.
+    #[error(
+        "a code begins with a letter and has at most {CODE_CHARS_MAX} lower-case letters, digits, dashes or underscores"
+    )]
+    Code,
+    /// The name is empty or too long.
+    #[error("the name must have 1 to {PLAN_NAME_CHARS_MAX} characters")]
+    Name,
+    /// The priority is not one of Temporal's.
+    #[error("the priority is 1 to 5")]
+    Priority,
+    /// The weight is not one that Temporal takes.
+    #[error("the fairness weight is 0.001 to 1000")]
+    Weight,
+    /// Who may write or ask nothing at all is suspended, not on a plan.
+    #[error("messages and requests are limited to 1 or more")]
+    Rate,
 }
 
 impl Plan {
-    /// Temporal priority of this plan's tasks: 1 is first, 5 is last.
-    #[must_use]
-    pub const fn priority_key(self) -> u32 {
-        match self {
-            Self::Elite => 1,
-            Self::Pro => 2,
-            Self::Free => 4,
+    /// Checks what its fields may hold.
+    ///
+    /// # Errors
+    /// The first rule that is broken.
+    pub fn validate(&self) -> Result<(), PlanError> {
+        let letters = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '_';
+        if !self.code.starts_with(|c: char| c.is_ascii_lowercase())
+            || self.code.len() > CODE_CHARS_MAX
+            || !self.code.chars().all(letters)
+        {
+            return Err(PlanError::Code);
         }
+        if self.name.trim().is_empty() || self.name.chars().count() > PLAN_NAME_CHARS_MAX {
+            return Err(PlanError::Name);
+        }
+        if !(1..=5).contains(&self.priority_key) {
+            return Err(PlanError::Priority);
+        }
+        if !(0.001..=1_000.0).contains(&self.fairness_weight) {
+            return Err(PlanError::Weight);
+        }
+        self.limits.has_rates().then_some(()).ok_or(PlanError::Rate)
     }
 
-    /// Share of a contended task queue, relative to Free.
+    /// What holds for a tenant of this plan for whom `exception` was made.
     #[must_use]
-    pub const fn fairness_weight(self) -> f32 {
-        match self {
-            Self::Elite => 4.0,
-            Self::Pro => 2.0,
-            Self::Free => 1.0,
+    pub fn terms(&self, exception: &Exception) -> Terms {
+        Terms {
+            limits: self.limits.except(exception.limits),
+            features: self.features.except(exception),
+            priority_key: self.priority_key,
+            fairness_weight: self.fairness_weight,
         }
-    }
-
-    /// Messages that may be written. The lowest is enough to follow a busy channel, the highest a safeguard against a
-    /// pair gone wild; both are far below what the machinery carries.
-    #[must_use]
-    pub const fn allowance(self) -> Allowance {
-        let (per_minute, per_day) = match self {
-            Self::Free => (20, 1_000),
-            Self::Pro => (200, 50_000),
-            Self::Elite => (2_000, 1_000_000),
-        };
-        Allowance { per_minute: Some(per_minute), per_day: Some(per_day) }
     }
 }
 
-/// How many messages a tenant may have written, over all accounts; `None` is no limit.
+/// What an operator has settled for one tenant, whatever the plan says; `None` is what the plan says.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Allowance {
-    /// In one minute of the clock.
-    pub per_minute: Option<u32>,
-    /// In one UTC day.
-    pub per_day: Option<u32>,
+pub struct Exception {
+    /// Other limits.
+    pub limits: Limits,
+    /// As [`Features::copy_mode`].
+    pub copy_mode: Option<bool>,
+    /// As [`Features::chain_forwarding`].
+    pub chain_forwarding: Option<bool>,
+    /// As [`Features::discord_forwarding`].
+    pub discord_forwarding: Option<bool>,
+    /// As [`Features::webhook_identity`].
+    pub webhook_identity: Option<bool>,
+    /// As [`Features::filters`].
+    pub filters: Option<bool>,
+    /// As [`Features::reports`].
+    pub reports: Option<bool>,
 }
 
-impl Allowance {
-    /// This one, with the exceptions that `other` makes.
-    #[must_use]
-    pub fn except(self, other: Self) -> Self {
-        Self { per_minute: other.per_minute.or(self.per_minute), per_day: other.per_day.or(self.per_day) }
-    }
+/// What holds for a tenant: the plan's word and what was settled beside it, in one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Terms {
+    /// How much.
+    pub limits: Limits,
+    /// What.
+    pub features: Features,
+    /// Temporal priority of the tenant's tasks.
+    pub priority_key: u32,
+    /// The tenant's share of a contended task queue.
+    pub fairness_weight: f32,
 }
 
-/// Messages counted in the minute and the UTC day that they fall into. Counts may be negative where what was counted is
-/// taken back.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// The minute's beginning.
-    pub minute: DateTime<Utc>,
-    /// Messages in it.
-    pub minute_used: i64,
-    /// The day's beginning.
-    pub day: DateTime<Utc>,
-    /// Messages in it.
-    pub day_used: i64,
-}
-
-impl Usage {
-    /// Nothing used at `now`.
+impl Terms {
+    /// Accounts of `platform` at most; `None` is no limit.
     #[must_use]
-    pub fn none(now: DateTime<Utc>) -> Self {
-        Self { minute: begin(now, MINUTE), minute_used: 0, day: begin(now, DAY), day_used: 0 }
-    }
-
-    /// The same at `now`: what belongs to a window that is over counts no more.
-    #[must_use]
-    pub fn at(self, now: DateTime<Utc>) -> Self {
-        let fresh = Self::none(now);
-        Self {
-            minute: self.minute.max(fresh.minute),
-            minute_used: if self.minute < fresh.minute { 0 } else { self.minute_used },
-            day: self.day.max(fresh.day),
-            day_used: if self.day < fresh.day { 0 } else { self.day_used },
-        }
-    }
-
-    /// This and what another has counted, both as they are at `now`.
-    #[must_use]
-    pub fn with(self, other: Self, now: DateTime<Utc>) -> Self {
-        let (mine, other) = (self.at(now), other.at(now));
-        Self {
-            minute_used: mine.minute_used.saturating_add(other.minute_used),
-            day_used: mine.day_used.saturating_add(other.day_used),
-            ..mine
-        }
-    }
-
-    /// `count` more messages at `now`.
-    #[must_use]
-    pub fn plus(self, count: i64, now: DateTime<Utc>) -> Self {
-        let rolled = self.at(now);
-        Self {
-            minute_used: rolled.minute_used.saturating_add(count),
-            day_used: rolled.day_used.saturating_add(count),
-            ..rolled
-        }
-    }
-
-    /// When the next message may be written; `None` for now.
-    #[must_use]
-    pub fn opens_at(self, allowance: Allowance, now: DateTime<Utc>) -> Option<DateTime<Utc>> {
-        let used = self.at(now);
-        let full = |limit: Option<u32>, used: i64| limit.is_some_and(|limit| used >= i64::from(limit));
-        if full(allowance.per_day, used.day_used) {
-            Some(used.day + DAY)
-        } else if full(allowance.per_minute, used.minute_used) {
-            Some(used.minute + MINUTE)
-        } else {
-            None
-        }
+    pub fn accounts_max(&self, platform: Platform) -> Option<u64> {
+        self.limits.get(Limit::accounts(platform))
     }
 }
 
-const MINUTE: TimeDelta = TimeDelta::minutes(1);
-const DAY: TimeDelta = TimeDelta::days(1);
+/// A tenant's plan and the exceptions made for them.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tenancy {
+    /// What they pay for.
+    pub plan: Plan,
+    /// When they fall back to Free; `None`: never by itself.
+    pub plan_expires_at: Option<DateTime<Utc>>,
+    /// Why they have this plan, in the words of who gave it.
+    pub plan_reason: Option<String>,
+    /// What holds instead of the plan's word.
+    pub exception: Exception,
+    /// When the exception ends; `None`: never by itself.
+    pub exception_expires_at: Option<DateTime<Utc>>,
+}
 
-/// The beginning of the window of `length` that `now` falls into.
-fn begin(now: DateTime<Utc>, length: TimeDelta) -> DateTime<Utc> {
-    now - TimeDelta::seconds(now.timestamp().rem_euclid(length.num_seconds()))
-        - TimeDelta::nanoseconds(i64::from(now.timestamp_subsec_nanos()))
+impl Tenancy {
+    /// What holds.
+    #[must_use]
+    pub fn terms(&self) -> Terms {
+        self.plan.terms(&self.exception)
+    }
+
+    /// The same for whoever sends: [`Self::allowance`] in place of the limits on messages.
+    #[must_use]
+    pub fn sending_terms(&self, mode: Mode) -> Terms {
+        let (terms, allowance) = (self.terms(), self.allowance(mode));
+        let limits =
+            Limits { messages_per_minute: allowance.per_minute, messages_per_day: allowance.per_day, ..terms.limits };
+        Terms { limits, ..terms }
+    }
+
+    /// Messages that may be written. Without assumed limits only the exceptions hold.
+    #[must_use]
+    pub fn allowance(&self, mode: Mode) -> Allowance {
+        match mode {
+            Mode::Standard => self.terms().limits.allowance(),
+            Mode::Open => self.exception.limits.allowance(),
+        }
+    }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn at(seconds: i64) -> DateTime<Utc> {
-        DateTime::UNIX_EPOCH + TimeDelta::seconds(seconds)
-    }
-
-    #[test]
-    fn a_full_minute_opens_with_the_next_and_a_full_day_with_the_next_day() {
-        let allowance = Allowance { per_minute: Some(2), per_day: Some(5) };
-        let mut used = Usage::none(at(61));
-        assert_eq!(used.opens_at(allowance, at(61)), None);
-        used = used.plus(2, at(119));
-        assert_eq!(used.opens_at(allowance, at(119)), Some(at(120)));
-        assert_eq!(used.opens_at(allowance, at(120)), None);
-        used = used.plus(2, at(120)).plus(1, at(300));
-        assert_eq!((used.minute_used, used.day_used), (1, 5));
-        assert_eq!(used.opens_at(allowance, at(300)), Some(at(86_400)));
-        assert_eq!(used.opens_at(allowance, at(86_400)), None);
-    }
-
-    #[test]
-    fn what_two_workers_count_is_added_window_by_window() {
-        let (mine, other) = (Usage::none(at(0)).plus(3, at(30)), Usage::none(at(0)).plus(4, at(70)));
-        let both = mine.with(other, at(80));
-        assert_eq!((both.minute_used, both.day_used), (4, 7));
-        assert_eq!(both.plus(-1, at(80)).opens_at(Allowance { per_minute: Some(4), per_day: None }, at(80)), None);
-    }
-
-    #[test]
-    fn an_exception_replaces_what_it_names() {
-        let exception = Allowance { per_minute: Some(7), per_day: None };
-        assert_eq!(Plan::Free.allowance().except(exception).per_minute, Some(7));
-        assert_eq!(Plan::Free.allowance().except(exception).per_day, Plan::Free.allowance().per_day);
-        let rising = [Plan::Free, Plan::Pro, Plan::Elite].map(|plan| plan.allowance().per_minute);
-        assert!(rising.is_sorted());
-    }
-}
+pub(crate) mod tests;

@@ -6,6 +6,7 @@ mod link;
 mod rank;
 mod spot;
 mod standing;
+mod tenant;
 
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,7 @@ pub use self::{
     rank::nearest_rank,
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
+    tenant::{lift_limits, lift_request_rate, operator, register_unlimited, user_id},
 };
 
 /// How long one message may take before we give up on it.

@@ -11,6 +11,7 @@ mod ports;
 mod postgres;
 mod process;
 mod progress;
+mod replica;
 mod secrets;
 mod spawn;
 mod state;
@@ -33,6 +34,7 @@ pub use self::{
     part::Part,
     process::Death,
     progress::{Progress, span},
+    replica::Replica,
     spawn::{die_with_parent, stop_with_parent},
     state::remove_state,
     urls::Urls,

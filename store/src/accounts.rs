@@ -171,17 +171,21 @@ pub async fn set_identity(
     Ok(())
 }
 
-/// Ends an account for good: its secrets are forgotten, its identity may be linked anew.
+/// Ends an account for good: its secrets are forgotten, its identity may be linked anew. The room that it leaves is given
+/// to another that the plan holds back, by the next sweep.
 pub async fn log_out(connection: &mut PgConnection, id: AccountId, now: DateTime<Utc>) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE accounts SET status = 'logged_out', secret = NULL, login = NULL, host = NULL, host_task_token = NULL,
-                reason_code = NULL, reason = NULL, updated_at = $2
+                reason_code = NULL, reason = NULL, plan_held_since = NULL, plan_untold_since = NULL, updated_at = $2
          WHERE id = $1",
         id as AccountId,
         now
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if let Some(owner) = crate::plans::owner_of(connection, id).await? {
+        crate::plans::mark_stale(connection, owner, now).await?;
+    }
     Ok(())
 }
 

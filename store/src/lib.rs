@@ -4,21 +4,29 @@
 //! thing itself. Cross-tenant questions live in [`sweep`].
 
 pub mod accounts;
+pub mod api_keys;
+pub mod audit;
 pub mod avatars;
 pub mod bot;
 pub mod chats;
+mod content;
 pub mod deliveries;
 mod error;
 pub mod error_logs;
 pub mod ingest;
 pub mod leases;
+mod listener;
 pub mod media;
 pub mod notifications;
 pub mod pace;
 pub mod pairs;
+pub mod plans;
+pub mod rate_limits;
 pub mod reconcile;
 pub mod rules;
 pub mod seal;
+pub mod sessions;
+pub mod sign_in_failures;
 pub mod status;
 pub mod sweep;
 pub mod threads;
@@ -26,6 +34,7 @@ pub mod users;
 pub mod why;
 
 pub use error::StoreError;
+pub use listener::{Listener, listen};
 pub use sqlx::{PgConnection, PgPool, Postgres, Transaction};
 
 /// The schema's history, embedded.

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, ChatId, Plan, UserId,
+    AccountId, ChatId, UserId,
     pace::{Budget, LastWait, Scope, Snapshot},
 };
 use sqlx::PgConnection;
@@ -14,7 +14,7 @@ mod egress;
 mod usage;
 
 pub use egress::{EgressCount, count_egress, egress_used, space_egress};
-pub use usage::{Terms, add_usage, terms, usage};
+pub use usage::{add_usage, usage};
 
 /// The chat id of budgets that belong to no chat.
 const NO_CHAT: i64 = 0;
@@ -127,15 +127,4 @@ pub async fn set_send_interval(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
-}
-
-/// Whose account it is, and what they pay for.
-pub async fn owner_of(connection: &mut PgConnection, account: AccountId) -> Result<Option<(UserId, Plan)>, StoreError> {
-    let row = sqlx::query!(
-        "SELECT u.id, u.plan FROM accounts a JOIN users u ON u.id = a.user_id WHERE a.id = $1",
-        account as AccountId
-    )
-    .fetch_optional(connection)
-    .await?;
-    Ok(row.map(|row| (row.id, row.plan)))
 }

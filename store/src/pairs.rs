@@ -2,7 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Plan, Platform, UserId,
+    AccountId, ChatId, ChatKind, CopyMode, PairId, PairStatus, Platform, UserId,
+    gate::Way,
+    pair::Endpoint,
     render::{Limits, Pings},
     rules::{PairOptions, SourceChat},
 };
@@ -12,9 +14,11 @@ use sqlx::PgConnection;
 use crate::StoreError;
 
 mod change;
+mod list;
 mod workflow;
 
 pub use change::{PairChange, delete, set_blocked, set_paused, update};
+pub use list::{ListedPair, list};
 pub use workflow::{Route, route, set_workflow_started};
 
 /// One pair, with the platforms of its ends.
@@ -24,8 +28,6 @@ pub struct Pair {
     pub id: PairId,
     /// Whose it is.
     pub user_id: UserId,
-    /// What they pay for now.
-    pub plan: Plan,
     /// The user's name for it.
     pub name: String,
     /// Reads.
@@ -81,6 +83,25 @@ impl Pair {
     /// an error, because a filter that is ignored would let everything through.
     pub fn options(&self) -> Result<PairOptions, StoreError> {
         Ok(PairOptions::deserialize(&self.options_json)?)
+    }
+
+    /// Its two ends.
+    #[must_use]
+    pub const fn way(&self) -> Way {
+        Way {
+            source: Endpoint {
+                account: self.source_account_id,
+                platform: self.source_platform,
+                chat: self.source_chat_id,
+                topic: self.source_topic_id,
+            },
+            destination: Endpoint {
+                account: self.destination_account_id,
+                platform: self.destination_platform,
+                chat: self.destination_chat_id,
+                topic: self.destination_topic_id,
+            },
+        }
     }
 
     /// What is known of the source chat, for links.
@@ -183,7 +204,7 @@ pub async fn find(connection: &mut PgConnection, user: UserId, id: PairId) -> Re
 pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pair>, StoreError> {
     let pair = sqlx::query_as!(
         Pair,
-        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
+        r#"SELECT p.id, p.user_id, p.name,
                 p.source_account_id, s.platform AS source_platform, p.source_chat_id,
                 p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
@@ -200,29 +221,6 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
     .fetch_optional(connection)
     .await?;
     Ok(pair)
-}
-
-/// The tenant's pairs, oldest first.
-pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pair>, StoreError> {
-    let pairs = sqlx::query_as!(
-        Pair,
-        r#"SELECT p.id, p.user_id, (SELECT u.plan FROM users u WHERE u.id = p.user_id) AS "plan!: Plan", p.name,
-                p.source_account_id, s.platform AS source_platform, p.source_chat_id,
-                p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
-                p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
-                p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
-                o.username AS source_username, c.guild_id AS destination_guild_id,
-                c.file_bytes_max AS destination_file_bytes_max,
-                p.status, p.reason_code, p.reason, p.created_at, p.updated_at
-         FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id
-         LEFT JOIN chats o ON o.account_id = p.source_account_id AND o.chat_id = p.source_chat_id
-         WHERE p.user_id = $1 AND p.deleted_at IS NULL ORDER BY p.created_at, p.id"#,
-        user as UserId
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(pairs)
 }
 
 /// How many pairs read or write through an account: it cannot be logged out under them.

@@ -1,7 +1,7 @@
 //! Tenants.
 
 use chrono::{DateTime, Utc};
-use domain::{Email, Plan, UserId};
+use domain::{Email, PlanId, Role, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -13,8 +13,14 @@ pub struct User {
     pub id: UserId,
     /// The address, lower-cased.
     pub email: String,
+    /// When they have proven that the address is theirs.
+    pub email_verified_at: Option<DateTime<Utc>>,
     /// What they pay for.
-    pub plan: Plan,
+    pub plan: PlanId,
+    /// What they are to this installation.
+    pub role: Role,
+    /// Since when they may do nothing.
+    pub suspended_at: Option<DateTime<Utc>>,
     /// When they registered.
     pub created_at: DateTime<Utc>,
 }
@@ -30,7 +36,7 @@ pub async fn insert(
     let user = sqlx::query_as!(
         User,
         "INSERT INTO users (id, email, password_hash, created_at) VALUES ($1, $2, $3, $4)
-         RETURNING id, email, plan, created_at",
+         RETURNING id, email, email_verified_at, plan_id AS plan, role, suspended_at, created_at",
         id as UserId,
         email.as_str(),
         password_hash,
@@ -43,23 +49,73 @@ pub async fn insert(
 
 /// The tenant, if it exists.
 pub async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
-    let user = sqlx::query_as!(User, "SELECT id, email, plan, created_at FROM users WHERE id = $1", id as UserId)
-        .fetch_optional(connection)
-        .await?;
+    let user = sqlx::query_as!(
+        User,
+        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, created_at FROM users WHERE id = $1",
+        id as UserId
+    )
+    .fetch_optional(connection)
+    .await?;
     Ok(user)
 }
 
-/// The tenant with this address and its password hash, for the login.
-pub async fn find_credentials(
+/// The tenant with this address.
+pub async fn find_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
+    let user = sqlx::query_as!(
+        User,
+        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, created_at FROM users WHERE email = $1",
+        email.as_str()
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(user)
+}
+
+/// The tenant's password hash, in PHC form, or bcrypt's where it came from elsewhere.
+pub async fn password_hash(connection: &mut PgConnection, id: UserId) -> Result<Option<String>, StoreError> {
+    let hash = sqlx::query_scalar!("SELECT password_hash FROM users WHERE id = $1", id as UserId)
+        .fetch_optional(connection)
+        .await?;
+    Ok(hash)
+}
+
+/// Replaces the password, if it is still `known`. False when somebody was faster, or the tenant is gone.
+pub async fn set_password(
     connection: &mut PgConnection,
-    email: &Email,
-) -> Result<Option<(User, String)>, StoreError> {
-    let row =
-        sqlx::query!("SELECT id, email, plan, created_at, password_hash FROM users WHERE email = $1", email.as_str())
-            .fetch_optional(connection)
-            .await?;
-    Ok(row.map(|row| {
-        let user = User { id: row.id, email: row.email, plan: row.plan, created_at: row.created_at };
-        (user, row.password_hash)
-    }))
+    id: UserId,
+    known: &str,
+    new: &str,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE users SET password_hash = $3, password_changed_at = $4 WHERE id = $1 AND password_hash = $2",
+        id as UserId,
+        known,
+        new,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}
+
+/// Stores the same password under a better hash, if it is still `known`.
+pub async fn rehash(connection: &mut PgConnection, id: UserId, known: &str, new: &str) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $2", id as UserId, known, new)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Gives a role, and returns the former one; `None` when there is no such tenant.
+pub async fn set_role(connection: &mut PgConnection, id: UserId, role: Role) -> Result<Option<Role>, StoreError> {
+    let former = sqlx::query_scalar!(
+        r#"WITH former AS (SELECT id, role FROM users WHERE id = $1 FOR UPDATE)
+           UPDATE users u SET role = $2 FROM former f WHERE u.id = f.id RETURNING f.role AS "role: Role""#,
+        id as UserId,
+        role as Role
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(former)
 }

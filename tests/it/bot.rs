@@ -3,7 +3,7 @@
 use domain::notification::Kind;
 use reqwest::Method;
 use sandbox::{
-    scene::until,
+    scene::{operator, until},
     stack::{Part, Stack, TELEGRAM_BOT},
 };
 use serde_json::{Value, json};
@@ -172,8 +172,8 @@ async fn commands_are_answered() {
     chat.ask("/status", "You have no accounts and no pairs yet.").await;
     chat.ask("/pairs", "You have no pairs yet.").await;
     chat.ask("/pause 1", "You have no pairs yet.").await;
-    let usage = chat.ask("/usage", "Plan: Free").await;
-    assert!(usage.contains("Pairs: 0"), "{usage}");
+    let usage = chat.ask("/usage", "Plan: ").await;
+    assert!(usage.contains("Pairs: 0 of "), "{usage}");
     let menu = chat.world().controls.telegram.bot(chat.bot).await.unwrap().commands;
     assert!(menu.iter().any(|entry| entry.command == "pause"), "{menu:?}");
 }
@@ -210,6 +210,35 @@ async fn pausing_and_resuming_by_the_bot_is_real() {
     world.api.resume(&pair.id).await.unwrap();
     say("three").await;
     world.discord_holds(&bot.channel, &["one", "two", "three"]).await;
+}
+
+#[tokio::test]
+async fn a_resume_by_the_bot_asks_the_gate() {
+    let stack = harness::shared().await;
+    let chat = Chat::new(&stack).await;
+    let (world, owner) = (chat.world(), &chat.person);
+    let bot = world.bot().await;
+    let (first, second) = (world.channel(owner, &[]).await, world.channel(owner, &[]).await);
+    let (reader, writer) = (world.link_person(owner).await, world.link_bot(&bot).await);
+    let older = world.pair(place(&reader, first), place(&writer, &bot.channel)).await;
+    let newer = world.pair(place(&reader, second), place(&writer, &bot.channel)).await;
+    chat.link().await;
+    chat.ask("/pause 2", &format!("Paused: {}", newer.name)).await;
+    // From now on there is room for one.
+    let one = json!({
+        "limits": { "pairs": 1, "telegram_accounts": 9, "discord_accounts": 9, "requests_per_minute": 1_000_000 },
+        "features": { "copy_mode": true, "discord_forwarding": true },
+        "reason": "a test",
+    });
+    let path = format!("/operator/users/{}/limits", chat.mailing.user);
+    let _: Value = operator(&stack).unwrap().call(Method::PUT, &path, Some(&one)).await.unwrap();
+    let refused = chat.ask("/resume 2", "stays paused").await;
+    assert!(refused.contains(&newer.name) && refused.contains("the plan allows 1 pairs"), "{refused}");
+    assert_eq!(world.read_pair(&newer.id).await["status"], "paused");
+    chat.ask("/pause 1", &format!("Paused: {}", older.name)).await;
+    chat.ask("/resume 2", &format!("Resumed: {}", newer.name)).await;
+    assert_eq!(world.read_pair(&newer.id).await["status"], "active");
+    assert!(chat.ask("/usage", "Plan: ").await.contains("Pairs: 2 of 1"));
 }
 
 #[tokio::test]

@@ -18,9 +18,11 @@ async fn the_plan_holds_messages_until_its_window_opens() {
     let database = sqlx::PgPool::connect(&stack.urls().database).await.unwrap();
     let account: domain::AccountId = writer.account.parse().unwrap();
     // An exception of the operator holds also where no plan does; three messages a minute.
-    let limited =
-        sqlx::query("UPDATE users SET messages_per_minute = 3 WHERE id = (SELECT user_id FROM accounts WHERE id = $1)");
-    limited.bind(account.as_uuid()).execute(&database).await.unwrap();
+    let limited = sqlx::query(
+        "UPDATE user_limits SET messages_per_minute = 3 WHERE user_id = (SELECT user_id FROM accounts WHERE id = $1)",
+    );
+    let limited = limited.bind(account.as_uuid()).execute(&database).await.unwrap();
+    assert_eq!(limited.rows_affected(), 1);
     // All of it has to fall into one minute.
     until("a young minute", PATIENCE, async || {
         let young = sqlx::query_scalar::<_, bool>("SELECT extract(second FROM now()) < 35");

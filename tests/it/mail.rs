@@ -34,7 +34,7 @@ impl Mailing {
         let me: Value = world.api.http().get("/auth/me").await.expect("a tenant can read who they are");
         let text = |name: &str| me[name].as_str().expect("it is text").to_owned();
         let pool = store::connect(&stack.urls().database.into()).expect("the URL is good");
-        let sealer = Sealer::parse(&harness::SEAL_KEYS.into()).expect("the keys are good");
+        let sealer = harness::sealer();
         Self { world, user: text("id").parse().expect("an id"), email: text("email"), pool, sealer }
     }
 

@@ -77,7 +77,10 @@ impl Writer {
 /// Makes the tenant whose account this is pay for `plan`.
 pub(crate) async fn pays_for(database: &sqlx::PgPool, account: &str, plan: &str) {
     let account: domain::AccountId = account.parse().unwrap();
-    let paid = sqlx::query("UPDATE users SET plan = $2::plan WHERE id = (SELECT user_id FROM accounts WHERE id = $1)");
+    let paid = sqlx::query(
+        "UPDATE users SET plan_id = (SELECT id FROM plans WHERE code = $2)
+         WHERE id = (SELECT user_id FROM accounts WHERE id = $1)",
+    );
     let paid = paid.bind(account.as_uuid()).bind(plan).execute(database).await.unwrap();
     assert_eq!(paid.rows_affected(), 1);
 }

@@ -31,7 +31,7 @@ async fn scene() -> Scene {
     let mut database = pool.acquire().await.unwrap();
     let clock = ledger::clock();
     let (user, email) = new_user(&mut database, &clock).await;
-    let sealer = Sealer::parse(&harness::SEAL_KEYS.into()).unwrap();
+    let sealer = harness::sealer();
     Scene { clock, pool, database, sealer, user, email }
 }
 

@@ -46,7 +46,21 @@ pub struct Bot {
 }
 
 impl World {
+    /// A tenant whose plan limits nothing, but for messages, which the stack does not limit anyway.
     pub async fn new(stack: &Stack) -> Self {
+        let world = Self::registered(stack).await;
+        scene::lift_limits(stack, &world.api).await.expect("an exception can be made");
+        world
+    }
+
+    /// A tenant with what Free allows, who may look as often as they like.
+    pub async fn on_free(stack: &Stack) -> Self {
+        let world = Self::registered(stack).await;
+        scene::lift_request_rate(stack, &world.api).await.expect("an exception can be made");
+        world
+    }
+
+    async fn registered(stack: &Stack) -> Self {
         let urls = stack.urls();
         let email = format!("tenant{}@example.org", number());
         let api = CausewayClient::register(&urls.api, &email, PASSWORD).await.expect("a tenant can register");

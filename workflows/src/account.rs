@@ -201,6 +201,10 @@ impl AccountSession {
                         .await?;
                 }
             }
+            // The plan kept it back, and somebody has resumed it before we heard so: hosted anew, it is asked about again.
+            Some(HostOutcome::Gone { status: AccountStatus::Paused }) if ctx.state(|s| s.interrupt) => {
+                ctx.state_mut(|s| s.view.failures = 0);
+            }
             Some(HostOutcome::Gone { status }) => {
                 ctx.state_mut(|s| {
                     s.view.failures = 0;

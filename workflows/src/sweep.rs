@@ -29,6 +29,9 @@ pub struct SweepReport {
     /// Workflows of deleted pairs that were told to end.
     #[serde(default)]
     pub workflows_ended: u32,
+    /// Tenants of whose pairs and accounts some had to be paused or resumed, because their plan allows something else.
+    #[serde(default)]
+    pub plans_settled: u32,
 }
 
 /// Declarations; `activities` implements them.

@@ -2,8 +2,11 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    Plan, RichText, UserId,
+    PairId, PairStatus, Platform, RichText, UserId,
     bot::{self as words, AccountFacts, Allowance, Command, Followed, LinkToken, PairFacts, Usage, Which},
+    gate::{self, Action, Refusal},
+    pace::Mode,
+    plan::{Features, Limit},
 };
 use store::{
     PgConnection, StoreError,
@@ -13,12 +16,13 @@ use store::{
 
 use super::receive::{Deed, Reply};
 
-/// Carries out what a person has written, within the caller's transaction.
+/// Carries out what a person has written, within the caller's transaction. `mode` says whose limits `/usage` shows.
 pub(super) async fn carry_out(
     connection: &mut PgConnection,
     bot: i64,
     person: &Person,
     command: &Command,
+    mode: Mode,
     now: DateTime<Utc>,
 ) -> Result<Reply, StoreError> {
     if let Command::Start(Some(payload)) = command {
@@ -38,7 +42,7 @@ pub(super) async fn carry_out(
         }
         (Command::Pause(which), Some(user)) => change(connection, user, true, *which, now).await,
         (Command::Resume(which), Some(user)) => change(connection, user, false, *which, now).await,
-        (Command::Usage, Some(user)) => Ok(Reply::of(usage(connection, user, now).await?)),
+        (Command::Usage, Some(user)) => Ok(Reply::of(usage(connection, user, mode, now).await?)),
     }
 }
 
@@ -83,7 +87,8 @@ fn pair_facts(pairs: &[PairHealth]) -> Vec<PairFacts> {
     pairs.iter().map(facts).collect()
 }
 
-/// Pauses or resumes as the API does: the row first, the workflow when that is durable.
+/// Pauses or resumes as the API does: the row first, the workflow when that is durable. What the plan has no room for
+/// stays paused; the room that a pause leaves is given to what the plan has paused.
 async fn change(
     connection: &mut PgConnection,
     user: UserId,
@@ -91,6 +96,7 @@ async fn change(
     which: Which,
     now: DateTime<Utc>,
 ) -> Result<Reply, StoreError> {
+    store::plans::lock_user(connection, user).await?;
     let pairs = store::status::pairs(connection, user).await?;
     let mut chosen: Vec<&PairHealth> = match which {
         Which::All => pairs.iter().collect(),
@@ -100,34 +106,62 @@ async fn change(
     };
     // In the order in which an ingest locks pairs.
     chosen.sort_by_key(|pair| pair.id);
-    let (mut done, mut deeds) = (Vec::new(), Vec::new());
+    let (mut done, mut refused, mut deeds) = (Vec::new(), Vec::new(), Vec::new());
     for pair in chosen {
-        if store::pairs::set_paused(connection, user, pair.id, pause, now).await? {
+        if !pause && let Some(refusal) = refusal(connection, user, pair.id, now).await? {
+            refused.push((pair.name.clone(), refusal.to_string()));
+        } else if store::pairs::set_paused(connection, user, pair.id, pause, now).await? {
             done.push(pair.name.clone());
-            deeds.push(Deed { pair: pair.id, paused: pause });
+            deeds.push(Deed::Pair { pair: pair.id, paused: pause });
         }
     }
-    Ok(Reply { text: words::changed(pause, which, &done, &[], pairs.len()), deeds })
+    if pause && !done.is_empty() {
+        let applied = store::plans::give_room(connection, user, now).await?;
+        deeds.extend(applied.pairs_paused.into_iter().map(|pair| Deed::Pair { pair, paused: true }));
+        deeds.extend(applied.pairs_resumed.into_iter().map(|pair| Deed::Pair { pair, paused: false }));
+        deeds.extend(applied.accounts_resumed.into_iter().map(Deed::Account));
+    }
+    Ok(Reply { text: words::changed(pause, which, &done, &refused, pairs.len()), deeds })
 }
 
-async fn usage(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<RichText, StoreError> {
-    let terms = store::pace::terms(connection, &[user]).await?;
-    let plan = terms.first().map(|terms| terms.plan).unwrap_or_default();
-    let planned = terms.first().map(|terms| terms.plan.allowance().except(terms.exception)).unwrap_or_default();
-    let counted = store::pace::usage(connection, user).await?;
-    // The limits that were in force when it was counted; before anything was, those of the plan.
-    let (used, limits) =
-        counted.map_or((domain::plan::Usage::none(now), planned), |(used, limits)| (used.at(now), limits));
-    let name = match plan {
-        Plan::Free => "Free",
-        Plan::Pro => "Pro",
-        Plan::Elite => "Elite",
-    };
+/// Why the plan lets the pair not be resumed; `None` when it does. The tenant is locked.
+async fn refusal(
+    connection: &mut PgConnection,
+    user: UserId,
+    pair: PairId,
+    now: DateTime<Utc>,
+) -> Result<Option<Refusal>, StoreError> {
+    let Some(pair) = store::pairs::find(connection, user, pair).await? else { return Ok(None) };
+    let Some(tenancy) = store::plans::tenancy(connection, user).await? else { return Ok(None) };
+    if pair.status != PairStatus::Paused {
+        return Ok(None);
+    }
+    let chain = store::plans::chain(connection, user, pair.way()).await?;
+    // Options that cannot be read are not carried either.
+    let needs = gate::needs(pair.way(), pair.mode, &pair.options().unwrap_or_default());
+    let needs = Features { chain_forwarding: chain.follows, ..needs };
+    let used = store::plans::used(connection, user, now).await?;
+    let mut offers = store::plans::catalogue(connection).await?;
+    offers.retain(|plan| plan.is_public);
+    Ok(gate::check(&tenancy, &used, Action::ResumePair { needs }, &offers).err())
+}
+
+async fn usage(
+    connection: &mut PgConnection,
+    user: UserId,
+    mode: Mode,
+    now: DateTime<Utc>,
+) -> Result<RichText, StoreError> {
+    let Some(tenancy) = store::plans::tenancy(connection, user).await? else { return Ok(words::link_first(false)) };
+    let (used, limits) = (store::plans::used(connection, user, now).await?, tenancy.sending_terms(mode).limits);
+    let counted = |count: i64| u64::try_from(count).unwrap_or(0);
+    let of = |used, limit| Allowance { used, limit: limits.get(limit) };
     Ok(words::usage(&Usage {
-        plan: name.to_owned(),
-        minute: Allowance { used: used.minute_used, limit: limits.per_minute },
-        day: Allowance { used: used.day_used, limit: limits.per_day },
-        pairs: store::pairs::list(connection, user).await?.len(),
-        accounts: store::accounts::list(connection, user).await?.len(),
+        plan: tenancy.plan.name,
+        minute: of(counted(used.messages.minute_used), Limit::MessagesPerMinute),
+        day: of(counted(used.messages.day_used), Limit::MessagesPerDay),
+        pairs: of(used.pairs, Limit::Pairs),
+        telegram_accounts: of(used.telegram_accounts.linked, Limit::accounts(Platform::Telegram)),
+        discord_accounts: of(used.discord_accounts.linked, Limit::accounts(Platform::Discord)),
     }))
 }

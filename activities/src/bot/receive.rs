@@ -1,22 +1,27 @@
 //! What people write to the bot: carried out once, in one transaction with the record of it and its answer.
 
-use domain::{Message, PairId, RichText, bot::Command};
+use std::sync::Arc;
+
+use domain::{AccountId, Message, PairId, RichText, bot::Command};
 use store::{
     StoreError,
     bot::{self, Incoming, Person, Recipient},
 };
+use temporalio_client::Client;
 
 use super::{commands, host::Hosting};
-use crate::{catch_up::persist, telegram::BotConnection, wake};
+use crate::{catch_up::persist, context::Context, telegram::BotConnection};
 
 /// Answers that may wait for one person. Who asks for more at once gets no answer to them, and nothing is done.
 const WAITING_MAX: i64 = 20;
 
-/// A pair whose row was changed and whose workflow is to know.
+/// What was changed in a row, and a workflow is to know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Deed {
-    pub(super) pair: PairId,
-    pub(super) paused: bool,
+pub(super) enum Deed {
+    /// A pair was paused or resumed.
+    Pair { pair: PairId, paused: bool },
+    /// An account that the plan had paused is hosted again.
+    Account(AccountId),
 }
 
 /// What is said and done about a message.
@@ -40,9 +45,7 @@ impl Hosting {
         let deeds =
             persist("record a message to the bot", || self.carry_out(message.message_id, &person, &command)).await;
         for deed in deeds {
-            self.context.wakeups.wake(deed.pair);
-            let client = self.client.clone();
-            tokio::spawn(async move { wake::tell_paused(&client, deed.pair, deed.paused).await });
+            tokio::spawn(tell(Arc::clone(&self.context), self.client.clone(), deed));
         }
         self.context.metrics.bot.count("received");
         self.news.notify_one();
@@ -65,11 +68,28 @@ impl Hosting {
                 return Ok(Vec::new());
             }
         }
+        let mode = self.context.paces.mode();
+        let reply = commands::carry_out(&mut transaction, bot, person, command, mode, now).await?;
+        // After the command, which locks the tenant before anything of theirs.
         bot::seen(&mut transaction, bot, person).await?;
-        let reply = commands::carry_out(&mut transaction, bot, person, command, now).await?;
         bot::give_answer(&mut transaction, &self.context.sealer, bot, message_id, &reply.text).await?;
         transaction.commit().await?;
         Ok(reply.deeds)
+    }
+}
+
+/// Tells a workflow; what it is not told, the sweep and the next drain find in the row.
+async fn tell(context: Arc<Context>, client: Client, deed: Deed) {
+    let now = context.clock.now();
+    let told = match deed {
+        Deed::Pair { pair, paused } => {
+            context.wakeups.wake(pair);
+            context.tell_pair(&client, pair, paused, now).await
+        }
+        Deed::Account(account) => context.tell_account(&client, account, now).await,
+    };
+    if let Err(error) = told {
+        tracing::warn!(error = %crate::chain(&error), "It could not be put on record that a workflow was told.");
     }
 }
 

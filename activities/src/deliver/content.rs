@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use domain::{Message, Operation};
+use domain::{
+    Message, Operation,
+    gate::{self, Action, Use},
+};
 use store::{
     StoreError,
     deliveries::{self, Counterpart},
@@ -12,6 +15,7 @@ use workflows::forwarding::Next;
 
 use super::{Delivered, Delivery, outgoing::Outgoing, rules::Ruled};
 use crate::{
+    attachments::TOO_LARGE,
     compose::{self, Composed},
     drain::MEDIA_RETRY_MS,
 };
@@ -49,6 +53,7 @@ impl Delivery<'_> {
             return Ok(Content::Waiting);
         }
         self.count_what_stands(&mut stored);
+        self.leave_out_what_the_plan_does(&mut stored);
         let ruled = match self.ruled(&message).await? {
             Ruled::Carried(ruled) => ruled,
             Ruled::Refused(code, text) => return Ok(Content::Nothing(code, text.into())),
@@ -68,6 +73,20 @@ impl Delivery<'_> {
         }
     }
 
+    /// A file that was fetched under a better plan is left out of what is not sent yet, with a notice in its place.
+    fn leave_out_what_the_plan_does(&self, stored: &mut [StoredMedia]) {
+        if self.row.operation != Operation::Post {
+            return;
+        }
+        for one in stored.iter_mut().filter(|one| one.state == MediaState::Ready) {
+            let bytes = one.size_bytes.and_then(|bytes| u64::try_from(bytes).ok()).unwrap_or(0);
+            if gate::permits(self.terms, &Use::default(), Action::SendFile { bytes }).is_err() {
+                one.state = MediaState::Failed;
+                one.reason = Some(TOO_LARGE.to_owned());
+            }
+        }
+    }
+
     /// The message, or all items of its album in one, with the ids of all and the attachments of all.
     async fn gather(&self) -> Result<Option<(Message, Vec<i64>, Vec<StoredMedia>)>, StoreError> {
         let mut stored = Vec::new();
@@ -81,7 +100,7 @@ impl Delivery<'_> {
         }
         let items = {
             let mut database = self.context.database().await?;
-            deliveries::items(&mut database, self.pair.id, self.row.root_seq).await?
+            deliveries::items(&mut database, &self.context.sealer, self.pair.id, self.row.root_seq).await?
         };
         for item in items.iter().filter(|item| !item.message.media.is_empty()) {
             stored.extend(self.stored(item.media_message_id, &item.message).await?);

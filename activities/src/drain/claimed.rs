@@ -42,8 +42,8 @@ impl Drain<'_> {
                 // It looks at what stands at the destination.
                 self.settler.flush().await?;
             }
-            let (pair, hosted, settler) = (&self.pair, &self.hosted, &self.settler);
-            let delivered = Delivery { context: self.context, pair, hosted, settler, row }.carry().await?;
+            let (pair, terms, hosted, settler) = (&self.pair, &self.terms, &self.hosted, &self.settler);
+            let delivered = Delivery { context: self.context, pair, terms, hosted, settler, row }.carry().await?;
             self.carried = seq;
             let outcome = match &delivered {
                 Delivered::Sent => "sent",

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, Platform};
+use domain::{
+    AccountId, AccountStatus, Platform, UserId,
+    gate::{self, Bar, Use},
+};
 use store::{
-    StoreError,
+    PgConnection, StoreError,
     leases::{self, Lease, Tenure},
+    plans,
 };
 use temporalio_sdk::activities::ActivityContext;
 
@@ -15,16 +19,49 @@ use crate::context::Context;
 /// How often a host says that it is alive and asks whether the lease is still its own.
 const HEARTBEAT_EVERY: Duration = Duration::from_secs(3);
 
+/// What came of asking for a lease.
+pub(super) enum Taking {
+    /// The account is ours.
+    Taken(Platform, Lease),
+    /// It is not to be hosted, and is in this state until its user, or their plan, changes that.
+    Refused(AccountStatus),
+}
+
 pub(super) async fn take_lease(
     context: &Context,
     activity: &ActivityContext,
     account: AccountId,
-) -> Result<Option<(Platform, Lease)>, StoreError> {
+) -> Result<Taking, StoreError> {
     let mut database = context.database().await?;
-    let Some(row) = store::accounts::load(&mut database, account).await? else { return Ok(None) };
+    let gone = Taking::Refused(AccountStatus::LoggedOut);
+    let Some(asked) = plans::hostable(&mut database, account).await? else { return Ok(gone) };
+    if barred(&mut database, &asked).await?.is_some() && keep_back(context, asked.user, account).await? {
+        return Ok(Taking::Refused(AccountStatus::Paused));
+    }
     let token = &activity.info().task_token;
     let lease = leases::take(&mut database, account, &context.worker, token, context.clock.now()).await?;
-    Ok(lease.map(|lease| (row.platform, lease)))
+    Ok(lease.map_or(gone, |lease| Taking::Taken(asked.platform, lease)))
+}
+
+/// Why the plan keeps the account from being hosted, if it does.
+async fn barred(database: &mut PgConnection, asked: &plans::Hostable) -> Result<Option<String>, StoreError> {
+    let Some(tenancy) = plans::tenancy(database, asked.user).await? else { return Ok(None) };
+    let bar = gate::permits(&tenancy.terms(), &Use::default(), asked.action()).err();
+    let held = asked.held.then(|| "the plan has paused the account until there is room".to_owned());
+    Ok(bar.as_ref().map(Bar::to_string).or(held))
+}
+
+/// Records that the plan keeps the account back. False when it does not any more: a plan that gives room again meanwhile
+/// has to wait for this, or comes first.
+async fn keep_back(context: &Context, user: UserId, account: AccountId) -> Result<bool, StoreError> {
+    let mut transaction = context.pool.begin().await?;
+    plans::lock_user(&mut transaction, user).await?;
+    let Some(asked) = plans::hostable(&mut transaction, account).await? else { return Ok(false) };
+    let Some(reason) = barred(&mut transaction, &asked).await? else { return Ok(false) };
+    plans::hold(&mut transaction, account, &reason, context.clock.now()).await?;
+    transaction.commit().await?;
+    tracing::info!(account.id = %account, reason, "The plan keeps an account from being hosted.");
+    Ok(true)
 }
 
 impl Hosting {

@@ -11,10 +11,11 @@ use std::{
 
 use domain::{
     Clock, UserId,
+    gate::{self, Action, Use},
     pace::Mode,
-    plan::{Allowance, Usage},
+    plan::{Terms, Usage},
 };
-use store::{PgPool, StoreError, pace::Terms};
+use store::{PgPool, StoreError};
 
 use crate::metrics::Metrics;
 
@@ -24,7 +25,7 @@ const UNWRITTEN_SHARE: i64 = 20;
 /// One user's account.
 #[derive(Clone, Copy, Debug)]
 struct Quota {
-    allowance: Allowance,
+    terms: Terms,
     /// What all workers had counted together when this one last wrote.
     known: Usage,
     /// What this worker has counted since.
@@ -89,15 +90,18 @@ impl Quotas {
         let due = {
             let mut users = self.lock();
             let Some(quota) = users.get_mut(&user) else { return Ok(Ok(self.permit(user))) };
-            if let Some(opens) = quota.known.with(quota.unwritten, now).opens_at(quota.allowance, now) {
+            let allowance = quota.terms.limits.allowance();
+            let messages = quota.known.with(quota.unwritten, now);
+            let used = Use { messages, ..Use::default() };
+            if gate::permits(&quota.terms, &used, Action::SendMessage { at: now }).is_err() {
                 self.metrics.pace.plan_limited.inc();
+                let opens = messages.opens_at(allowance, now).unwrap_or(now);
                 return Ok(Err((opens - now).to_std().unwrap_or_default()));
             }
             quota.unwritten = quota.unwritten.plus(1, now);
-            quota
-                .allowance
+            allowance
                 .per_minute
-                .or(quota.allowance.per_day)
+                .or(allowance.per_day)
                 .is_some_and(|limit| quota.unwritten.day_used.abs() >= (i64::from(limit) / UNWRITTEN_SHARE).max(1))
         };
         let permit = self.permit(user);
@@ -131,16 +135,16 @@ impl Quotas {
         };
         let _writing = writing.lock().await;
         let mut database = self.pool.acquire().await?;
-        let allowance = match store::pace::terms(&mut database, &[user]).await?.first() {
-            Some(terms) => self.allowance(terms),
-            None => return Ok(()),
-        };
+        let Some(tenancy) = store::plans::tenancy(&mut database, user).await? else { return Ok(()) };
+        // Without assumed limits, only the operator's exceptions hold.
+        let terms = tenancy.sending_terms(self.mode);
+        let allowance = terms.limits.allowance();
         let now = self.clock.now();
         let unwritten = self.lock().get(&user).map_or(Usage::none(now), |quota| quota.unwritten.at(now));
         let known = store::pace::add_usage(&mut database, user, unwritten, allowance).await?;
         let mut users = self.lock();
-        let quota = users.entry(user).or_insert(Quota { allowance, known, unwritten: Usage::none(now) });
-        quota.allowance = allowance;
+        let quota = users.entry(user).or_insert(Quota { terms, known, unwritten: Usage::none(now) });
+        quota.terms = terms;
         quota.known = known;
         // What was counted while the database was asked is not in its answer.
         let counted = quota.unwritten.at(now);
@@ -150,15 +154,6 @@ impl Quotas {
             ..counted
         };
         Ok(())
-    }
-
-    /// What holds for a user. Without assumed limits, only the operator's exceptions do.
-    fn allowance(&self, terms: &Terms) -> Allowance {
-        let plan = match self.mode {
-            Mode::Standard => terms.plan.allowance(),
-            Mode::Open => Allowance::default(),
-        };
-        plan.except(terms.exception)
     }
 
     /// A lock that is held, or waited for, has another owner.

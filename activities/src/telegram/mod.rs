@@ -28,6 +28,8 @@ mod names;
 mod news;
 mod normalise;
 mod password;
+#[cfg(test)]
+mod properties;
 mod read_back;
 mod rsa_key;
 mod send;

@@ -2,7 +2,10 @@
 
 use std::borrow::Cow;
 
-use domain::rules::RuleError;
+use domain::{
+    gate::{self, Bar},
+    rules::RuleError,
+};
 use salvo::{
     http::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE},
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},
@@ -41,6 +44,36 @@ pub struct Problem {
     /// Every part of the request that is wrong, where several can be.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<FieldProblem>,
+    /// What of the plan is in the way, with the code `plan_limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub plan_limit: Option<PlanLimitProblem>,
+}
+
+/// What of a plan is in the way.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+#[salvo(schema(name = PlanLimitProblem))]
+pub struct PlanLimitProblem {
+    /// The limit or feature, such as `pairs` or `webhook_identity`.
+    pub limit: String,
+    /// How much is in use; null for a feature.
+    pub used: Option<u64>,
+    /// How much the plan allows; null for a feature.
+    pub allowed: Option<u64>,
+    /// The code of the lowest plan under which the same request would pass; null when there is none.
+    pub lifted_by: Option<String>,
+}
+
+impl From<&gate::Refusal> for PlanLimitProblem {
+    fn from(refusal: &gate::Refusal) -> Self {
+        let (limit, used, allowed) = match refusal.bar {
+            Bar::Limit { limit, allowed, used } | Bar::Excess { limit, allowed, used } => {
+                (limit.as_str(), Some(used), Some(allowed))
+            }
+            Bar::Feature(feature) => (feature.as_str(), None, None),
+        };
+        let lifted_by = refusal.lifted_by.as_ref().map(|lift| lift.code.clone());
+        Self { limit: limit.to_owned(), used, allowed, lifted_by }
+    }
 }
 
 /// One part of a request that is wrong.
@@ -54,6 +87,11 @@ pub struct FieldProblem {
 }
 
 impl ApiError {
+    fn plan_limit(&self) -> Option<PlanLimitProblem> {
+        let Self::PlanLimit(refusal) = self else { return None };
+        Some(refusal.as_ref().into())
+    }
+
     /// Every part of the request that is wrong, where several can be.
     fn fields(&self) -> Vec<FieldProblem> {
         let Self::InvalidOptions(errors) = self else { return Vec::new() };
@@ -72,6 +110,9 @@ impl Writer for ApiError {
             let whole = HeaderValue::from_str(&format!("bytes */{size}"));
             res.headers_mut().extend(whole.ok().map(|whole| (CONTENT_RANGE, whole)));
         }
+        if let Self::RateLimited(refused) = &self {
+            refused.standing().write(res);
+        }
         let Shape { status, code, field, retry_after_seconds } = self.shape();
         let problem = Problem {
             kind: String::new(),
@@ -84,6 +125,7 @@ impl Writer for ApiError {
             field: field.map(Cow::into_owned),
             retry_after_seconds,
             errors: self.fields(),
+            plan_limit: self.plan_limit(),
         };
         problem.render(res);
     }
@@ -111,6 +153,7 @@ impl Problem {
             field: None,
             retry_after_seconds: None,
             errors: Vec::new(),
+            plan_limit: None,
         }
     }
 
@@ -132,14 +175,29 @@ impl Problem {
 }
 
 /// What the document says of every endpoint's errors: status and codes.
-const DOCUMENTED: [(&str, &str); 9] = [
+const DOCUMENTED: [(&str, &str); 11] = [
     ("400", "`malformed_json`: the body is not JSON."),
-    ("401", "`unauthorized`: no valid access token. `bad_credentials`: wrong address or password."),
-    ("404", "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`: unknown, or not yours."),
+    (
+        "401",
+        "`unauthorized`: no valid access token or API key. `bad_credentials`: wrong address or password. \
+         `refresh_invalid`: sign in again.",
+    ),
+    (
+        "403",
+        "`scope_missing`, `session_required`: the API key may not. `suspended`: the user is suspended. `forbidden`, \
+         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `plan_limit`: the plan does not \
+         allow it; `plan_limit` says what is in the way and which plan lifts it.",
+    ),
+    (
+        "404",
+        "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`, `api_key_not_found`, \
+         `session_not_found`, `user_not_found`, `plan_not_found`: unknown, or not yours.",
+    ),
+    ("408", "`body_timed_out`: the body did not arrive in time."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),
@@ -148,10 +206,14 @@ const DOCUMENTED: [(&str, &str); 9] = [
         "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
-         `bad_name`, `invalid_options` (`errors` names every field), `payload_refused`, \
-         `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
+         `bad_name`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `scopes_invalid`, `expiry_invalid`, \
+         `invalid_options` (`errors` names every field), `payload_refused`, `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
     ),
-    ("429", "`flood_wait`: the platform wants a pause; `retry-after` says how long."),
+    (
+        "429",
+        "`rate_limited`: too many requests in this minute. `flood_wait`: the platform wants a pause. \
+         `too_many_attempts`: too many guesses have failed. `retry-after` says how long.",
+    ),
     (
         "503",
         "`database_unavailable`, `temporal_unavailable`, `worker_unavailable`, `platform_unavailable`, `timed_out`: \

@@ -1,15 +1,21 @@
-//! Registering and signing in.
+//! Registering, signing in and going on; the password.
 
 use chrono::{DateTime, Utc};
-use domain::{Email, UserId};
+use domain::{Email, Role, SessionId, UserId};
 use salvo::prelude::*;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::users::User;
+use store::{StoreError, audit::Act, sessions::SessionKind, users::User};
 
 use crate::{
-    auth::Actor, body::JsonBody, error::ApiError, password::Passwords, routes::Created, state::AppState,
-    temporal::plan_name, token::LIFETIME,
+    auth::{Actor, Person},
+    body::JsonBody,
+    edge::RequestId,
+    error::ApiError,
+    password::Passwords,
+    routes::Created,
+    sign_in::{self, Attempt, Signed},
+    state::AppState,
 };
 
 /// An address and a password.
@@ -23,6 +29,26 @@ pub(crate) struct CredentialsIn {
     password: String,
 }
 
+/// What a session is renewed with.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = Refresh))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RefreshIn {
+    /// The refresh token of the answer before; good once.
+    pub(super) refresh_token: String,
+}
+
+/// A change of the password.
+#[derive(Deserialize, ToSchema)]
+#[salvo(schema(name = PasswordChange))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PasswordIn {
+    /// The password until now.
+    password: String,
+    /// 10 to 128 characters.
+    new_password: String,
+}
+
 /// A tenant.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = User))]
@@ -32,16 +58,29 @@ pub(crate) struct UserOut {
     id: UserId,
     /// The address, lower-cased.
     email: String,
-    /// `free`, `pro` or `elite`.
-    plan: &'static str,
+    /// They have proven that the address is theirs.
+    email_verified: bool,
+    /// The plan's code, such as `free`.
+    plan: String,
+    /// `user`, `support` or `admin`.
+    #[salvo(schema(value_type = String))]
+    role: Role,
     /// When they registered.
     #[salvo(schema(value_type = String, format = DateTime))]
     created_at: DateTime<Utc>,
 }
 
-impl From<User> for UserOut {
-    fn from(user: User) -> Self {
-        Self { id: user.id, email: user.email, plan: plan_name(user.plan), created_at: user.created_at }
+impl UserOut {
+    pub(super) async fn new(app: &AppState, user: User) -> Result<Self, ApiError> {
+        let plan = app.plan_code(user.plan).await?;
+        Ok(Self {
+            id: user.id,
+            email: user.email,
+            email_verified: user.email_verified_at.is_some(),
+            plan,
+            role: user.role,
+            created_at: user.created_at,
+        })
     }
 }
 
@@ -53,17 +92,38 @@ pub(crate) struct SessionOut {
     token: String,
     /// Seconds until the token is no longer good.
     expires_in_seconds: i64,
+    /// What the session is renewed with, once, at `POST /api/auth/refresh`.
+    refresh_token: String,
+    /// When the session ends unless it is renewed.
+    #[salvo(schema(value_type = String, format = DateTime))]
+    session_expires_at: DateTime<Utc>,
+    /// `ses_…`.
+    #[salvo(schema(value_type = String))]
+    session: SessionId,
     /// Who signed in.
     user: UserOut,
 }
 
-fn session(app: &AppState, user: User) -> Result<SessionOut, ApiError> {
-    Ok(SessionOut { token: app.tokens.issue(user.id)?, expires_in_seconds: LIFETIME.num_seconds(), user: user.into() })
+impl SessionOut {
+    pub(super) async fn new(app: &AppState, signed: Signed, user: User) -> Result<Self, ApiError> {
+        Ok(Self {
+            token: signed.token,
+            expires_in_seconds: (signed.token_expires_at - app.clock.now()).num_seconds(),
+            refresh_token: signed.refresh_token,
+            session_expires_at: signed.expires_at,
+            session: signed.session,
+            user: UserOut::new(app, user).await?,
+        })
+    }
 }
 
 /// Registers a tenant and signs them in.
 #[endpoint(operation_id = "register", tags("auth"))]
-pub(crate) async fn register(app: AppState, body: JsonBody<CredentialsIn>) -> Result<Created<SessionOut>, ApiError> {
+pub(crate) async fn register(
+    app: AppState,
+    body: JsonBody<CredentialsIn>,
+    req: &mut Request,
+) -> Result<Created<SessionOut>, ApiError> {
     let CredentialsIn { email, password } = body.0;
     let email = Email::parse(&email).map_err(|_| ApiError::EmailInvalid)?;
     if !Passwords::acceptable(&password) {
@@ -71,34 +131,109 @@ pub(crate) async fn register(app: AppState, body: JsonBody<CredentialsIn>) -> Re
     }
     let hash = app.passwords.hash(SecretString::from(password)).await?;
     let id = UserId::new(&*app.clock);
-    let user = store::users::insert(&mut *app.database().await?, id, &email, &hash, app.clock.now())
+    let mut transaction = app.transaction().await?;
+    let user = store::users::insert(&mut transaction, id, &email, &hash, app.clock.now())
         .await
         .map_err(|error| ApiError::on_conflict(error, "users_email_key", ApiError::EmailTaken))?;
+    let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
     tracing::info!(user.id = %user.id, "A tenant has registered.");
-    Ok(Created(session(&app, user)?))
+    Ok(Created(SessionOut::new(&app, signed, user).await?))
 }
 
-/// Signs a tenant in. The answer takes as long whether the address is known or not.
+/// Signs a tenant in. The answer takes as long whether the address is known or not; guesses are counted by address and
+/// by caller, and slowed.
 #[endpoint(operation_id = "login", tags("auth"))]
-pub(crate) async fn login(app: AppState, body: JsonBody<CredentialsIn>) -> Result<Json<SessionOut>, ApiError> {
+pub(crate) async fn login(
+    app: AppState,
+    body: JsonBody<CredentialsIn>,
+    req: &mut Request,
+) -> Result<Json<SessionOut>, ApiError> {
     let CredentialsIn { email, password } = body.0;
-    let known = match Email::parse(&email) {
-        Ok(email) => store::users::find_credentials(&mut *app.database().await?, &email).await?,
-        Err(_) => None,
-    };
-    let (user, hash) = known.unzip();
-    // A password that we would never have taken is not worth more hashing than any other.
-    let password = SecretString::from(if Passwords::acceptable(&password) { password } else { String::new() });
-    let fits = app.passwords.verify(password, hash).await?;
-    match user {
-        Some(user) if fits => Ok(Json(session(&app, user)?)),
-        Some(_) | None => Err(ApiError::BadCredentials),
+    let attempt = Attempt::new(&email.trim().to_lowercase(), app.address(req));
+    let user = sign_in::check_password(&app, &attempt, &email, password).await?;
+    if user.suspended_at.is_some() {
+        return Err(ApiError::Suspended);
     }
+    let mut transaction = app.transaction().await?;
+    attempt.succeed(&mut transaction).await?;
+    let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
+}
+
+/// Renews a session. The refresh token is good once: shown a second time, it ends the session with all its tokens,
+/// because two have it.
+#[endpoint(operation_id = "refresh", tags("auth"))]
+pub(crate) async fn refresh(app: AppState, body: JsonBody<RefreshIn>) -> Result<Json<SessionOut>, ApiError> {
+    let (id, signed) = sign_in::refresh(&app, SessionKind::Tenant, &body.0.refresh_token).await?;
+    let user = store::users::find(&mut *app.database().await?, id).await?.ok_or(ApiError::RefreshInvalid)?;
+    if user.suspended_at.is_some() {
+        return Err(ApiError::Suspended);
+    }
+    Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
 /// Who am I?
 #[endpoint(operation_id = "me", tags("auth"))]
 pub(crate) async fn me(actor: Actor, app: AppState) -> Result<Json<UserOut>, ApiError> {
     let user = store::users::find(&mut *app.database().await?, actor.user).await?;
-    Ok(Json(user.ok_or(ApiError::Unauthorized)?.into()))
+    Ok(Json(UserOut::new(&app, user.ok_or(ApiError::Unauthorized)?).await?))
+}
+
+/// Changes the password, and ends every other session: whoever knew the old one is out.
+#[endpoint(operation_id = "change_password", tags("auth"))]
+pub(crate) async fn change_password(
+    person: Person,
+    app: AppState,
+    body: JsonBody<PasswordIn>,
+    req: &mut Request,
+    depot: &mut Depot,
+) -> Result<StatusCode, ApiError> {
+    let PasswordIn { password, new_password } = body.0;
+    if !Passwords::acceptable(&new_password) {
+        return Err(ApiError::NewPasswordLength);
+    }
+    let attempt = Attempt::new(&person.user.to_string(), app.address(req));
+    let known = confirm_password(&app, &attempt, person.user, password).await?;
+    let new = app.passwords.hash(SecretString::from(new_password)).await?;
+    let now = app.clock.now();
+    let mut transaction = app.transaction().await?;
+    if !store::users::set_password(&mut transaction, person.user, &known, &new, now).await? {
+        // Somebody else changed it meanwhile, so `password` is no longer right.
+        return Err(ApiError::PasswordWrong);
+    }
+    attempt.succeed(&mut transaction).await?;
+    store::sessions::revoke_all(&mut transaction, person.user, Some(person.session), "password_changed", now).await?;
+    let (address, request_id) = (app.address(req).to_string(), RequestId::of(depot));
+    let act = Act {
+        actor: Some(person.user),
+        action: "user.password_change",
+        user: Some(person.user),
+        address: Some(&address),
+        request_id: Some(&request_id),
+        ..Act::default()
+    };
+    store::audit::record(&mut transaction, &act, now).await?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    app.credentials.forget(Some(person.user));
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// Makes sure that somebody who is signed in knows the password, too; returns its hash.
+pub(crate) async fn confirm_password(
+    app: &AppState,
+    attempt: &Attempt,
+    user: UserId,
+    password: String,
+) -> Result<String, ApiError> {
+    attempt.admit(app).await?;
+    let known = store::users::password_hash(&mut *app.database().await?, user).await?;
+    let known = known.ok_or(ApiError::Unauthorized)?;
+    let password = SecretString::from(if Passwords::plausible(&password) { password } else { String::new() });
+    if app.passwords.verify(password, Some(known.clone())).await? {
+        Ok(known)
+    } else {
+        Err(attempt.fail(app, ApiError::PasswordWrong).await)
+    }
 }

@@ -36,9 +36,9 @@ pub struct PairFacts {
 #[derive(Clone, Copy, Debug)]
 pub struct Allowance {
     /// Used.
-    pub used: i64,
+    pub used: u64,
     /// At most; `None` without a limit.
-    pub limit: Option<u32>,
+    pub limit: Option<u64>,
 }
 
 /// What `/usage` shows.
@@ -51,9 +51,11 @@ pub struct Usage {
     /// Messages on this UTC day.
     pub day: Allowance,
     /// Pairs.
-    pub pairs: usize,
-    /// Linked accounts.
-    pub accounts: usize,
+    pub pairs: Allowance,
+    /// Telegram accounts.
+    pub telegram_accounts: Allowance,
+    /// Discord bots.
+    pub discord_accounts: Allowance,
 }
 
 /// What became of a link that was followed.
@@ -205,11 +207,12 @@ pub fn usage(usage: &Usage) -> RichText {
     joined(&[
         bold(&format!("Plan: {}", usage.plan)),
         RichText::plain(format!(
-            "Messages today (UTC): {}\nMessages this minute: {}\nPairs: {}\nAccounts: {}",
+            "Messages today (UTC): {}\nMessages this minute: {}\nPairs: {}\nTelegram accounts: {}\nDiscord bots: {}",
             of(usage.day),
             of(usage.minute),
-            usage.pairs,
-            usage.accounts
+            of(usage.pairs),
+            of(usage.telegram_accounts),
+            of(usage.discord_accounts)
         )),
     ])
 }

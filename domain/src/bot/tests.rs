@@ -129,10 +129,15 @@ fn usage_is_shown_against_its_limits() {
         plan: "Free".into(),
         minute: Allowance { used: 3, limit: Some(20) },
         day: Allowance { used: 999, limit: None },
-        pairs: 2,
-        accounts: 1,
+        pairs: Allowance { used: 2, limit: Some(3) },
+        telegram_accounts: Allowance { used: 1, limit: Some(1) },
+        discord_accounts: Allowance { used: 0, limit: None },
     });
-    assert!(shown.text.starts_with("Plan: Free\n\nMessages today (UTC): 999\nMessages this minute: 3 of 20\n"));
+    assert_eq!(
+        shown.text,
+        "Plan: Free\n\nMessages today (UTC): 999\nMessages this minute: 3 of 20\nPairs: 2 of 3\n\
+         Telegram accounts: 1 of 1\nDiscord bots: 0"
+    );
     assert_eq!(shown.spans[0].style, Style::Bold);
 }
 

@@ -11,7 +11,7 @@ pub use self::writing::body;
 use super::Bench;
 use crate::{
     client::{CausewayClient, NewPair, NewUser, Place},
-    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram},
+    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, register_unlimited},
 };
 
 /// The accounts and pairs of a bench.
@@ -48,7 +48,7 @@ impl Field {
         let (urls, started) = (bench.stack.urls(), Instant::now());
         let controls = Controls::new(&urls)?;
         controls.discord.limits(false).await?;
-        let api = CausewayClient::register(&urls.api, "bench@example.org", "correct horse battery staple").await?;
+        let api = register_unlimited(bench.stack, "bench@example.org", "correct horse battery staple").await?;
         let writer = controls.telegram.create_user(&person(0)).await?;
         let author = controls.discord.create_user("writer").await?;
         let mut field = Self {

@@ -93,6 +93,12 @@ impl Http {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
+    /// The bearer token that is shown, if there is one.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
+    }
+
     /// The address of the server.
     #[must_use]
     pub fn base(&self) -> &str {

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     client::{CausewayClient, NewUser},
-    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker},
+    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker, register_unlimited},
     stack::{Progress, Stack},
 };
 
@@ -60,7 +60,7 @@ impl Cast {
 
         progress.heading("A user arrives");
         let started = Instant::now();
-        let api = CausewayClient::register(&urls.api, EMAIL, "correct horse battery staple").await?;
+        let api = register_unlimited(stack, EMAIL, "correct horse battery staple").await?;
         progress.done(started, &format!("{EMAIL} registered"));
         let accounts = link(progress, &api, &controls, &people).await?;
         for (name, account) in [("Alice", &accounts.alice), ("Bob", &accounts.bob), ("the bot", &accounts.courier)] {

@@ -225,8 +225,11 @@ impl Plan {
         let launch = self
             .product("causeway-api", database)?
             .env("API_LISTEN", self.ports.address("api"))
-            .env("JWT_SECRET", &self.secrets.jwt_secret)
-            .env("OPERATOR_TOKEN", &self.secrets.operator_token);
+            .env("JWT_KEYS", format!("local1:{}", self.secrets.jwt_secret))
+            .env("OPERATOR_TOKEN", &self.secrets.operator_token)
+            // Limits are kept, and nobody reaches them: everybody comes from the same address, and often.
+            .env("REQUESTS_PER_MINUTE_FACTOR", "100000")
+            .env("CONNECTIONS_PER_ADDRESS_MAX", "2000");
         Ok(with(launch, &self.options.api_env))
     }
 

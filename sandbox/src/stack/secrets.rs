@@ -20,7 +20,7 @@ pub struct Secrets {
     pub seal_keys: String,
     /// `PAYLOAD_KEYS` of the product.
     pub payload_keys: String,
-    /// `JWT_SECRET` of the API.
+    /// The first key in `JWT_KEYS` of the API.
     pub jwt_secret: String,
     /// `OPERATOR_TOKEN` of the API.
     pub operator_token: String,

@@ -1,6 +1,9 @@
 //! One drain of a pair at a time: fences, and the attempts that a killed worker leaves behind.
 
-use domain::{AccountId, PairId};
+use domain::{
+    AccountId, PairId,
+    plan::{Features, Limits, Terms},
+};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -28,6 +31,15 @@ pub struct Drainer<'a> {
     pub task_token: Option<&'a [u8]>,
 }
 
+/// A drain that has begun.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Begun {
+    /// Its right to claim.
+    pub fence: Fence,
+    /// What holds for the pair's owner. Of the limits, those that a drain asks for: files.
+    pub terms: Terms,
+}
+
 /// Begins a drain: older ones can claim nothing from now on. `None` when the pair is deleted, or its destination
 /// account is not hosted under `epoch`.
 pub async fn begin_drain(
@@ -36,12 +48,19 @@ pub async fn begin_drain(
     account: AccountId,
     epoch: i64,
     drainer: Drainer<'_>,
-) -> Result<Option<Fence>, StoreError> {
-    let drain = sqlx::query_scalar!(
-        "UPDATE pairs SET drain_fence = drain_fence + 1, drain_host = $4, drain_task_token = $5
-         WHERE id = $1 AND deleted_at IS NULL AND destination_account_id = $2
+) -> Result<Option<Begun>, StoreError> {
+    let row = sqlx::query!(
+        r#"UPDATE pairs p SET drain_fence = p.drain_fence + 1, drain_host = $4, drain_task_token = $5
+         FROM users u JOIN plans l ON l.id = u.plan_id LEFT JOIN user_limits x ON x.user_id = u.id
+         WHERE p.id = $1 AND u.id = p.user_id AND p.deleted_at IS NULL AND p.destination_account_id = $2
            AND EXISTS (SELECT FROM accounts WHERE id = $2 AND lease_epoch = $3)
-         RETURNING drain_fence",
+         RETURNING p.drain_fence AS drain, l.priority, l.fairness_weight,
+                   coalesce(x.media_bytes_max, l.media_bytes_max) AS media_bytes_max,
+                   coalesce(x.copy_mode, l.copy_mode) AS "copy_mode!",
+                   coalesce(x.chain_forwarding, l.chain_forwarding) AS "chain_forwarding!",
+                   coalesce(x.discord_forwarding, l.discord_forwarding) AS "discord_forwarding!",
+                   coalesce(x.webhook_identity, l.webhook_identity) AS "webhook_identity!",
+                   coalesce(x.filters, l.filters) AS "filters!", coalesce(x.reports, l.reports) AS "reports!""#,
         pair as PairId,
         account as AccountId,
         epoch,
@@ -50,7 +69,25 @@ pub async fn begin_drain(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(drain.map(|drain| Fence { pair, drain, account, epoch }))
+    Ok(row.map(|row| Begun {
+        fence: Fence { pair, drain: row.drain, account, epoch },
+        terms: Terms {
+            limits: Limits {
+                media_bytes_max: row.media_bytes_max.and_then(|bytes| u64::try_from(bytes).ok()),
+                ..Limits::default()
+            },
+            features: Features {
+                copy_mode: row.copy_mode,
+                chain_forwarding: row.chain_forwarding,
+                discord_forwarding: row.discord_forwarding,
+                webhook_identity: row.webhook_identity,
+                filters: row.filters,
+                reports: row.reports,
+            },
+            priority_key: u32::try_from(row.priority).unwrap_or(0),
+            fairness_weight: row.fairness_weight,
+        },
+    }))
 }
 
 /// Forgets which attempt drains the pair, unless a younger one has begun, and counts what was (sent, dead).

@@ -1,42 +1,12 @@
-//! What tenants may write and have written.
+//! What tenants have written.
 
 use domain::{
-    Plan, UserId,
+    UserId,
     plan::{Allowance, Usage},
 };
 use sqlx::PgConnection;
-use uuid::Uuid;
 
 use crate::StoreError;
-
-/// A tenant's plan with the operator's exceptions.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// Who.
-    pub user: UserId,
-    /// What they pay for.
-    pub plan: Plan,
-    /// The operator's exceptions: they hold whatever the plan says.
-    pub exception: Allowance,
-}
-
-/// The terms of tenants.
-pub async fn terms(connection: &mut PgConnection, users: &[UserId]) -> Result<Vec<Terms>, StoreError> {
-    let ids: Vec<Uuid> = users.iter().map(UserId::as_uuid).collect();
-    let rows = sqlx::query!(
-        "SELECT id, plan, messages_per_minute, messages_per_day FROM users WHERE id = ANY($1) ORDER BY id",
-        &ids
-    )
-    .fetch_all(connection)
-    .await?;
-    let positive = |limit: Option<i32>| limit.and_then(|limit| u32::try_from(limit).ok());
-    let terms = rows.into_iter().map(|row| Terms {
-        user: row.id,
-        plan: row.plan,
-        exception: Allowance { per_minute: positive(row.messages_per_minute), per_day: positive(row.messages_per_day) },
-    });
-    Ok(terms.collect())
-}
 
 /// Adds to what a tenant has used, and returns what all workers have counted together. `used` may be negative where
 /// messages were counted that were not written.

@@ -1,6 +1,6 @@
 //! What a pair's workflow needs: where its drain has to run, and whether it was started.
 
-use domain::{AccountStatus, PairId, PairStatus, Plan, UserId};
+use domain::{AccountStatus, PairId, PairStatus, UserId};
 use sqlx::PgConnection;
 
 use crate::StoreError;
@@ -14,8 +14,10 @@ pub struct Route {
     pub account_status: AccountStatus,
     /// Whose pair it is: the fairness key.
     pub user_id: UserId,
-    /// What they pay for: priority and weight.
-    pub plan: Plan,
+    /// Temporal priority by their plan.
+    pub priority_key: i32,
+    /// Share by their plan.
+    pub fairness_weight: f32,
     /// The pair's state.
     pub status: PairStatus,
 }
@@ -24,8 +26,9 @@ pub struct Route {
 pub async fn route(connection: &mut PgConnection, id: PairId) -> Result<Option<Route>, StoreError> {
     let route = sqlx::query_as!(
         Route,
-        "SELECT a.host, a.status AS account_status, p.user_id, u.plan, p.status
+        "SELECT a.host, a.status AS account_status, p.user_id, l.priority AS priority_key, l.fairness_weight, p.status
          FROM pairs p JOIN accounts a ON a.id = p.destination_account_id JOIN users u ON u.id = p.user_id
+         JOIN plans l ON l.id = u.plan_id
          WHERE p.id = $1 AND p.deleted_at IS NULL",
         id as PairId
     )

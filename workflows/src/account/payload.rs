@@ -181,7 +181,7 @@ pub enum HostOutcome {
     Stopped,
     /// The account is out until its user acts; the database has the reason.
     Gone {
-        /// Limited, revoked or banned.
+        /// Limited, revoked or banned; paused, when the plan keeps it from being hosted.
         status: AccountStatus,
     },
     /// The account was taken by another host.

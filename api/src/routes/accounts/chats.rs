@@ -90,7 +90,7 @@ pub(crate) async fn ask(
     }
     let host = store::leases::host_of(&mut *app.database().await?, account.id).await?;
     if host.is_none() {
-        app.temporal.start_account(account, actor.plan).await?;
+        app.temporal.start_account(account, &app.plan_code(actor.plan).await?).await?;
     }
     Ok(app.temporal.ask_chats(AskChatsInput { account: account.id, chat, host }).await?)
 }

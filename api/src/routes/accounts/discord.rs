@@ -1,6 +1,6 @@
 //! Linking a Discord bot by its token.
 
-use domain::{AccountId, Platform};
+use domain::{AccountId, Platform, gate::Action};
 use salvo::prelude::*;
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -8,7 +8,7 @@ use store::accounts::{Account, SecretColumn};
 use workflows::account::{AccountSession, LoginStep};
 
 use super::{AccountOut, find, settled};
-use crate::{auth::Actor, body::JsonBody, error::ApiError, routes::Created, state::AppState};
+use crate::{auth::Actor, body::JsonBody, error::ApiError, plans, routes::Created, state::AppState};
 
 /// The longest token that is passed on, in characters: Discord's have about 72.
 const TOKEN_CHARS_MAX: usize = 200;
@@ -44,6 +44,7 @@ fn parse(text: &str) -> Result<SecretString, ApiError> {
 async fn insert(app: &AppState, actor: Actor, token: &SecretString) -> Result<Account, ApiError> {
     let (id, now) = (AccountId::new(&*app.clock), app.clock.now());
     let mut transaction = app.transaction().await?;
+    plans::pass(app, &mut transaction, actor.user, Action::LinkAccount(Platform::Discord)).await?;
     store::accounts::insert(&mut transaction, actor.user, id, Platform::Discord, None, now).await?;
     store::accounts::set_secret(&mut transaction, &app.sealer, id, SecretColumn::Secret, Some(token)).await?;
     transaction.commit().await.map_err(store::StoreError::from)?;
@@ -51,16 +52,18 @@ async fn insert(app: &AppState, actor: Actor, token: &SecretString) -> Result<Ac
 }
 
 async fn prove(app: &AppState, actor: Actor, account: &Account) -> Result<AccountOut, ApiError> {
-    let reply = app.temporal.log_in(account, actor.plan, LoginStep::VerifyToken).await?;
+    let reply = app.temporal.log_in(account, &app.plan_code(actor.plan).await?, LoginStep::VerifyToken).await?;
     store::accounts::set_workflow_started(&mut *app.database().await?, account.id).await?;
     settled(app, actor, account.id, reply, "token").await
 }
 
-/// Ends an account whose token was not proven: its row first, then its workflow, if it can be told.
-async fn forget(app: &AppState, actor: Actor, account: &Account) -> Result<(), ApiError> {
+/// Ends an account whose token was not proven, or whose number was refused: its row first, then its workflow, if it can be told.
+pub(super) async fn forget(app: &AppState, actor: Actor, account: &Account) -> Result<(), ApiError> {
     store::accounts::log_out(&mut *app.database().await?, account.id, app.clock.now()).await?;
-    if let Err(error) = app.temporal.signal_account(account, actor.plan, AccountSession::log_out).await {
-        tracing::warn!(account.id = %account.id, ?error, "The workflow of a refused bot could not be told to end.");
+    if let Err(error) =
+        app.temporal.signal_account(account, &app.plan_code(actor.plan).await?, AccountSession::log_out).await
+    {
+        tracing::warn!(account.id = %account.id, ?error, "The workflow of a refused account could not be told to end.");
     }
     Ok(())
 }

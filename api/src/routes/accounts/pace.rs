@@ -129,7 +129,13 @@ pub(crate) async fn read_pace(actor: Actor, app: AppState, id: PathId<AccountId>
     let mut database = app.database().await?;
     let budgets = store::pace::load(&mut database, id.0).await?;
     let used = store::pace::usage(&mut database, actor.user).await?;
-    let (used, limits): (Usage, Allowance) = used.unwrap_or((Usage::none(now), actor.plan.allowance()));
+    let (used, limits): (Usage, Allowance) = match used {
+        Some(used) => used,
+        None => {
+            let tenancy = store::plans::tenancy(&mut database, actor.user).await?.ok_or(ApiError::Unauthorized)?;
+            (Usage::none(now), tenancy.allowance(app.pace))
+        }
+    };
     let used = used.at(now);
     let budgets = budgets.into_iter().map(|snapshot| {
         let limits = Limits::of(app.pace, account.platform, snapshot.scope);

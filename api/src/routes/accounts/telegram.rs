@@ -1,16 +1,17 @@
 //! Linking a Telegram account: phone, code, password.
 
-use domain::{AccountId, AccountStatus, Platform};
+use domain::{AccountId, AccountStatus, Platform, gate::Action};
 use salvo::prelude::*;
 use serde::Deserialize;
 use store::{StoreError, accounts::Account};
 use workflows::account::LoginStep;
 
-use super::{AccountOut, find, phone, settled};
+use super::{AccountOut, discord::forget, find, phone, refused, settled};
 use crate::{
     auth::{Actor, PathId},
     body::JsonBody,
     error::ApiError,
+    plans,
     routes::Created,
     state::AppState,
 };
@@ -43,15 +44,21 @@ pub(crate) struct PasswordIn {
 }
 
 /// Adds a Telegram account and asks Telegram to send a login code. A number whose login was never finished, or whose
-/// session has ended, is taken up where it was left.
+/// session has ended, is taken up where it was left; a new one that Telegram refuses leaves nothing behind.
 #[endpoint(operation_id = "add_telegram_account", tags("accounts"))]
 pub(crate) async fn add(actor: Actor, app: AppState, body: JsonBody<PhoneIn>) -> Result<Created<AccountOut>, ApiError> {
     let phone = phone::parse(&body.0.phone)?;
-    let account = insert_or_resume(&app, actor, &phone).await?;
+    let (account, is_new) = insert_or_resume(&app, actor, &phone).await?;
     // The row stays when the step fails: the same number may be tried again, and the sweep starts the workflow.
-    let reply = app.temporal.log_in(&account, actor.plan, LoginStep::RequestCode).await?;
+    let reply = app.temporal.log_in(&account, &app.plan_code(actor.plan).await?, LoginStep::RequestCode).await?;
     store::accounts::set_workflow_started(&mut *app.database().await?, account.id).await?;
-    Ok(Created(settled(&app, actor, account.id, reply, "phone").await?))
+    match reply.refusal {
+        Some(refusal) if is_new && refusal.code.starts_with("phone_") => {
+            forget(&app, actor, &account).await?;
+            Err(refused(refusal, "phone"))
+        }
+        _ => Ok(Created(settled(&app, actor, account.id, reply, "phone").await?)),
+    }
 }
 
 /// Hands in the login code.
@@ -111,26 +118,27 @@ async fn log_in(
     if !expected.contains(&account.status) || account.platform != Platform::Telegram {
         return Err(ApiError::WrongState(account.status));
     }
-    let reply = app.temporal.log_in(&account, actor.plan, step).await?;
+    let reply = app.temporal.log_in(&account, &app.plan_code(actor.plan).await?, step).await?;
     Ok(Json(settled(app, actor, id, reply, field).await?))
 }
 
-async fn insert_or_resume(app: &AppState, actor: Actor, phone: &str) -> Result<Account, ApiError> {
+/// The account of this number, and whether it was not there before.
+async fn insert_or_resume(app: &AppState, actor: Actor, phone: &str) -> Result<(Account, bool), ApiError> {
     let (id, now) = (AccountId::new(&*app.clock), app.clock.now());
-    let inserted =
-        store::accounts::insert(&mut *app.database().await?, actor.user, id, Platform::Telegram, Some(phone), now)
-            .await;
-    match inserted {
-        Ok(()) => find(app, actor, id).await,
-        Err(StoreError::Conflict { constraint }) if constraint == "accounts_phone_key" => {
-            let accounts = store::accounts::list(&mut *app.database().await?, actor.user).await?;
-            accounts
-                .into_iter()
-                .find(|account| account.phone.as_deref() == Some(phone) && may_log_in_again(account.status))
-                .ok_or(ApiError::PhoneAlreadyLinked)
-        }
-        Err(error) => Err(error.into()),
+    let mut transaction = app.transaction().await?;
+    // Two requests for one number come one after the other.
+    store::plans::lock_user(&mut transaction, actor.user).await?;
+    let accounts = store::accounts::list(&mut transaction, actor.user).await?;
+    if let Some(known) = accounts.into_iter().find(|account| account.phone.as_deref() == Some(phone)) {
+        let again = may_log_in_again(known.status);
+        return again.then_some((known, false)).ok_or(ApiError::PhoneAlreadyLinked);
     }
+    plans::pass(app, &mut transaction, actor.user, Action::LinkAccount(Platform::Telegram)).await?;
+    store::accounts::insert(&mut transaction, actor.user, id, Platform::Telegram, Some(phone), now)
+        .await
+        .map_err(|error| ApiError::on_conflict(error, "accounts_phone_key", ApiError::PhoneAlreadyLinked))?;
+    transaction.commit().await.map_err(StoreError::from)?;
+    Ok((find(app, actor, id).await?, true))
 }
 
 /// A login that was never finished goes on; a session that has ended is begun anew.

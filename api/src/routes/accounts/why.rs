@@ -78,7 +78,7 @@ pub(crate) async fn trace(
     let message_id: Option<i64> = message(req, "message").and_then(|text| text.parse().ok());
     let (Some(chat), Some(message_id)) = (chat, message_id) else { return Err(ApiError::NotFound(Thing::Message)) };
     let mut database = app.database().await?;
-    let reading = store::why::reading(&mut database, actor.user, id.0, chat, message_id).await?;
+    let reading = store::why::reading(&mut database, &app.sealer, actor.user, id.0, chat, message_id).await?;
     let reading = reading.ok_or(ApiError::NotFound(Thing::Account))?;
     let readers = store::why::readers(&mut database, actor.user, id.0, chat, message_id).await?;
     let (explanation_code, explanation) = explain(&reading, &readers, message_id);

@@ -2,7 +2,7 @@
 
 use domain::notification::{Topic, Unsubscribe, UnsubscribeError, Unsubscriber};
 use salvo::{
-    http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS},
+    http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
     prelude::*,
 };
 use store::StoreError;
@@ -75,11 +75,7 @@ fn subject(topic: Topic) -> String {
 
 /// `body` is HTML of ours: it holds nothing that somebody else has written.
 fn page(res: &mut Response, title: &str, body: &str) {
-    let headers = res.headers_mut();
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-store"));
+    res.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
     res.status_code(StatusCode::OK);
     res.render(Text::Html(format!(
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\

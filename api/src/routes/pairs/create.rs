@@ -2,10 +2,16 @@
 
 use std::time::Duration;
 
-use domain::{AccountStatus, ChatFacts, ChatId, CopyMode, PairId, Platform, pair, rules::PairOptions};
+use domain::{
+    AccountStatus, ChatFacts, ChatId, CopyMode, PairId, Platform,
+    gate::{self, Action, Way},
+    pair,
+    plan::Features,
+    rules::PairOptions,
+};
 use salvo::prelude::*;
 use serde::Deserialize;
-use store::{StoreError, accounts::Account, pairs::NewPair};
+use store::{PgConnection, StoreError, accounts::Account, pairs::NewPair};
 use workflows::account::{ACCOUNT_NOT_ONLINE, Refusal};
 
 use super::{
@@ -16,6 +22,7 @@ use crate::{
     auth::Actor,
     body::JsonBody,
     error::ApiError,
+    plans,
     routes::{Created, accounts::ask_chats},
     state::AppState,
 };
@@ -86,6 +93,10 @@ pub(crate) async fn create(actor: Actor, app: AppState, body: JsonBody<PairIn>) 
     let writer = End::of(&app, actor, &destination, &DESTINATION).await?;
     pair::validate(name, reader.endpoint(), writer.endpoint(), Duration::from_secs(delay_seconds.into()))?;
     let (options, _) = options::read(&options.unwrap_or_default(), &PairOptions::default())?;
+    let way = Way { source: reader.endpoint(), destination: writer.endpoint() };
+    let wanted = Wanted { way, needs: gate::needs(way, mode, &options) };
+    let action = wanted.action(&mut *app.database().await?, actor).await?;
+    plans::may_pass(&app, actor.user, action).await?;
     let options = options::stored(&options)?;
     let (read, written) = tokio::join!(reader.ask(&app, actor), writer.ask(&app, actor));
     let (read, written) = (read?, written?);
@@ -111,7 +122,7 @@ pub(crate) async fn create(actor: Actor, app: AppState, body: JsonBody<PairIn>) 
         silent,
         options: Some(&options),
     };
-    insert(&app, actor, &new, &read, &written).await?;
+    insert(&app, actor, &new, (&read, &written), wanted).await?;
     start(&app, actor, new.id).await?;
     Ok(Created(find(&app, actor, new.id).await?.try_into()?))
 }
@@ -170,15 +181,35 @@ impl End {
     }
 }
 
+/// What the gate is asked for a new pair.
+#[derive(Clone, Copy)]
+struct Wanted {
+    way: Way,
+    /// What the pair uses by itself.
+    needs: Features,
+}
+
+impl Wanted {
+    /// A pair that another one follows makes a chain too.
+    async fn action(self, connection: &mut PgConnection, actor: Actor) -> Result<Action, ApiError> {
+        let chain = store::plans::chain(connection, actor.user, self.way).await?;
+        let needs = Features { chain_forwarding: chain.follows || chain.leads, ..self.needs };
+        Ok(Action::CreatePair { needs })
+    }
+}
+
 async fn insert(
     app: &AppState,
     actor: Actor,
     new: &NewPair<'_>,
-    read: &ChatFacts,
-    written: &ChatFacts,
+    (read, written): (&ChatFacts, &ChatFacts),
+    wanted: Wanted,
 ) -> Result<(), ApiError> {
     let now = app.clock.now();
     let mut transaction = app.transaction().await?;
+    store::plans::lock_user(&mut transaction, actor.user).await?;
+    let action = wanted.action(&mut transaction, actor).await?;
+    plans::pass(app, &mut transaction, actor.user, action).await?;
     store::chats::upsert(&mut transaction, new.source_account, std::slice::from_ref(read), now).await?;
     store::chats::upsert(&mut transaction, new.destination_account, std::slice::from_ref(written), now).await?;
     store::chats::start_reading(&mut transaction, new.source_account, new.source_chat, read.last_message_id).await?;
@@ -191,7 +222,7 @@ async fn insert(
 
 /// Starts the pair's workflow. The pair exists already: what fails here, the sweep does.
 async fn start(app: &AppState, actor: Actor, pair: PairId) -> Result<(), ApiError> {
-    match app.temporal.start_pair(actor.user, actor.plan, pair).await {
+    match app.temporal.start_pair(actor.user, &app.plan_code(actor.plan).await?, pair).await {
         Ok(()) => Ok(store::pairs::set_workflow_started(&mut *app.database().await?, pair, true).await?),
         Err(error) => {
             tracing::warn!(pair.id = %pair, ?error, "The workflow of a new pair could not be started yet.");

@@ -152,3 +152,45 @@ pub(crate) fn number(req: &Request, field: &'static str, detail: &'static str) -
     let text: Option<String> = req.query(field);
     text.map(|text| text.parse().map_err(|_| ApiError::Query { field, detail })).transpose()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(query: &[(&str, &str)]) -> Request {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let mut req = Request::default();
+        *req.uri_mut() = format!("/?{query}").parse().unwrap();
+        req
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_number_in_the_query_is_one_or_refused(text in "[-+0-9]{0,22}|.{0,12}") {
+            let found = number(&asked(&[("limit", &text)]), "limit", "a number");
+            match text.parse::<i64>() {
+                Ok(number) => prop_assert_eq!(found.unwrap(), Some(number)),
+                Err(_) => {
+                    let refused = matches!(found, Err(ApiError::Query { field: "limit", .. }));
+                    prop_assert!(refused);
+                }
+            }
+        }
+
+        #[test]
+        fn a_state_in_the_query_is_one_or_refused(text in "[a-z]{0,8}|.{0,12}") {
+            let known = ["pending", "sending", "sent", "skipped", "dead"].contains(&text.as_str());
+            prop_assert_eq!(state(&asked(&[("state", &text)])).is_ok(), known);
+        }
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_there() {
+        assert!(number(&asked(&[]), "limit", "a number").unwrap().is_none());
+        assert!(state(&asked(&[])).unwrap().is_none());
+    }
+}

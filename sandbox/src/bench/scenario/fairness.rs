@@ -10,8 +10,8 @@ use crate::{
         figure::{Figure, Target},
         trips::{Trip, percentile, times_ms},
     },
-    client::{CausewayClient, NewUser},
-    scene::{Direction, Route, Spot, link_discord, link_telegram, tally, until},
+    client::NewUser,
+    scene::{Direction, Route, Spot, link_discord, link_telegram, register_unlimited, tally, until},
 };
 
 /// Between two messages of one neighbour. Longer than a drain lingers, so each message has to wake its pair.
@@ -56,9 +56,9 @@ pub(super) async fn run(bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<
 
 /// A tenant with one account of each platform and `pairs` pairs from Telegram to Discord.
 async fn tenant(bench: &Bench<'_>, field: &Field, index: usize, pairs: usize) -> anyhow::Result<Vec<Route>> {
-    let (urls, controls) = (bench.stack.urls(), &field.controls);
+    let controls = &field.controls;
     let email = format!("neighbour{index}@example.org");
-    let api = CausewayClient::register(&urls.api, &email, "correct horse battery staple").await?;
+    let api = register_unlimited(bench.stack, &email, "correct horse battery staple").await?;
     let user = NewUser {
         phone: format!("99966{:06}", PHONES + index),
         first_name: format!("Neighbour {index}"),

@@ -1,0 +1,3 @@
+//! The administration: for staff, from allowed addresses, with every act in the audit log.
+
+pub(crate) mod auth;
