@@ -5,6 +5,7 @@
 
 pub mod account;
 pub mod attachments;
+pub mod bot;
 pub mod bulk;
 pub mod bulk_act;
 mod catch_up;

@@ -124,6 +124,8 @@ pub enum ApiError {
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
     AccountInUse,
+    #[error("there is no bot to link just now")]
+    BotUnavailable,
     #[error("this message is not a dead letter")]
     NotDead,
     #[error("{}", .refusal.detail)]

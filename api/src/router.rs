@@ -10,8 +10,8 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, codec, confirm, email, error_logs, health, me, media, notifications, operator,
-        pairs, password, plans, registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, bot, codec, confirm, email, error_logs, health, me, media, notifications,
+        operator, pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -137,6 +137,9 @@ fn messages() -> Vec<Route> {
         get("api/me/notifications", Tenant(Read), notifications::list),
         get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
         put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
+        get("api/me/bot", Tenant(Read), bot::read),
+        delete("api/me/bot", Person, bot::unlink),
+        post("api/me/bot/link", Person, bot::invite),
         get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
         post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),

@@ -6,6 +6,7 @@ pub mod access;
 pub mod account;
 #[cfg(test)]
 mod anything;
+pub mod bot;
 pub mod bulk;
 pub mod change;
 pub mod chat;

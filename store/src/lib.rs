@@ -8,6 +8,7 @@ pub mod admin;
 pub mod api_keys;
 pub mod audit;
 pub mod avatars;
+pub mod bot;
 pub mod bulk_acts;
 pub mod chats;
 mod content;

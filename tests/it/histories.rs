@@ -7,15 +7,16 @@ use std::{
 
 use domain::notification::Kind;
 use reqwest::Method;
-use sandbox::stack::Stack;
+use sandbox::stack::{Part, Stack};
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bot::NotificationBot,
     chats::AskChatsWorkflow,
     codec::Codec,
-    contract::{CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
+    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     outbox::OutboxWorkflow,
@@ -24,7 +25,8 @@ use workflows::{
 };
 
 use crate::{
-    harness::{self, PAYLOAD_KEYS},
+    bot::Chat,
+    harness::{self, PAYLOAD_KEYS, on_stack_runtime},
     mail::Mailing,
     world::{PASSWORD, World, place},
 };
@@ -66,6 +68,7 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
         .register_workflow::<DeleteUserWorkflow>()
+        .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -139,6 +142,22 @@ async fn what_ran_replays_and_shows_nothing() {
     let deletion = client.get_workflow_handle::<DeleteUserWorkflow>(format!("delete-user-{user}"));
     deletion.get_result(Default::default()).await.unwrap();
     check("delete_user", deletion.fetch_history(Default::default()), &secrets).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bots_history_replays_and_shows_nothing_of_what_is_said() {
+    let stack = harness::exclusive().await;
+    let chat = Chat::new(&stack).await;
+    let payload = chat.link().await;
+    chat.ask("a secret word", "I am the bot of Causeway").await;
+    let running = stack.stack();
+    // In good order, so that the history has a hosting that has ended.
+    on_stack_runtime(running.stop_part(Part::Worker)).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    chat.ask("/pairs", "You have no pairs yet.").await;
+    let client = temporal(&stack).await;
+    let bot = client.get_workflow_handle::<NotificationBot>(BOT_WORKFLOW_ID);
+    check("notification_bot", bot.fetch_history(Default::default()), &["secret word", &payload, "no pairs"]).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

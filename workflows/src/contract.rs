@@ -8,6 +8,13 @@ pub const CONTROL_QUEUE: &str = "control";
 /// Hosting slots: one running activity for each hosted account.
 pub const HOSTS_QUEUE: &str = "hosts";
 
+/// The one hosting of the Telegram bot. A queue of its own, asked only by workers that have the bot's token: so it takes no
+/// slot from the accounts of users, and goes to nobody who could not sign in.
+pub const BOT_QUEUE: &str = "bot";
+
+/// The id of the workflow that keeps the bot hosted.
+pub const BOT_WORKFLOW_ID: &str = "bot";
+
 /// Everything for the accounts that `worker` hosts.
 #[must_use]
 pub fn host_queue(worker: &str) -> String {

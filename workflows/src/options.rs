@@ -59,6 +59,27 @@ pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOpt
         .build()
 }
 
+/// Hosting the bot: retried for ever, because a host that died must be replaced. Telegram is not asked so often: signing
+/// in and connecting have a back-off of their own.
+#[must_use]
+pub fn host_bot(token: WorkflowCancellationToken) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
+        .task_queue(crate::contract::BOT_QUEUE)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .cancellation_token(token)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .backoff_coefficient(2.0)
+                .maximum_interval(HOSTING_RETRY_MAX)
+                .build(),
+        )
+        .do_not_eagerly_execute(true)
+        .summary("host the bot")
+        .build()
+}
+
 /// Who comes first on a contended queue: by plan, and by turns among users of equal plans. An older activity's answer
 /// has neither key nor weight, and means the middle.
 #[must_use]

@@ -9,6 +9,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bot::NotificationBot,
     chats::AskChatsWorkflow,
     codec::Codec,
     erasure::DeleteUserWorkflow,
@@ -29,6 +30,7 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
         .register_workflow::<DeleteUserWorkflow>()
+        .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -64,6 +66,11 @@ async fn ask_chats_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn delete_user_replays() {
     replay("delete_user").await;
+}
+
+#[tokio::test]
+async fn notification_bot_replays() {
+    replay("notification_bot").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -199,7 +199,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`, `second_factor_on`, `second_factor_off`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`, `second_factor_on`, `second_factor_off`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),

@@ -96,6 +96,7 @@ impl ApiError {
             Self::WrongState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
+            Self::BotUnavailable => Shape::new(S::CONFLICT, "bot_unavailable"),
             Self::NotDead => Shape::new(S::CONFLICT, "not_dead"),
             Self::Refused { refusal, field } => refused(refusal, *field),
             Self::Pair(PairError::SourceIsDestination) => {
