@@ -125,6 +125,11 @@ async fn a_link_is_followed_once_and_in_time() {
     assert_eq!(found, Some(Recipient { telegram_user_id: 7, access_hash: 47 }));
     assert_eq!(scene.follow(&token, 8).await, Followed::Used);
     assert_eq!(scene.linked(8).await, None);
+    for (at, expected) in [(Some(scene.now()), None), (None, Some(user))] {
+        let suspend = sqlx::query("UPDATE users SET suspended_at = $1").bind(at);
+        suspend.execute(&mut *scene.database).await.unwrap();
+        assert_eq!(scene.linked(7).await, expected, "who is suspended has no say");
+    }
     let late = scene.invite(user, 2).await;
     scene.clock.advance(LINK_TOKEN_LASTS);
     assert_eq!(scene.follow(&late, 8).await, Followed::Expired);

@@ -148,15 +148,15 @@ pub async fn recipient(connection: &mut PgConnection, bot: i64, user: UserId) ->
     Ok(recipient)
 }
 
-/// Whose messages the person gets.
+/// For whom the person may ask and act: nobody while the user is suspended, as at the API.
 pub async fn linked_user(
     connection: &mut PgConnection,
     bot: i64,
     telegram_user_id: i64,
 ) -> Result<Option<UserId>, StoreError> {
     let user = sqlx::query_scalar!(
-        r#"SELECT user_id AS "user: UserId" FROM bot_links
-           WHERE telegram_user_id = $2 AND bot_id = $1 AND blocked_at IS NULL"#,
+        r#"SELECT b.user_id AS "user: UserId" FROM bot_links b JOIN users u ON u.id = b.user_id
+           WHERE b.telegram_user_id = $2 AND b.bot_id = $1 AND b.blocked_at IS NULL AND u.suspended_at IS NULL"#,
         bot,
         telegram_user_id
     )
