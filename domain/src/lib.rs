@@ -4,6 +4,8 @@
 
 pub mod access;
 pub mod account;
+pub mod alert;
+pub mod announcement;
 #[cfg(test)]
 mod anything;
 pub mod change;
@@ -37,7 +39,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, SessionId, SourceMessageId, UserId,
+    AccountId, AnnouncementId, ApiKeyId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, SessionId,
+    SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
