@@ -4,6 +4,7 @@
 //! registered by the worker.
 
 pub mod account;
+pub mod announcement;
 pub mod attachments;
 pub mod bulk;
 mod catch_up;
@@ -15,6 +16,7 @@ mod drain;
 mod failure;
 pub mod forwarding;
 pub mod gates;
+pub mod health;
 pub mod hosting;
 pub mod hosts;
 mod ingest;

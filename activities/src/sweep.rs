@@ -83,6 +83,9 @@ impl Sweep {
                 report.workflows_started += 1;
             }
         }
+        drop(database);
+        report.workflows_started += self.0.sweep_announcements(&client, before, BATCH).await.retry("database")?;
+        let mut database = self.0.database().await.retry("database")?;
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;

@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, ApiKeyId, MediaId, PairId, PlanId, Role, SessionId, UserId};
+use domain::{AccountId, AnnouncementId, ApiKeyId, MediaId, PairId, PlanId, Role, SessionId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -127,6 +127,7 @@ macro_rules! wire_id {
 
 wire_id! {
     AccountId => Account,
+    AnnouncementId => Announcement,
     ApiKeyId => ApiKey,
     MediaId => Media,
     PairId => Pair,

@@ -1,7 +1,7 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
+    AccountStatus, Role, Scope, announcement, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
     rules::RuleError,
 };
 use store::StoreError;
@@ -29,6 +29,7 @@ pub enum Thing {
     Session,
     User,
     Plan,
+    Announcement,
 }
 
 /// Why a request got no good answer.
@@ -84,6 +85,10 @@ pub enum ApiError {
     TokenInvalid,
     #[error("the account's state is `{}`", AccountStatus::as_str(*.0))]
     WrongState(AccountStatus),
+    #[error("the announcement's state is `{}`", announcement::State::as_str(*.0))]
+    AnnouncementState(announcement::State),
+    #[error("{0}")]
+    Announcement(#[from] announcement::AnnouncementError),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
@@ -175,5 +180,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Session => "session",
         Thing::User => "user",
         Thing::Plan => "plan",
+        Thing::Announcement => "announcement",
     }
 }

@@ -2,7 +2,7 @@
 
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
-    Role::Support,
+    Role::{Admin, Support},
     Scope::{Accounts, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
@@ -126,6 +126,16 @@ fn administration() -> Vec<Route> {
         post("api/admin/auth/refresh", Open, admin::auth::refresh),
         post("api/admin/auth/logout", Staff(Support), admin::auth::log_out),
         get("api/admin/auth/me", Staff(Support), admin::auth::me),
+        get("api/admin/announcements", Staff(Admin), admin::announcements::list),
+        post("api/admin/announcements", Staff(Admin), admin::announcements::create),
+        get("api/admin/announcements/{id}", Staff(Admin), admin::announcements::read),
+        patch("api/admin/announcements/{id}", Staff(Admin), admin::announcements::change),
+        post("api/admin/announcements/{id}/preview", Staff(Admin), admin::announcements::acts::preview),
+        post("api/admin/announcements/{id}/start", Staff(Admin), admin::announcements::acts::start),
+        post("api/admin/announcements/{id}/pause", Staff(Admin), admin::announcements::acts::pause),
+        post("api/admin/announcements/{id}/resume", Staff(Admin), admin::announcements::acts::resume),
+        post("api/admin/announcements/{id}/cancel", Staff(Admin), admin::announcements::acts::cancel),
+        get("api/admin/announcements/{id}/recipients", Staff(Admin), admin::announcements::recipients::list),
     ]
 }
 

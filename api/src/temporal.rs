@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, PairId, UserId};
+use domain::{AccountId, AnnouncementId, PairId, UserId};
 use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
@@ -18,10 +18,11 @@ use temporalio_common::{
 use tokio::sync::OnceCell;
 use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
+    announcement::{AnnouncementInput, AnnouncementProgress, AnnouncementWorkflow},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
         CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
-        ask_chats_workflow_id, pair_workflow_id, reconcile_workflow_id,
+        announcement_workflow_id, ask_chats_workflow_id, pair_workflow_id, reconcile_workflow_id,
     },
     forwarding::{PairForwarding, PairInput, PairView, Totals},
     outbox::{OutboxInput, OutboxWorkflow},
@@ -179,6 +180,27 @@ impl Temporal {
         let client = self.client().await?;
         bounded(CALL_MAX, client.start_workflow(ReconcileWorkflow::run, input, options)).await?;
         Ok(())
+    }
+
+    /// Signals an announcement's workflow, which is started if need be.
+    pub(crate) async fn signal_announcement<S>(&self, id: AnnouncementId, signal: S) -> Result<(), TemporalError>
+    where
+        S: SignalDefinition<Workflow = <AnnouncementWorkflow as HasRun>::Run, Input = ()>,
+    {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, announcement_workflow_id(id)).build();
+        let (client, input) = (self.client().await?, AnnouncementInput { announcement: id, history_max: 0 });
+        let told = client.signal_with_start_workflow(AnnouncementWorkflow::run, input, signal, (), options);
+        bounded(CALL_MAX, told).await?;
+        Ok(())
+    }
+
+    /// How far an announcement has come, by its workflow.
+    pub(crate) async fn announcement_progress(
+        &self,
+        id: AnnouncementId,
+    ) -> Result<AnnouncementProgress, TemporalError> {
+        let handle = self.client().await?.get_workflow_handle::<AnnouncementWorkflow>(announcement_workflow_id(id));
+        waited(QUERY_MAX, handle.query(AnnouncementWorkflow::progress, (), WorkflowQueryOptions::default())).await
     }
 
     /// Makes sure that the workflow which sends e-mails runs and looks at once. A worker that listens to the database does

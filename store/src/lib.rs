@@ -4,6 +4,8 @@
 //! thing itself. Cross-tenant questions live in [`sweep`].
 
 pub mod accounts;
+pub mod alerts;
+pub mod announcements;
 pub mod api_keys;
 pub mod audit;
 pub mod avatars;

@@ -3,7 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, context::Context, forwarding::Forwarding, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    account::Accounts, announcement::Announcements, context::Context, forwarding::Forwarding, health::Health,
+    outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -14,9 +15,11 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
     chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     forwarding::PairForwarding,
+    health::HealthWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -60,12 +63,16 @@ pub async fn run(
         .register_workflow::<AskChatsWorkflow>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<OutboxWorkflow>()?
+        .register_workflow::<AnnouncementWorkflow>()?
+        .register_workflow::<HealthWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
         .register_activities(accounts())
         .register_activities(forwarding())
         .register_activities(Outbox(Arc::clone(&context)))
+        .register_activities(Announcements(Arc::clone(&context)))
+        .register_activities(Health(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)

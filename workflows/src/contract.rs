@@ -1,6 +1,6 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, ChatId, PairId, ReconciliationId};
+use domain::{AccountId, AnnouncementId, ChatId, PairId, ReconciliationId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
@@ -35,6 +35,15 @@ pub fn pair_workflow_id(pair: PairId) -> String {
 
 /// The id of the workflow that sends e-mails.
 pub const MAIL_OUTBOX_WORKFLOW_ID: &str = "outbox-email";
+
+/// The id of an announcement's workflow.
+#[must_use]
+pub fn announcement_workflow_id(announcement: AnnouncementId) -> String {
+    format!("announcement-{announcement}")
+}
+
+/// The id of the schedule that looks for what is wrong, and the stem of its workflow ids.
+pub const HEALTH_SCHEDULE_ID: &str = "health";
 
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]

@@ -8,10 +8,12 @@
 extern crate temporalio_common_wasm as temporalio_common;
 
 pub mod account;
+pub mod announcement;
 pub mod chats;
 pub mod codec;
 pub mod contract;
 pub mod forwarding;
+pub mod health;
 pub mod options;
 pub mod outbox;
 pub mod reconcile;
