@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use domain::{AnnouncementId, announcement::State};
 use store::{
     StoreError,
-    announcements::{self, Live, Turn},
+    announcements::{self as stored, Live, Turn},
 };
 use temporalio_client::{Client, WorkflowStartOptions, errors::WorkflowStartError};
 use temporalio_macros::activities;
@@ -60,7 +60,7 @@ fn gone() -> AnnouncementProgress {
 impl Context {
     async fn hand_out(&self, id: AnnouncementId) -> Result<Option<Turn>, StoreError> {
         let mut transaction = self.pool.begin().await?;
-        let turn = announcements::take_turn(&mut transaction, &self.sealer, id, self.clock.now()).await?;
+        let turn = stored::take_turn(&mut transaction, &self.sealer, id, self.clock.now()).await?;
         transaction.commit().await?;
         Ok(turn)
     }
@@ -73,12 +73,12 @@ impl Context {
         limit: i64,
     ) -> Result<u32, StoreError> {
         let mut started = 0;
-        for one in announcements::live(&mut *self.database().await?, changed_before, limit).await? {
+        for one in stored::live(&mut *self.database().await?, changed_before, limit).await? {
             match one.untold_since {
                 None => started += u32::from(start(client, one.id).await),
                 Some(since) => {
                     if tell(client, one).await {
-                        announcements::told(&mut *self.database().await?, one.id, since).await?;
+                        stored::told(&mut *self.database().await?, one.id, since).await?;
                     }
                 }
             }

@@ -18,7 +18,7 @@ use temporalio_common::{
 use tokio::sync::OnceCell;
 use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
-    announcement::{AnnouncementInput, AnnouncementProgress, AnnouncementWorkflow},
+    announcement::{AnnouncementInput, AnnouncementWorkflow},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
         CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
@@ -192,15 +192,6 @@ impl Temporal {
         let told = client.signal_with_start_workflow(AnnouncementWorkflow::run, input, signal, (), options);
         bounded(CALL_MAX, told).await?;
         Ok(())
-    }
-
-    /// How far an announcement has come, by its workflow.
-    pub(crate) async fn announcement_progress(
-        &self,
-        id: AnnouncementId,
-    ) -> Result<AnnouncementProgress, TemporalError> {
-        let handle = self.client().await?.get_workflow_handle::<AnnouncementWorkflow>(announcement_workflow_id(id));
-        waited(QUERY_MAX, handle.query(AnnouncementWorkflow::progress, (), WorkflowQueryOptions::default())).await
     }
 
     /// Makes sure that the workflow which sends e-mails runs and looks at once. A worker that listens to the database does

@@ -4,6 +4,8 @@
 
 mod accounts;
 mod albums;
+mod alerts;
+mod announcements;
 mod chains;
 mod changes;
 mod configuration;
@@ -35,6 +37,8 @@ mod reseal;
 mod rules;
 mod secrets;
 mod status;
+mod store_alerts;
+mod store_announcements;
 mod store_changes;
 mod store_deliveries;
 mod store_lineage;

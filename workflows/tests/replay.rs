@@ -9,9 +9,11 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
     forwarding::PairForwarding,
+    health::HealthWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -30,6 +32,10 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<OutboxWorkflow>()
+        .unwrap()
+        .register_workflow::<AnnouncementWorkflow>()
+        .unwrap()
+        .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -66,6 +72,16 @@ async fn pair_forwarding_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn outbox_replays() {
     replay("outbox").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn announcement_replays() {
+    replay("announcement").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_replays() {
+    replay("health").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

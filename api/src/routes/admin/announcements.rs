@@ -347,9 +347,9 @@ pub(crate) async fn change(
     announcement::check_rate(written.per_minute)?;
     let now = app.clock.now();
     announcements::rewrite(&mut transaction, id.0, &written, now).await?;
-    let (origin, change) = (Origin::of(&app, staff, req, depot), (summary(&before.written), summary(&written)));
-    let change = (Some(change.0), Some(change.1));
-    audited(&mut transaction, &origin, ("announcement.change", id.0), change, now).await?;
+    let origin = Origin::of(&app, staff, req, depot);
+    let changed = (Some(summary(&before.written)), Some(summary(&written)));
+    audited(&mut transaction, &origin, ("announcement.change", id.0), changed, now).await?;
     let one = locked(&mut transaction, id.0).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     Ok(Json(one.into()))

@@ -11,7 +11,9 @@ use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::{
-    PgConnection, StoreError, announcements, audit,
+    PgConnection, StoreError,
+    announcements::{self, Announcement},
+    audit,
     notifications::{self, NewNotification, Recipient},
 };
 use workflows::announcement::AnnouncementWorkflow;
@@ -249,6 +251,11 @@ const fn action(act: Act) -> &'static str {
     }
 }
 
+/// True when a start gives it another time: one that is due already and is started once more is started once.
+fn moves(before: &Announcement, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
+    at > now || before.starts_at.is_none_or(|due| due > now)
+}
+
 /// The row first. An act that changes nothing is not recorded, but its workflow is told once more.
 async fn act(
     app: &AppState,
@@ -262,11 +269,7 @@ async fn act(
     let before = locked(&mut transaction, id).await?;
     let after = announcement::after(before.state, before.started_at.is_some(), act);
     let after = after.ok_or(ApiError::AnnouncementState(before.state))?;
-    // One that runs, or is due already, has no other time; started once more, it is started once.
-    let starts_at = starts_at.filter(|at| {
-        after == State::Scheduled
-            && (*at > now || before.state == State::Draft || before.starts_at.is_some_and(|due| due > now))
-    });
+    let starts_at = starts_at.filter(|at| after == State::Scheduled && moves(&before, *at, now));
     if after != before.state || starts_at.is_some() {
         announcements::set_state(&mut transaction, id, after, starts_at, now).await?;
         let dropped = match act {
