@@ -17,7 +17,6 @@ struct Scene {
     temporal: Client,
     user: UserId,
     email: String,
-    writer: String,
 }
 
 impl Scene {
@@ -33,7 +32,7 @@ impl Scene {
             world.pair(place(&reader, source), place(&writer, &bot.channel)).await;
         }
         let temporal = histories::temporal(stack).await;
-        Self { world, pool, temporal, user: text("id").parse().unwrap(), email: text("email"), writer }
+        Self { world, pool, temporal, user: text("id").parse().unwrap(), email: text("email") }
     }
 
     async fn run(&self, change: &'static str) {
@@ -106,7 +105,6 @@ async fn an_outage_of_many_pairs_is_one_message_and_so_is_its_end() {
 async fn a_session_that_is_revoked_is_told_once() {
     let stack = harness::shared().await;
     let scene = Scene::new(&stack, 0).await;
-    scene.world.api.http().post::<Value>(&format!("/accounts/{}/pause", scene.writer), &Value::Null).await.ok();
     scene.run("UPDATE accounts SET status = 'revoked', reason = 'the token is bad' WHERE user_id = $1 AND platform = 'discord'").await;
     scene.look().await;
     scene.age().await;
