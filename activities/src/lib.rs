@@ -4,6 +4,7 @@
 //! `Sweep` are registered by the worker.
 
 pub mod account;
+pub mod announcement;
 pub mod attachments;
 pub mod bot;
 pub mod bulk;
@@ -19,6 +20,7 @@ pub mod erasure;
 mod failure;
 pub mod forwarding;
 pub mod gates;
+pub mod health;
 pub mod hosting;
 pub mod hosts;
 mod ingest;

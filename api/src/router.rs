@@ -181,6 +181,16 @@ fn administration() -> Vec<Route> {
         put("api/admin/settings", Staff(Admin), admin::settings::change),
         get("api/admin/audit", Staff(Support), admin::logs::audit),
         get("api/admin/errors", Staff(Support), admin::logs::errors),
+        get("api/admin/announcements", Staff(Admin), admin::announcements::list),
+        post("api/admin/announcements", Staff(Admin), admin::announcements::create),
+        get("api/admin/announcements/{id}", Staff(Admin), admin::announcements::read),
+        patch("api/admin/announcements/{id}", Staff(Admin), admin::announcements::change),
+        post("api/admin/announcements/{id}/preview", Staff(Admin), admin::announcements::acts::preview),
+        post("api/admin/announcements/{id}/start", Staff(Admin), admin::announcements::acts::start),
+        post("api/admin/announcements/{id}/pause", Staff(Admin), admin::announcements::acts::pause),
+        post("api/admin/announcements/{id}/resume", Staff(Admin), admin::announcements::acts::resume),
+        post("api/admin/announcements/{id}/cancel", Staff(Admin), admin::announcements::acts::cancel),
+        get("api/admin/announcements/{id}/recipients", Staff(Admin), admin::announcements::recipients::list),
     ]
 }
 

@@ -5,6 +5,8 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod alerts;
+pub mod announcements;
 pub mod api_keys;
 pub mod audit;
 pub mod avatars;

@@ -13,18 +13,21 @@ use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, Wo
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
     bot::NotificationBot,
     chats::AskChatsWorkflow,
     codec::Codec,
     contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    health::{HealthInput, HealthReport, HealthWorkflow},
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
 
 use crate::{
+    announcements::{self, Announcing},
     bot::Chat,
     harness::{self, PAYLOAD_KEYS, on_stack_runtime},
     mail::Mailing,
@@ -52,6 +55,16 @@ pub async fn sweep(client: &Client) -> String {
     id
 }
 
+/// Looks at what is wrong now, instead of at the next minute; the workflow's id and what it has done.
+pub async fn look(client: &Client) -> (String, HealthReport) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let id = format!("health-now-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, id.clone()).build();
+    let started = client.start_workflow(HealthWorkflow::run, HealthInput {}, options).await.expect("a look starts");
+    let report = started.get_result(Default::default()).await.expect("a look ends");
+    (id, report)
+}
+
 fn codec() -> Codec {
     Codec::parse(PAYLOAD_KEYS).expect("the key is good")
 }
@@ -73,6 +86,10 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<OutboxWorkflow>()
+        .unwrap()
+        .register_workflow::<AnnouncementWorkflow>()
+        .unwrap()
+        .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -173,4 +190,25 @@ async fn an_outbox_that_is_ended_begins_anew_and_its_history_shows_nothing() {
         mailing.arrived(number + 1).await;
     }
     check("outbox", outbox.fetch_history(Default::default()), &["secret message", &mailing.email]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_and_a_look_replay_and_show_nothing() {
+    let stack = harness::exclusive().await;
+    let scene = Announcing::new(&stack, 3).await;
+    let client = temporal(&stack).await;
+    // Slow enough to be held between two batches.
+    let id = scene.draft(json!({ "per_minute": 60 })).await;
+    scene.act(&id, "start", json!({})).await;
+    scene.reaches(&id, |one| one["enqueued"].as_i64() >= Some(1)).await;
+    scene.act(&id, "pause", json!({})).await;
+    scene.act(&id, "resume", json!({})).await;
+    scene.reaches(&id, |one| one["state"] == "done").await;
+    let workflow = client.get_workflow_handle::<AnnouncementWorkflow>(format!("announcement-{id}"));
+    workflow.get_result(Default::default()).await.unwrap();
+    let secrets = [announcements::SUBJECT, "example.org"];
+    check("announcement", workflow.fetch_history(Default::default()), &secrets).await;
+    let (looked, _) = look(&client).await;
+    let looked = client.get_workflow_handle::<HealthWorkflow>(looked);
+    check("health", looked.fetch_history(Default::default()), &["example.org"]).await;
 }

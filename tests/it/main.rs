@@ -5,6 +5,8 @@
 mod access;
 mod accounts;
 mod albums;
+mod alerts;
+mod announcements;
 mod api_keys;
 mod bot;
 mod chains;
@@ -47,6 +49,8 @@ mod second_factor;
 mod secrets;
 mod sessions;
 mod status;
+mod store_alerts;
+mod store_announcements;
 mod store_bot;
 mod store_changes;
 mod store_deliveries;

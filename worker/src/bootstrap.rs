@@ -17,7 +17,10 @@ use temporalio_common::protos::temporal::api::{
 };
 use workflows::{
     bot::{BotInput, NotificationBot},
-    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
+    contract::{
+        BOT_WORKFLOW_ID, CONTROL_QUEUE, HEALTH_SCHEDULE_ID, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID,
+    },
+    health::{HealthInput, HealthWorkflow},
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
@@ -30,6 +33,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// What a crash has left is found within this time.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// What is wrong is seen within this time.
+const HEALTH_EVERY: Duration = Duration::from_secs(60);
 
 /// Temporal is there.
 pub struct Connected {
@@ -48,6 +53,7 @@ pub async fn temporal(config: &Config) -> Connected {
         let client = connect(config).await?;
         register_search_attributes(&client).await?;
         schedule_sweep(&client).await?;
+        schedule_health(&client).await?;
         schedule_reconciliation(&client, config.reconcile_every).await?;
         Ok(client)
     })
@@ -105,6 +111,22 @@ async fn schedule_sweep(client: &Client) -> anyhow::Result<()> {
         Ok(_) => Ok(()),
         Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
         Err(error) => Err(error).context("the sweep could not be scheduled"),
+    }
+}
+
+async fn schedule_health(client: &Client) -> anyhow::Result<()> {
+    let id = HEALTH_SCHEDULE_ID;
+    let action = ScheduleAction::start_workflow(HealthWorkflow::run, HealthInput {}, CONTROL_QUEUE, id);
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(HEALTH_EVERY))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("tells tenants and the operator what is wrong")
+        .build();
+    match client.create_schedule(id, options).await {
+        Ok(_) => Ok(()),
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(error) => Err(error).context("the look at what is wrong could not be scheduled"),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure, forwarding::Forwarding,
-    outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
+    forwarding::Forwarding, health::Health, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -15,12 +15,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
     bot::NotificationBot,
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     contract::{BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    health::HealthWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -69,6 +71,8 @@ pub async fn run(
         .register_workflow::<PairForwarding>()?
         .register_workflow::<DeleteUserWorkflow>()?
         .register_workflow::<OutboxWorkflow>()?
+        .register_workflow::<AnnouncementWorkflow>()?
+        .register_workflow::<HealthWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
@@ -77,6 +81,8 @@ pub async fn run(
         .register_activities(Erasure(Arc::clone(&context)))
         .register_activities(Outbox(Arc::clone(&context)))
         .register_activities(BulkActs(Arc::clone(&context)))
+        .register_activities(Announcements(Arc::clone(&context)))
+        .register_activities(Health(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)

@@ -1,6 +1,6 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
+use domain::{AccountId, AnnouncementId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
@@ -48,6 +48,15 @@ pub fn delete_user_workflow_id(user: UserId) -> String {
 
 /// The id of the workflow that sends e-mails.
 pub const MAIL_OUTBOX_WORKFLOW_ID: &str = "outbox-email";
+
+/// The id of an announcement's workflow.
+#[must_use]
+pub fn announcement_workflow_id(announcement: AnnouncementId) -> String {
+    format!("announcement-{announcement}")
+}
+
+/// The id of the schedule that looks for what is wrong, and the stem of its workflow ids.
+pub const HEALTH_SCHEDULE_ID: &str = "health";
 
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]

@@ -8,6 +8,7 @@
 extern crate temporalio_common_wasm as temporalio_common;
 
 pub mod account;
+pub mod announcement;
 pub mod bot;
 pub mod bulk_act;
 pub mod chats;
@@ -15,6 +16,7 @@ pub mod codec;
 pub mod contract;
 pub mod erasure;
 pub mod forwarding;
+pub mod health;
 pub mod options;
 pub mod outbox;
 pub mod reconcile;

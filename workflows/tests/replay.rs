@@ -9,11 +9,13 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
     bot::NotificationBot,
     chats::AskChatsWorkflow,
     codec::Codec,
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    health::HealthWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -35,6 +37,10 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<OutboxWorkflow>()
+        .unwrap()
+        .register_workflow::<AnnouncementWorkflow>()
+        .unwrap()
+        .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -81,6 +87,16 @@ async fn pair_forwarding_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn outbox_replays() {
     replay("outbox").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn announcement_replays() {
+    replay("announcement").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_replays() {
+    replay("health").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
