@@ -11,6 +11,7 @@ use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, Wo
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
     contract::CONTROL_QUEUE,
@@ -21,6 +22,7 @@ use workflows::{
 
 use crate::{
     harness::{self, PAYLOAD_KEYS},
+    staff::Staff,
     world::{World, place},
 };
 
@@ -59,6 +61,8 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<AccountSession>()
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
+        .register_workflow::<BulkActWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -118,6 +122,12 @@ async fn what_ran_replays_and_shows_nothing() {
     let all = client.start_workflow(ReconcileAllWorkflow::run, ReconcileAllInput {}, options).await.unwrap();
     all.get_result(Default::default()).await.unwrap();
     check("reconcile_all", all.fetch_history(Default::default()), &[]).await;
+    let staff = Staff::new(&stack, "admin").await;
+    let user = sandbox::scene::user_id(&world.api).await.unwrap();
+    let act = staff.ended(&staff.act(&format!("/users/{user}/pairs/pause")).await).await;
+    let bulk = client.get_workflow_handle::<BulkActWorkflow>(format!("bulk-{}", act["id"].as_str().unwrap()));
+    bulk.get_result(Default::default()).await.unwrap();
+    check("bulk_act", bulk.fetch_history(Default::default()), &secrets).await;
     world.api.delete_pair(&pair.id).await.unwrap();
     let forwarding = client.get_workflow_handle::<PairForwarding>(format!("pair-{}", pair.id));
     forwarding.get_result(Default::default()).await.unwrap();

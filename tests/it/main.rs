@@ -3,6 +3,9 @@
 #![cfg(test)]
 
 mod accounts;
+mod admin_queues;
+mod admin_system;
+mod admin_users;
 mod albums;
 mod chains;
 mod changes;
@@ -31,7 +34,9 @@ mod reads;
 mod reconcile;
 mod recovery;
 mod rules;
+mod staff;
 mod status;
+mod store_admin;
 mod store_changes;
 mod store_deliveries;
 mod store_lineage;

@@ -9,6 +9,7 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
     forwarding::PairForwarding,
@@ -25,6 +26,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<AccountSession>()
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
+        .unwrap()
+        .register_workflow::<BulkActWorkflow>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
@@ -53,6 +56,11 @@ async fn account_session_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ask_chats_replays() {
     replay("ask_chats").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_act_replays() {
+    replay("bulk_act").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
