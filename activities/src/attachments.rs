@@ -112,12 +112,13 @@ impl Fetcher<'_> {
         let busy: Vec<MediaId> = busy.iter().copied().collect();
         let mut database = self.context.database().await?;
         let (room, now) = (i64::try_from(room).unwrap_or(1), self.context.clock.now());
+        let sealer = &self.context.sealer;
         let mut due = Vec::new();
         if self.platform == Platform::Telegram && self.context.media.links.is_some() {
             let portraits = avatars::pending(&mut database, self.account, now, &busy, room).await?;
             due.extend(portraits.into_iter().map(Wanted::Portrait));
         }
-        let files = store::media::pending(&mut database, self.account, now, &busy, room).await?;
+        let files = store::media::pending(&mut database, sealer, self.account, now, &busy, room).await?;
         due.extend(files.into_iter().map(Wanted::File));
         due.truncate(usize::try_from(room).unwrap_or(1));
         Ok(due)
@@ -139,7 +140,7 @@ impl Fetcher<'_> {
         let fetched = self.connection.portrait(&pending.portrait).await;
         let mut database = self.context.database().await?;
         match fetched {
-            Ok(bytes) => avatars::complete(&mut database, pending.id, &bytes).await,
+            Ok(bytes) => avatars::complete(&mut database, &self.context.sealer, pending.id, &bytes).await,
             Err(PlatformError::Retryable { .. } | PlatformError::Wait { .. }) if pending.attempts >= ATTEMPTS_MAX => {
                 avatars::fail(&mut database, pending.id).await
             }
@@ -181,7 +182,7 @@ impl Fetcher<'_> {
             return Err(PlatformError::Message { code: TOO_LARGE.into(), detail: "too large to carry".into() });
         }
         self.check_room(pending.media.size_bytes).await?;
-        let mut pieces = Pieces::begin(&self.context.pool, pending.id).await.map_err(|error| lost(&error))?;
+        let mut pieces = Pieces::begin(self.context, pending.id).await.map_err(|error| lost(&error))?;
         self.connection.download(&pending.media, bytes_max, &mut pieces).await?;
         let size_bytes = pieces.end().await?;
         let now = self.context.clock.now();

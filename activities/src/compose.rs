@@ -110,7 +110,10 @@ impl Desk<'_> {
         let media = at_destination(media, size_bytes, self.destination);
         let kept = u64::try_from(stored.stored_bytes).is_ok_and(|kept| kept == size_bytes);
         let content: Arc<dyn ByteSource> = if kept {
-            Arc::new(Kept { pool: self.context.pool.clone(), media: stored.id, size_bytes })
+            {
+                let (pool, sealer) = (self.context.pool.clone(), self.context.sealer.clone());
+                Arc::new(Kept { pool, sealer, media: stored.id, size_bytes })
+            }
         } else {
             forgotten.push(stored.id);
             Arc::new(Bytes::new())

@@ -7,8 +7,9 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attachments::MediaSettings, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates, hosts::Hosts,
-    metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
+    attachments::MediaSettings, bot::BotDesk, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates,
+    hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig,
+    wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -26,6 +27,8 @@ pub struct Context {
     pub discord: DiscordConfig,
     /// What may be kept of attachments, and how links to them are made.
     pub media: MediaSettings,
+    /// Sends e-mail; none where no mail server is set: then e-mails wait.
+    pub mailer: Option<Mailer>,
     /// This worker's name, stable over restarts.
     pub worker: String,
     /// How often the session workflow asks for the health of an account hosted here.
@@ -34,6 +37,8 @@ pub struct Context {
     pub reconcile_every: Duration,
     /// Accounts hosted here.
     pub hosts: Hosts,
+    /// The Telegram bot, where this worker may host it.
+    pub bot: BotDesk,
     /// Drains that run here and can be woken without Temporal.
     pub wakeups: Arc<Wakeups>,
     /// Turns of those who carry much.

@@ -3,7 +3,7 @@
 use domain::{Operation, plan::Terms};
 use store::{
     StoreError,
-    deliveries::{self, Claimed, SentDelivery, Settlement},
+    deliveries::{Claimed, SentDelivery, Settlement},
     pairs::Pair,
 };
 use workflows::forwarding::Next;
@@ -136,8 +136,7 @@ impl Delivery<'_> {
                 self.settle(Settlement::Sent(&sent)).await?;
             } else {
                 let mut database = self.context.database().await?;
-                let now = self.context.clock.now();
-                deliveries::record_parts(&mut database, self.pair.id, self.row.seq, &sent, now).await?;
+                self.record(&mut database, &sent).await?;
             }
             drop(sending);
         }

@@ -136,7 +136,7 @@ async fn begin(
     drop(database);
     let report = planned(&terms);
     let started = Instant::now();
-    let settler = Settler::start(context.pool.clone(), context.bulk.clone(), id);
+    let settler = Settler::start((context.pool.clone(), context.sealer.clone()), context.bulk.clone(), id);
     let (in_a_row, claim, carried) = (0, CLAIM_MIN, 0);
     let mut drain = Drain {
         context,
@@ -194,7 +194,8 @@ impl Drain<'_> {
                     None => self.context.bulk.claim(self.in_a_row).await,
                 };
                 let (now, mut database) = (self.context.clock.now(), self.context.database().await?);
-                deliveries::claim(&mut database, self.fence, now, self.carried, self.claim).await?
+                deliveries::claim(&mut database, &self.context.sealer, self.fence, now, self.carried, self.claim)
+                    .await?
             };
             match claim {
                 Claim::Rows(rows) => {

@@ -108,6 +108,7 @@ async fn record(context: &Context, source: Source, updates: &[Update]) -> Result
         platform: source.platform,
         host: &context.worker,
         rules: &context.rules,
+        sealer: &context.sealer,
         gaps: &gaps,
     };
     let clock = context.clock.as_ref();

@@ -1,10 +1,11 @@
 //! Every side effect of Causeway: the platform adapters and the activities that use them.
 //!
-//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Forwarding` and `Sweep` are
-//! registered by the worker.
+//! The activities implement the declarations of the crate `workflows`; `Accounts`, `Erasure`, `Forwarding`, `Outbox` and
+//! `Sweep` are registered by the worker.
 
 pub mod account;
 pub mod attachments;
+pub mod bot;
 pub mod bulk;
 pub mod bulk_act;
 mod catch_up;
@@ -14,6 +15,7 @@ mod deliver;
 pub mod discord;
 mod drain;
 pub mod duty;
+pub mod erasure;
 mod failure;
 pub mod forwarding;
 pub mod gates;
@@ -21,7 +23,10 @@ pub mod hosting;
 pub mod hosts;
 mod ingest;
 mod login;
+pub mod mail;
 pub mod metrics;
+pub mod outbound;
+pub mod outbox;
 pub mod pace;
 pub mod platform;
 pub mod presence;

@@ -15,6 +15,7 @@ use domain::PairId;
 use store::{
     PgPool, StoreError,
     deliveries::{self, SentDelivery},
+    seal::Sealer,
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 
@@ -65,10 +66,10 @@ impl Shared {
 
 impl Settler {
     /// Starts the task for a drain of `pair`.
-    pub(crate) fn start(pool: PgPool, bulk: Bulk, pair: PairId) -> Self {
+    pub(crate) fn start((pool, sealer): (PgPool, Sealer), bulk: Bulk, pair: PairId) -> Self {
         let (orders, received) = mpsc::channel(OPEN_MAX);
         let shared = Arc::new(Shared::default());
-        tokio::spawn(write(pool, bulk, pair, received, Arc::clone(&shared)));
+        tokio::spawn(write((pool, sealer), bulk, pair, received, Arc::clone(&shared)));
         Self { orders, shared }
     }
 
@@ -136,7 +137,13 @@ impl Settler {
     }
 }
 
-async fn write(pool: PgPool, bulk: Bulk, pair: PairId, mut received: mpsc::Receiver<Order>, shared: Arc<Shared>) {
+async fn write(
+    (pool, sealer): (PgPool, Sealer),
+    bulk: Bulk,
+    pair: PairId,
+    mut received: mpsc::Receiver<Order>,
+    shared: Arc<Shared>,
+) {
     let mut orders = Vec::with_capacity(OPEN_MAX);
     while received.recv_many(&mut orders, OPEN_MAX).await > 0 {
         gather(&mut received, &mut orders).await;
@@ -150,7 +157,7 @@ async fn write(pool: PgPool, bulk: Bulk, pair: PairId, mut received: mpsc::Recei
                 Order::Flush(flush) => flushes.push(flush),
             }
         }
-        let written = if sent.is_empty() { Ok(()) } else { settle(&pool, &bulk, pair, &sent).await };
+        let written = if sent.is_empty() { Ok(()) } else { settle((&pool, &sealer), &bulk, pair, &sent).await };
         {
             let mut state = shared.lock();
             if let Err(failure) = written {
@@ -192,8 +199,13 @@ async fn gather(received: &mut mpsc::Receiver<Order>, orders: &mut Vec<Order>) {
     }
 }
 
-async fn settle(pool: &PgPool, bulk: &Bulk, pair: PairId, sent: &[SentDelivery]) -> Result<(), StoreError> {
+async fn settle(
+    (pool, sealer): (&PgPool, &Sealer),
+    bulk: &Bulk,
+    pair: PairId,
+    sent: &[SentDelivery],
+) -> Result<(), StoreError> {
     let _turn = bulk.settle(sent.len()).await;
     let mut database = pool.acquire().await?;
-    deliveries::settle_sent(&mut database, pair, sent).await
+    deliveries::settle_sent(&mut database, sealer, pair, sent).await
 }

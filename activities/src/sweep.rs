@@ -22,6 +22,7 @@ use crate::{
     wake::{self, Roused},
 };
 
+mod identity;
 mod plans;
 
 /// Younger rows are still on their ordinary way.
@@ -39,7 +40,12 @@ const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 const WORKERS_KEPT: TimeDelta = TimeDelta::days(7);
 /// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
-/// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option.
+/// A command to the bot is recognised for so long when Telegram tells of it again; it does so for a day.
+const BOT_MESSAGES_KEPT: TimeDelta = TimeDelta::days(7);
+/// Windows of rate limits are a minute long; by then they are over by every clock.
+const RATE_LIMITS_KEPT: TimeDelta = TimeDelta::minutes(5);
+/// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option; as many callers
+/// with a rate limit.
 const PRUNED: i64 = 10_000;
 
 /// Implements the declarations of `workflows::sweep`.
@@ -91,9 +97,15 @@ impl Sweep {
         store::workers::forget(&mut database, now - WORKERS_KEPT).await.retry("database")?;
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
+        store::bot::prune(&mut database, now - BOT_MESSAGES_KEPT, PRUNED).await.retry("database")?;
+        store::bot::prune_tokens(&mut database, now, PRUNED).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
+        store::rate_limits::prune(&mut database, now - RATE_LIMITS_KEPT, PRUNED).await.retry("database")?;
         drop(database);
         self.0.sweep_media().await.retry("database")?;
+        self.0.sweep_notifications(&client).await.retry("database")?;
+        report.workflows_started += self.0.sweep_leaving(&client, before).await.retry("database")?;
+        self.0.forget_identities().await.retry("database")?;
         Ok(report)
     }
 }

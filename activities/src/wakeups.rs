@@ -10,8 +10,8 @@ use std::{
     time::Duration,
 };
 
-use domain::PairId;
-use store::{PgPool, ingest::WAKE_CHANNEL};
+use domain::{PairId, notification::Channel};
+use store::{PgPool, ingest::WAKE_CHANNEL, notifications};
 use tokio::sync::{Notify, OwnedMutexGuard};
 
 /// Wait before listening again after the connection was lost.
@@ -22,9 +22,14 @@ const TURN_WAIT_MAX: Duration = Duration::from_secs(30);
 /// Express drains at once, some kilobytes each; with more, pairs are woken through Temporal.
 const EXPRESS_MAX: usize = 1_000;
 
-/// The drains that run on this worker.
+/// The drains that run on this worker, and who sends notifications.
 #[derive(Debug, Default)]
-pub struct Wakeups(Mutex<HashMap<PairId, Arc<Ear>>>);
+pub struct Wakeups {
+    drains: Mutex<HashMap<PairId, Arc<Ear>>>,
+    /// Somebody asked for a message by e-mail, or by the bot.
+    mail: Notify,
+    bot: Notify,
+}
 
 /// What a pair's drains share.
 #[derive(Debug, Default)]
@@ -80,7 +85,7 @@ impl Drop for Wakeup<'_> {
 
 impl Wakeups {
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<PairId, Arc<Ear>>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.drains.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Registers a drain that the pair's workflow asks for. One that runs is told to end, and waited for.
@@ -125,7 +130,22 @@ impl Wakeups {
         }
     }
 
+    /// Resolves when a message was asked for on this channel, also if that was said before anybody listened.
+    pub async fn outbox_woken(&self, channel: Channel) {
+        self.outbox(channel).notified().await;
+    }
+
+    fn outbox(&self, channel: Channel) -> &Notify {
+        match channel {
+            Channel::Email => &self.mail,
+            Channel::Bot => &self.bot,
+        }
+    }
+
     fn wake_all(&self) {
+        for channel in Channel::ALL {
+            self.outbox(channel).notify_one();
+        }
         for ear in self.lock().values() {
             ear.news.notify_one();
         }
@@ -145,11 +165,15 @@ impl Wakeups {
 
     async fn listen_once(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
-        listener.listen(WAKE_CHANNEL).await?;
+        listener.listen_all([WAKE_CHANNEL, notifications::WAKE_CHANNEL]).await?;
         self.wake_all();
         loop {
             let notification = listener.recv().await?;
-            if let Ok(uuid) = notification.payload().parse() {
+            if notification.channel() == notifications::WAKE_CHANNEL {
+                if let Some(channel) = Channel::parse(notification.payload()) {
+                    self.outbox(channel).notify_one();
+                }
+            } else if let Ok(uuid) = notification.payload().parse() {
                 self.wake(PairId::from_uuid(uuid));
             }
         }

@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use chrono::{DateTime, Utc};
-use domain::{AccountStatus, Platform};
+use domain::{AccountStatus, Platform, notification::Channel};
 use store::{
     StoreError,
     status::{AccountCount, Hosted, Queues},
@@ -39,7 +39,12 @@ async fn look(context: &Context) -> Result<(), StoreError> {
     let accounts = store::status::account_counts(&mut database).await?;
     let unhosted = store::status::unhosted(&mut database).await?;
     let dead = store::status::dead_letters(&mut database).await?;
+    for channel in Channel::ALL {
+        let backlog = store::notifications::backlog(&mut database, channel, now).await?;
+        metrics.notifications.show_backlog(channel, backlog.waiting, backlog.due);
+    }
     drop(database);
+    metrics.notifications.mail_configured.set(i64::from(context.mailer.is_some()));
     show_queues(metrics, &queues, now);
     show_hosted(metrics, &hosted, now);
     show_accounts(metrics, &accounts);

@@ -1,5 +1,9 @@
 //! The API's settings, from the environment alone. Every missing or wrong variable is named at once.
 
+mod edge;
+
+pub use self::edge::EdgeSettings;
+
 use std::{
     fmt,
     net::{IpAddr, SocketAddr},
@@ -16,6 +20,10 @@ use store::seal::Sealer;
 use workflows::codec::Codec;
 
 use crate::token::JwtKeys;
+
+mod identity;
+
+pub use identity::{Registration, StaffSecondFactor};
 
 /// The largest request body unless set otherwise, in bytes: our largest is a pair, well below a kilobyte.
 const BODY_LIMIT_BYTES_DEFAULT: usize = 64 * 1024;
@@ -45,12 +53,20 @@ pub struct Config {
     pub operator_token: SecretString,
     /// `ADMIN_ALLOW`: where staff may come from.
     pub admin_allow: Vec<IpNet>,
+    /// `REGISTRATION`: how somebody becomes a user.
+    pub registration: Registration,
+    /// `STAFF_SECOND_FACTOR`.
+    pub staff_second_factor: StaffSecondFactor,
+    /// `PUBLIC_URL`: where readers of mails reach the API; without it, mails have codes and no links.
+    pub public_url: Option<url::Url>,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
     /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
     pub media_link_key: Option<LinkKey>,
     /// `BODY_LIMIT_BYTES`.
     pub body_limit_bytes: usize,
+    /// What stands around the routes.
+    pub edge: EdgeSettings,
     /// `PACE`: whose figures the workers' budgets keep to.
     pub pace: Mode,
     /// `LOG_FORMAT` is `json`.
@@ -109,9 +125,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let jwt_keys = self.required("JWT_KEYS").and_then(|keys| self.checked("JWT_KEYS", JwtKeys::parse(&keys)));
         let operator_token = self.secret("OPERATOR_TOKEN", OPERATOR_TOKEN_CHARS_MIN);
         let admin_allow = self.networks("ADMIN_ALLOW", ADMIN_ALLOW_DEFAULT);
+        let registration = self.parsed("REGISTRATION", "verified", "verified or open");
+        let staff_second_factor = self.parsed("STAFF_SECOND_FACTOR", "required", "required or optional");
+        let public_url = self.public_url();
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
+        let edge = self.edge();
         let pace = self.parsed("PACE", "standard", "standard or open");
         let json_logs = self.log_format();
         let log_level = self.log_level();
@@ -125,9 +145,13 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             jwt_keys: jwt_keys?,
             operator_token: operator_token?,
             admin_allow: admin_allow?,
+            registration: registration?,
+            staff_second_factor: staff_second_factor?,
+            public_url,
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
+            edge: edge?,
             pace: pace?,
             json_logs: json_logs?,
             log_level: log_level?,
@@ -198,6 +222,15 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         key
     }
 
+    fn public_url(&mut self) -> Option<url::Url> {
+        let url = self.optional("PUBLIC_URL")?.parse().ok();
+        let url = url.filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host());
+        if url.is_none() {
+            self.problems.push("PUBLIC_URL must be a URL such as https://causeway.example".into());
+        }
+        url
+    }
+
     fn origin(&mut self, name: &str) -> Option<String> {
         let text = self.optional(name)?;
         let origin = text.parse::<url::Url>().ok().map(|url| url.origin().ascii_serialization());
@@ -228,6 +261,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     pub(crate) const KEY: &str = "k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
@@ -259,6 +294,9 @@ pub(crate) mod tests {
             "API_LISTEN" => Some("nowhere".into()),
             "LOG_FORMAT" => Some("xml".into()),
             "PACE" => Some("quick".into()),
+            "REGISTRATION" => Some("closed".into()),
+            "STAFF_SECOND_FACTOR" => Some("never".into()),
+            "PUBLIC_URL" => Some("causeway.example".into()),
             "MEDIA_LINK_KEY" => Some("short".into()),
             "PAYLOAD_KEYS" => Some("k1:AAAA".into()),
             "CODEC_CORS_ORIGIN" => Some("http://host/path".into()),
@@ -277,6 +315,9 @@ pub(crate) mod tests {
             "PACE",
             "CODEC_CORS_ORIGIN",
             "MEDIA_LINK_KEY",
+            "REGISTRATION",
+            "STAFF_SECOND_FACTOR",
+            "PUBLIC_URL",
         ] {
             assert!(text.contains(name), "{name} in {text}");
         }
@@ -288,6 +329,42 @@ pub(crate) mod tests {
         let shown = format!("{:?}", Config::read(good).unwrap());
         for secret in ["postgres://", "0123456789abcdef", "operator-token", "AQEBAQ"] {
             assert!(!shown.contains(secret), "{shown}");
+        }
+    }
+
+    /// Every variable that is read.
+    const NAMES: [&str; 14] = [
+        "DATABASE_URL",
+        "TEMPORAL_ADDRESS",
+        "TEMPORAL_NAMESPACE",
+        "SEAL_KEYS",
+        "PAYLOAD_KEYS",
+        "API_LISTEN",
+        "JWT_SECRET",
+        "OPERATOR_TOKEN",
+        "CODEC_CORS_ORIGIN",
+        "BODY_LIMIT_BYTES",
+        "MEDIA_LINK_KEY",
+        "PACE",
+        "LOG_FORMAT",
+        "LOG_LEVEL",
+    ];
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_environment_is_read_or_refused_without_its_secrets(
+            name in prop::sample::select(&NAMES[..]), value in "[-a-z0-9:/@.,=]{0,60}|.{0,40}", mark in "[A-Z]{12}",
+        ) {
+            let value = format!("{value}{mark}");
+            let read = Config::read(|asked| if asked == name { Some(value.clone()) } else { good(asked) });
+            let secret = ["DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "JWT_SECRET", "OPERATOR_TOKEN", "MEDIA_LINK_KEY"];
+            let shown = match read {
+                Ok(config) => format!("{config:?}"),
+                Err(error) => error.to_string(),
+            };
+            prop_assert!(!secret.contains(&name) || !shown.contains(&mark), "{shown}");
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     auth::{Actor, Identity, Proof, Staff, bearer},
     credentials::{Credential, is_key},
     error::ApiError,
+    limits::Caller,
     state::AppState,
 };
 
@@ -21,7 +22,7 @@ pub(crate) struct Door(pub(crate) Access);
 #[async_trait]
 impl Handler for Door {
     async fn handle(&self, req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
-        if let Err(error) = self.admit(req, depot).await {
+        if let Err(error) = self.admit(req, depot, res).await {
             error.write(req, depot, res).await;
             ctrl.skip_rest();
         }
@@ -29,33 +30,62 @@ impl Handler for Door {
 }
 
 impl Door {
-    async fn admit(&self, req: &Request, depot: &mut Depot) -> Result<(), ApiError> {
+    async fn admit(&self, req: &Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
         let app = AppState::of(depot)?;
-        let identity = match self.0 {
-            Access::Open | Access::Probe | Access::Link => None,
-            Access::Tenant(scope) => {
-                let tenant = tenant(&app, req, Some(scope)).await?;
-                // Some who only read send what they ask about.
-                if scope != Scope::Read && !req.method().is_safe() {
-                    no_maintenance(&app).await?;
-                }
-                Some(tenant)
-            }
-            Access::Person => {
-                let person = tenant(&app, req, None).await?;
-                // Signing out is safe, and somebody may need it.
-                if !req.method().is_safe() && !is_sign_out(req) {
-                    no_maintenance(&app).await?;
-                }
-                Some(person)
-            }
-            Access::Staff(role) => Some(staff(&app, req, role).await?),
-            Access::Operator => Some(operator(&app, req)?),
+        let found = match self.0 {
+            Access::Probe => return Ok(()),
+            Access::Open | Access::Link => Ok(None),
+            Access::Tenant(scope) => tenant(&app, req, Some(scope)).await.map(Some),
+            Access::Person => tenant(&app, req, None).await.map(Some),
+            Access::Staff(role) => staff(&app, req, role).await.map(Some),
+            Access::Operator => operator(&app, req).map(Some),
         };
-        if let Some(identity) = identity {
-            depot.insert_typed(identity);
+        // Whoever is turned away is counted like a stranger: guessing tokens is not free.
+        let (caller, per_minute) = match &found {
+            Ok(Some(found)) => (found.caller, found.requests_per_minute),
+            Ok(None) | Err(_) => (Caller::Address(app.address(req)), app.limits.anonymous_per_minute()),
+        };
+        app.limits.take(caller, per_minute).await?.write(res);
+        let found = found?;
+        if self.waits_for_maintenance(req) {
+            no_maintenance(&app).await?;
         }
-        Ok(())
+        if let Some(found) = found {
+            depot.insert_typed(found.identity);
+        }
+        if holds_nul(req) { Err(ApiError::NulInAddress) } else { Ok(()) }
+    }
+
+    /// True for what a tenant would change. Some who only read send what they ask about; signing out is safe, and somebody
+    /// may need it.
+    fn waits_for_maintenance(&self, req: &Request) -> bool {
+        match self.0 {
+            Access::Tenant(scope) => scope != Scope::Read && !req.method().is_safe(),
+            Access::Person => !req.method().is_safe() && !is_sign_out(req),
+            Access::Open | Access::Probe | Access::Link | Access::Staff(_) | Access::Operator => false,
+        }
+    }
+}
+
+/// The path or the query holds U+0000, which PostgreSQL cannot look for and nobody means; bodies are read with the same
+/// care.
+fn holds_nul(req: &Request) -> bool {
+    req.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00"))
+}
+
+/// Who has come in, and how their requests are counted.
+struct Admitted {
+    identity: Identity,
+    caller: Caller,
+    /// 0 is no limit.
+    requests_per_minute: u32,
+}
+
+impl Admitted {
+    fn new(identity: Identity, caller: Caller, holder: &Holder) -> Self {
+        let requests_per_minute =
+            holder.requests_per_minute.map_or(0, |limit| u32::try_from(limit).unwrap_or(1).max(1));
+        Self { identity, caller, requests_per_minute }
     }
 }
 
@@ -84,7 +114,7 @@ fn is_sign_out(req: &Request) -> bool {
 }
 
 /// A tenant, by an access token or an API key. `scope` is what a key needs; without one, a key is not enough.
-async fn tenant(app: &AppState, req: &Request, scope: Option<Scope>) -> Result<Identity, ApiError> {
+async fn tenant(app: &AppState, req: &Request, scope: Option<Scope>) -> Result<Admitted, ApiError> {
     let token = bearer(req).ok_or(ApiError::Unauthorized)?;
     let (proof, found) = if is_key(token) {
         let found = app.credentials.key(&app.pool, &*app.clock, token).await?;
@@ -102,7 +132,11 @@ async fn tenant(app: &AppState, req: &Request, scope: Option<Scope>) -> Result<I
     };
     permit(&found, scope)?;
     let Holder { user, plan, .. } = found.holder;
-    Ok(Identity::Tenant { actor: Actor { user, plan }, proof })
+    let caller = match proof {
+        Proof::Session(_) => Caller::User(user),
+        Proof::Key(key) => Caller::Key(key.as_uuid()),
+    };
+    Ok(Admitted::new(Identity::Tenant { actor: Actor { user, plan }, proof }, caller, &found.holder))
 }
 
 fn permit(found: &Credential, scope: Option<Scope>) -> Result<(), ApiError> {
@@ -118,7 +152,7 @@ fn permit(found: &Credential, scope: Option<Scope>) -> Result<(), ApiError> {
 }
 
 /// Staff, by an access token of the administration's own log-in, from an allowed address.
-async fn staff(app: &AppState, req: &Request, needed: Role) -> Result<Identity, ApiError> {
+async fn staff(app: &AppState, req: &Request, needed: Role) -> Result<Admitted, ApiError> {
     let token = bearer(req).ok_or(ApiError::Unauthorized)?;
     let Some(claim) = app.tokens.read(SessionKind::Staff, token) else {
         // Known, but not as staff.
@@ -136,7 +170,8 @@ async fn staff(app: &AppState, req: &Request, needed: Role) -> Result<Identity, 
     if !holder.role.is_staff() || holder.role < needed {
         return Err(ApiError::RoleMissing(needed));
     }
-    Ok(Identity::Staff(Staff { user: holder.user, role: holder.role, session: claim.session }))
+    let identity = Identity::Staff(Staff { user: holder.user, role: holder.role, session: claim.session });
+    Ok(Admitted::new(identity, Caller::User(holder.user), &holder))
 }
 
 /// The administration answers on these addresses only.
@@ -145,8 +180,14 @@ pub(crate) fn admit_address(app: &AppState, address: IpAddr) -> Result<(), ApiEr
     if allowed { Ok(()) } else { Err(ApiError::AddressNotAllowed) }
 }
 
-fn operator(app: &AppState, req: &Request) -> Result<Identity, ApiError> {
+/// The operator is not counted: the token is guessed at by address.
+fn operator(app: &AppState, req: &Request) -> Result<Admitted, ApiError> {
     let known = app.operator_token.expose_secret().as_bytes();
     let fits = bearer(req).is_some_and(|token| token.as_bytes().ct_eq(known).into());
-    if fits { Ok(Identity::Operator) } else { Err(ApiError::Unauthorized) }
+    let caller = Caller::Address(app.address(req));
+    if fits {
+        Ok(Admitted { identity: Identity::Operator, caller, requests_per_minute: 0 })
+    } else {
+        Err(ApiError::Unauthorized)
+    }
 }

@@ -1,10 +1,14 @@
 //! What happens around every request: its id, its log line, its measurement, its time limit, its last-resort error.
 
+mod cors;
+mod headers;
+
 use std::time::{Duration, Instant};
 
 use salvo::{http::HeaderValue, prelude::*};
 use tracing::Instrument as _;
 
+pub(crate) use self::{cors::Cors, headers::Headers};
 use crate::{
     error::{ApiError, Problem},
     state::AppState,
@@ -43,6 +47,7 @@ impl RequestId {
 #[handler]
 pub(crate) async fn observe(req: &mut Request, depot: &mut Depot, res: &mut Response, ctrl: &mut FlowCtrl) {
     let started = Instant::now();
+    let under_way = AppState::of(depot).ok().map(|app| app.connections.begin(req.remote_addr(), req.version()));
     let id = RequestId::choose(req);
     if let Ok(value) = HeaderValue::from_str(&id.0) {
         res.headers_mut().insert(REQUEST_ID_HEADER, value);
@@ -72,6 +77,7 @@ pub(crate) async fn observe(req: &mut Request, depot: &mut Depot, res: &mut Resp
     }
     .instrument(span)
     .await;
+    drop(under_way);
 }
 
 /// Gives the framework's own errors the form of ours.

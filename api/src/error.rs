@@ -1,13 +1,15 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, gate, pair::PairError, plan::REASON_CHARS_MAX, rules::RuleError, setting::SettingError,
+    AccountStatus, Role, Scope, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
+    rules::RuleError, setting::SettingError,
 };
 use store::StoreError;
 use workflows::account::Refusal;
 
 use crate::{
     body::BodyError,
+    limits::Refused,
     password::{PASSWORD_CHARS_MAX, PASSWORD_CHARS_MIN},
 };
 
@@ -44,6 +46,20 @@ pub enum ApiError {
     BadCredentials,
     #[error("the refresh token is not good, or was used before; sign in again")]
     RefreshInvalid,
+    #[error("the second factor is on: a code of it is needed, too")]
+    SecondFactorRequired,
+    #[error("the code is wrong, or was used before")]
+    SecondFactorWrong,
+    #[error("staff need a second factor here; set it up in your own account first")]
+    SecondFactorMissing,
+    #[error("the code is wrong, or was used before")]
+    CodeWrong,
+    #[error("the second factor is on; turn it off first")]
+    SecondFactorOn,
+    #[error("the second factor is not on, or was not begun")]
+    SecondFactorOff,
+    #[error("this token was not made here, was used, or is too old")]
+    ProofInvalid,
     #[error("too many attempts have failed; wait {retry_after_seconds} s")]
     TooManyAttempts { retry_after_seconds: u64 },
     #[error("your tokens do not open this")]
@@ -88,6 +104,8 @@ pub enum ApiError {
     TooManyKeys,
     #[error("this is not an e-mail address")]
     EmailInvalid,
+    #[error("this is not an e-mail address")]
+    NewEmailInvalid,
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
     PasswordLength,
     #[error("a password has {PASSWORD_CHARS_MIN} to {PASSWORD_CHARS_MAX} characters")]
@@ -106,6 +124,8 @@ pub enum ApiError {
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
     AccountInUse,
+    #[error("there is no bot to link just now")]
+    BotUnavailable,
     #[error("this message is not a dead letter")]
     NotDead,
     #[error("{}", .refusal.detail)]
@@ -128,6 +148,8 @@ pub enum ApiError {
     PairExists,
     #[error("{} of the options {} wrong", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
     InvalidOptions(Vec<RuleError>),
+    #[error("{0}")]
+    QuietHours(#[source] QuietError),
     #[error("this link was not made here, or was changed")]
     LinkInvalid,
     #[error("this link has ended")]
@@ -136,6 +158,8 @@ pub enum ApiError {
     RangeInvalid { size: u64 },
     #[error("{detail}")]
     Query { field: &'static str, detail: &'static str },
+    #[error("the address holds the character U+0000")]
+    NulInAddress,
     #[error("{0}")]
     Body(#[from] BodyError),
     #[error("the payload cannot be opened or sealed: {0}")]
@@ -144,6 +168,8 @@ pub enum ApiError {
     TemporalUnavailable,
     #[error("no worker has answered in time; try again")]
     WorkerUnavailable,
+    #[error("there were too many requests; try again when the next minute begins")]
+    RateLimited(Refused),
     #[error("the request took too long")]
     TimedOut,
     #[error("the database is away; try again")]
@@ -163,6 +189,12 @@ impl ApiError {
             StoreError::Conflict { constraint: found } if found == constraint => meaning,
             other => other.into(),
         }
+    }
+}
+
+impl From<Refused> for ApiError {
+    fn from(refused: Refused) -> Self {
+        Self::RateLimited(refused)
     }
 }
 

@@ -1,11 +1,17 @@
 //! `causeway-api`: serves the HTTP API until it is told to stop.
 
-use std::time::Duration;
+use std::{
+    fs::File,
+    io::{self, BufReader},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
-use api::{config::Config, openapi, router, state::AppState, telemetry};
+use api::{config::Config, console, openapi, reseal, router, server, state::AppState, telemetry};
 use clap::{Parser, Subcommand};
-use salvo::prelude::*;
+use domain::Role;
 
 /// Requests that are under way when the process is told to stop may take this long; orchestrators kill after 30 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
@@ -22,17 +28,54 @@ struct Args {
 enum Command {
     /// Print the OpenAPI document and exit.
     Openapi,
+    /// Give a user a role: `user`, `support` or `admin`.
+    Role {
+        /// The user's address.
+        email: String,
+        /// What they are from now on.
+        role: Role,
+    },
+    /// Make users of lines `email,hash[,verified]`, with hashes of argon2 (PHC form) or bcrypt; see docs/runbook.md.
+    ImportUsers {
+        /// The file; `-` for standard input.
+        file: PathBuf,
+    },
+    /// Seal every secret column anew under the first of the keys, while everything runs; see docs/runbook.md.
+    Reseal {
+        /// Change nothing: count the values by their keys, and fail when some are not under the first one.
+        #[arg(long)]
+        check: bool,
+    },
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> anyhow::Result<ExitCode> {
     match Args::parse().command {
-        Some(Command::Openapi) => {
-            print!("{}", openapi::document_text()?);
-            Ok(())
+        Some(Command::Openapi) => print!("{}", openapi::document_text()?),
+        Some(Command::Role { email, role }) => {
+            console::set_role(&Config::from_env()?, &email, role, &mut io::stdout()).await?;
         }
-        None => serve().await,
+        Some(Command::ImportUsers { file }) => return import_users(&file).await,
+        Some(Command::Reseal { check }) => {
+            let task = if check { reseal::Task::Check } else { reseal::Task::Reseal };
+            let is_done = reseal::run(&Config::from_env()?, task, &mut io::stdout()).await?;
+            return Ok(if is_done { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        None => serve().await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Fails when a line was refused; the others are imported all the same.
+async fn import_users(file: &Path) -> anyhow::Result<ExitCode> {
+    let (config, out) = (Config::from_env()?, &mut io::stdout());
+    let report = if file == Path::new("-") {
+        console::import_users(&config, io::stdin().lock(), out).await?
+    } else {
+        let source = File::open(file).with_context(|| format!("cannot open {}", file.display()))?;
+        console::import_users(&config, BufReader::new(source), out).await?
+    };
+    Ok(if report.refused == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 async fn serve() -> anyhow::Result<()> {
@@ -40,9 +83,8 @@ async fn serve() -> anyhow::Result<()> {
     telemetry::init(&config)?;
     let listen = config.listen;
     let state = AppState::new(config).context("the API could not be set up")?;
-    let acceptor =
-        TcpListener::new(listen).try_bind().await.with_context(|| format!("could not listen on {listen}"))?;
-    let server = Server::new(acceptor);
+    let acceptor = server::listen(listen).with_context(|| format!("could not listen on {listen}"))?;
+    let server = server::server(acceptor, &state);
     let handle = server.handle();
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
     tokio::spawn(async move {

@@ -12,6 +12,9 @@ pub(crate) struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
     seconds: HistogramVec,
+    refused: IntCounterVec,
+    leases: IntCounterVec,
+    cut: IntCounterVec,
 }
 
 impl Metrics {
@@ -26,9 +29,39 @@ impl Metrics {
                 .buckets(BUCKETS_SECONDS.to_vec()),
             &["route", "method"],
         )?;
+        let refused = IntCounterVec::new(
+            Opts::new("causeway_api_rate_limited_total", "Requests beyond a rate limit."),
+            &["caller"],
+        )?;
+        let leases = IntCounterVec::new(
+            Opts::new("causeway_api_rate_leases_total", "Questions to the database about rate limits."),
+            &["outcome"],
+        )?;
+        let cut = IntCounterVec::new(
+            Opts::new("causeway_api_connections_cut_total", "Connections that the API has ended or not taken."),
+            &["why"],
+        )?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        Ok(Self { registry, requests, seconds })
+        for counter in [&refused, &leases, &cut] {
+            registry.register(Box::new(counter.clone()))?;
+        }
+        Ok(Self { registry, requests, seconds, refused, leases, cut })
+    }
+
+    /// Counts a request beyond a rate limit, by the kind of caller: `user`, `key` or `address`.
+    pub(crate) fn refused(&self, caller: &str) {
+        self.refused.with_label_values(&[caller]).inc();
+    }
+
+    /// Counts a question to the database about rate limits, which was answered or not.
+    pub(crate) fn leased(&self, answered: bool) {
+        self.leases.with_label_values(&[if answered { "answered" } else { "away" }]).inc();
+    }
+
+    /// Counts a connection that was ended because it is `slow` or `idle`, or not taken because of its `address`.
+    pub(crate) fn connection_cut(&self, why: &str) {
+        self.cut.with_label_values(&[why]).inc();
     }
 
     /// Counts one answer. `route` is a pattern, never a path, so that ids make no series.

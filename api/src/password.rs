@@ -8,12 +8,18 @@ use tokio::sync::Semaphore;
 
 use crate::error::ApiError;
 
+pub(crate) mod foreign;
+
 /// The shortest password, in characters: the least that NIST SP 800-63B's spirit allows without a second factor.
 pub(crate) const PASSWORD_CHARS_MIN: usize = 10;
 /// The longest password, in characters: room for a passphrase, none for an attack on the hash function.
 pub(crate) const PASSWORD_CHARS_MAX: usize = 128;
-/// Hashes at once: each takes 19 MiB and a core for tens of milliseconds.
-const HASHES_AT_ONCE: usize = 4;
+/// Hashes at once, for so many cores: each takes 19 MiB and a core for tens of milliseconds. More of them would not be
+/// done sooner, only take the other cores from everybody else.
+fn hashes_at_once(cores: usize) -> usize {
+    (cores / 2).clamp(1, 4)
+}
+
 const SALT_BYTES: usize = 16;
 
 /// What hashes of today's kind begin with. Others are made anew at the next log-in: with other parameters, or bcrypt's,
@@ -30,7 +36,8 @@ pub(crate) struct Passwords {
 impl Passwords {
     pub(crate) fn new() -> anyhow::Result<Self> {
         let nobody = hash("nobody has this password").map_err(|error| anyhow::anyhow!("no password hash: {error}"))?;
-        Ok(Self { nobody, slots: Arc::new(Semaphore::new(HASHES_AT_ONCE)) })
+        let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        Ok(Self { nobody, slots: Arc::new(Semaphore::new(hashes_at_once(cores))) })
     }
 
     /// True when `password` is of a length that we accept.
@@ -98,6 +105,11 @@ mod tests {
         assert_ne!(known, passwords.hash("correct horse".into()).await.unwrap(), "the salt must differ");
         assert!(passwords.verify("correct horse".into(), Some(known.clone())).await.unwrap());
         assert!(!passwords.verify("wrong horse".into(), Some(known)).await.unwrap());
+    }
+
+    #[test]
+    fn hashing_leaves_cores_to_others() {
+        assert_eq!([1, 2, 4, 8, 64].map(hashes_at_once), [1, 1, 2, 4, 4]);
     }
 
     #[tokio::test]

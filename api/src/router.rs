@@ -3,14 +3,15 @@
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::{Admin, Support},
-    Scope::{Accounts, Forward, Read},
+    Scope::{Accounts, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, codec, error_logs, health, media, operator, pairs, plans, sessions, status,
+        accounts, admin, api_keys, auth, bot, codec, confirm, email, error_logs, health, me, media, notifications,
+        operator, pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -28,18 +29,23 @@ pub fn service(state: AppState) -> Service {
     let router = router(routes())
         .push(document.into_router("/openapi.json"))
         .push(SwaggerUi::new(openapi::ui_config()).title("Causeway API").into_router("/docs"));
-    Service::new(router).hoop(state).hoop(edge::observe).catcher(Catcher::new(edge::LastResort))
+    let (headers, cors) = (state.headers.clone(), state.cors.clone());
+    let service = Service::new(router).hoop(state).hoop(edge::observe).hoop(headers).hoop(cors);
+    service.catcher(Catcher::new(edge::LastResort))
 }
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), accounts(), pairs(), messages(), administration(), operation()].into_iter().flatten().collect()
+    [identity(), proofs(), accounts(), pairs(), messages(), administration(), operation()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 #[rustfmt::skip]
 fn identity() -> Vec<Route> {
     vec![
-        post("api/auth/register", Open, auth::register),
+        post("api/auth/register", Open, registration::register),
         post("api/auth/login", Open, auth::login),
         post("api/auth/refresh", Open, auth::refresh),
         post("api/auth/logout", Person, sessions::log_out),
@@ -51,6 +57,27 @@ fn identity() -> Vec<Route> {
         get("api/keys", Person, api_keys::list),
         post("api/keys", Person, api_keys::create),
         delete("api/keys/{id}", Person, api_keys::revoke),
+    ]
+}
+
+#[rustfmt::skip]
+fn proofs() -> Vec<Route> {
+    vec![
+        post("api/auth/verify-email", Open, registration::verify),
+        post("api/auth/verify-email/resend", Open, registration::resend),
+        post("api/auth/password/forgot", Open, password::forgot),
+        post("api/auth/password/reset", Open, password::reset),
+        post("api/auth/email", Person, email::change),
+        post("api/auth/email/confirm", Open, email::confirm),
+        post("api/auth/email/undo", Open, email::undo),
+        get("api/auth/totp", Person, second_factor::read),
+        post("api/auth/totp", Person, second_factor::begin),
+        post("api/auth/totp/confirm", Person, second_factor::confirm),
+        delete("api/auth/totp", Person, second_factor::delete),
+        post("api/auth/recovery-codes", Person, second_factor::renew_recovery_codes),
+        delete("api/me", Person, me::delete),
+        get("confirm/{token}", Link, confirm::show),
+        post("confirm/{token}", Link, confirm::act),
     ]
 }
 
@@ -107,6 +134,14 @@ fn messages() -> Vec<Route> {
         get("api/plans", Open, plans::list),
         get("api/me/usage", Tenant(Read), plans::usage),
         get("api/errors", Tenant(Read), error_logs::list),
+        get("api/me/notifications", Tenant(Read), notifications::list),
+        get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
+        put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
+        get("api/me/bot", Tenant(Read), bot::read),
+        delete("api/me/bot", Person, bot::unlink),
+        post("api/me/bot/link", Person, bot::invite),
+        get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
+        post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),
     ]
 }

@@ -4,13 +4,21 @@ pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod api_keys;
 pub(crate) mod auth;
+pub(crate) mod bot;
 pub(crate) mod codec;
+pub(crate) mod confirm;
+pub(crate) mod email;
 pub(crate) mod error_logs;
 pub(crate) mod health;
+pub(crate) mod me;
 pub(crate) mod media;
+pub(crate) mod notifications;
 pub(crate) mod operator;
 pub(crate) mod pairs;
+pub(crate) mod password;
 pub(crate) mod plans;
+pub(crate) mod registration;
+pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod status;
 
@@ -55,6 +63,36 @@ impl<T: ToSchema> EndpointOutRegister for Accepted<T> {
         operation
             .responses
             .insert("202", OapiResponse::new("It will happen.").add_content("application/json", content));
+    }
+}
+
+/// 204: it is done, and there is nothing to show.
+pub(crate) struct Done;
+
+#[async_trait]
+impl Writer for Done {
+    async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        res.status_code(StatusCode::NO_CONTENT);
+    }
+}
+
+impl EndpointOutRegister for Done {
+    fn register(_components: &mut Components, operation: &mut Operation) {
+        operation.responses.insert("204", OapiResponse::new("It is done."));
+    }
+}
+
+/// What is answered to whoever asks for a message to an address, whatever is known of the address.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = MailAsked))]
+pub(crate) struct MailAskedOut {
+    /// For people.
+    detail: &'static str,
+}
+
+impl Default for MailAskedOut {
+    fn default() -> Self {
+        Self { detail: "if the address can get one, a message is on its way that says how to go on" }
     }
 }
 

@@ -20,8 +20,10 @@ use store::{
 };
 
 use crate::{
+    config::Registration,
     error::ApiError,
     password::Passwords,
+    second_factor::{self, Answer},
     state::AppState,
     token::{digest, random_secret},
 };
@@ -136,11 +138,30 @@ pub(crate) async fn check_password(
     let (Some(user), Some(hash), true) = (user, hash, fits) else {
         return Err(attempt.fail(app, ApiError::BadCredentials).await);
     };
+    // Whoever has not proven the address, and whoever leaves, is told what somebody unknown is told.
+    let unproven = app.registration == Registration::Verified && user.email_verified_at.is_none();
+    if unproven || user.leaving_at.is_some() {
+        return Err(attempt.fail(app, ApiError::BadCredentials).await);
+    }
     if Passwords::is_outdated(&hash) {
         let better = app.passwords.hash(password).await?;
         store::users::rehash(&mut *app.database().await?, user.id, &hash, &better).await?;
     }
     Ok(user)
+}
+
+/// Asks for a code of the second factor, where it is on; of somebody whose password was right.
+pub(crate) async fn check_second_factor(
+    app: &AppState,
+    attempt: &Attempt,
+    user: UserId,
+    code: Option<&str>,
+) -> Result<(), ApiError> {
+    match second_factor::check(app, user, code).await? {
+        Answer::Off | Answer::Right => Ok(()),
+        Answer::Missing => Err(ApiError::SecondFactorRequired),
+        Answer::Wrong => Err(attempt.fail(app, ApiError::SecondFactorWrong).await),
+    }
 }
 
 /// What a program keeps of a sign-in.

@@ -1,9 +1,6 @@
 //! What all handlers share.
 
-use std::{
-    net::{IpAddr, Ipv4Addr},
-    sync::Arc,
-};
+use std::{net::IpAddr, sync::Arc};
 
 use domain::{Clock, SystemClock, media_link::LinkKey, pace::Mode};
 use ipnet::IpNet;
@@ -18,8 +15,20 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use workflows::codec::Codec;
 
 use crate::{
-    config::Config, credentials::Credentials, error::ApiError, metrics::Metrics, password::Passwords, plans::Plans,
-    settings::KnownSettings, temporal::Temporal, token::Tokens,
+    config::{Config, EdgeSettings, Registration, StaffSecondFactor},
+    connections::Connections,
+    credentials::Credentials,
+    edge::{Cors, Headers},
+    error::ApiError,
+    limits::Limits,
+    metrics::Metrics,
+    password::Passwords,
+    peer,
+    plans::Plans,
+    server::Patience,
+    settings::KnownSettings,
+    temporal::Temporal,
+    token::Tokens,
 };
 
 /// A handle on everything that a handler may need; cheap to clone. A hoop puts it into the depot.
@@ -37,9 +46,18 @@ pub struct Shared {
     pub(crate) credentials: Credentials,
     pub(crate) settings: KnownSettings,
     pub(crate) passwords: Passwords,
-    pub(crate) metrics: Metrics,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) limits: Limits,
+    pub(crate) connections: Arc<Connections>,
+    pub(crate) edge: EdgeSettings,
+    pub(crate) headers: Headers,
+    pub(crate) cors: Cors,
+    pub(crate) patience: Patience,
     pub(crate) operator_token: SecretString,
     pub(crate) admin_allow: Vec<IpNet>,
+    pub(crate) registration: Registration,
+    pub(crate) staff_second_factor: StaffSecondFactor,
+    pub(crate) public_url: Option<url::Url>,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
@@ -67,11 +85,24 @@ impl AppState {
     /// # Errors
     /// When a setting is unusable.
     pub fn new(config: Config) -> anyhow::Result<Self> {
+        Self::with_patience(config, Patience::USUAL)
+    }
+
+    pub(crate) fn with_patience(config: Config, patience: Patience) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let (pool, metrics) = (store::connect(&config.database_url)?, Arc::new(Metrics::new()?));
+        let limits = Limits::new(config.edge.limits, pool.clone(), Arc::clone(&clock), Arc::clone(&metrics));
+        let connections = Arc::new(Connections::new(&config.edge, patience, Arc::clone(&metrics)));
         let temporal =
             Temporal::new(config.temporal_address, config.temporal_namespace, config.codec.clone().data_converter());
         Ok(Self(Arc::new(Shared {
-            pool: store::connect(&config.database_url)?,
+            pool,
+            limits,
+            connections,
+            headers: Headers::new(config.edge.hsts_seconds)?,
+            cors: Cors::new(&config.edge.cors_origins)?,
+            edge: config.edge,
+            patience,
             temporal,
             tokens: Tokens::new(&config.jwt_keys, Arc::clone(&clock)),
             credentials: Credentials::default(),
@@ -80,9 +111,12 @@ impl AppState {
             sealer: config.sealer,
             codec: config.codec,
             passwords: Passwords::new()?,
-            metrics: Metrics::new()?,
+            metrics,
             operator_token: config.operator_token,
             admin_allow: config.admin_allow,
+            registration: config.registration,
+            staff_second_factor: config.staff_second_factor,
+            public_url: config.public_url,
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
@@ -127,7 +161,7 @@ impl Shared {
 
     /// Who asks, as far as the network tells.
     pub(crate) fn address(&self, req: &Request) -> IpAddr {
-        req.remote_addr().ip().unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)).to_canonical()
+        peer::address(req, &self.edge.proxies)
     }
 
     /// A transaction for one request.

@@ -21,10 +21,12 @@ use workflows::{
     bulk_act::{BulkActInput, BulkActWorkflow, BulkProgress},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
-        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, ask_chats_workflow_id,
-        bulk_act_workflow_id, pair_workflow_id, reconcile_workflow_id,
+        CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
+        ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
     },
+    erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
+    outbox::{OutboxInput, OutboxWorkflow},
     reconcile::{ReconcileInput, ReconcileWorkflow},
 };
 
@@ -178,6 +180,35 @@ impl Temporal {
             .build();
         let client = self.client().await?;
         bounded(CALL_MAX, client.start_workflow(ReconcileWorkflow::run, input, options)).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the workflow which deletes a user runs. It marks the user by itself, where the caller has not done
+    /// so; `by` is who wants it, `None` for the operator.
+    pub(crate) async fn start_delete_user(
+        &self,
+        user: UserId,
+        by: Option<UserId>,
+        reason: Option<&str>,
+    ) -> Result<(), TemporalError> {
+        let input = DeleteUserInput { user, by, reason: reason.map(str::to_owned), stopped: false, history_max: 0 };
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, delete_user_workflow_id(user))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .search_attributes(SearchAttributes::new([USER_ID.value_set(user.to_string())]))
+            .build();
+        let client = self.client().await?;
+        bounded(CALL_MAX, client.start_workflow(DeleteUserWorkflow::run, input, options)).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the workflow which sends e-mails runs and looks at once. A worker that listens to the database does
+    /// the same, and the sweep a minute later: callers who have just committed a message need not insist.
+    #[expect(dead_code, reason = "for callers who want their e-mail sent also while no worker listens to the database")]
+    pub(crate) async fn wake_outbox(&self) -> Result<(), TemporalError> {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID).build();
+        let (client, input) = (self.client().await?, OutboxInput::default());
+        let woken = client.signal_with_start_workflow(OutboxWorkflow::run, input, OutboxWorkflow::wake, (), options);
+        bounded(CALL_MAX, woken).await?;
         Ok(())
     }
 

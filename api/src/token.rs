@@ -167,16 +167,19 @@ impl Tokens {
 
 /// 128 random bits as text.
 pub(crate) fn random_hex() -> Result<String, ApiError> {
-    let mut bytes = [0_u8; 16];
-    getrandom::fill(&mut bytes).map_err(ApiError::internal)?;
-    Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
+    Ok(format!("{:032x}", u128::from_be_bytes(random_bytes()?)))
 }
 
 /// 256 random bits as URL-safe text of 43 characters.
 pub(crate) fn random_secret() -> Result<String, ApiError> {
-    let mut bytes = [0_u8; SECRET_BYTES];
+    Ok(BASE64.encode(random_bytes::<SECRET_BYTES>()?))
+}
+
+/// So many random bytes.
+pub(crate) fn random_bytes<const N: usize>() -> Result<[u8; N], ApiError> {
+    let mut bytes = [0_u8; N];
     getrandom::fill(&mut bytes).map_err(ApiError::internal)?;
-    Ok(BASE64.encode(bytes))
+    Ok(bytes)
 }
 
 /// SHA-256 of a secret with as many random bits as the hash has: nothing to stretch.
@@ -186,6 +189,8 @@ pub(crate) fn digest(secret: &str) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use domain::{FixedClock, SystemClock};
 
@@ -254,5 +259,25 @@ mod tests {
             assert!(JwtKeys::parse(bad).is_err(), "{bad}");
         }
         assert!(!format!("{:?}", JwtKeys::parse(OLD).unwrap()).contains("aaaa"));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nobody_makes_up_a_token(text in r"[-_A-Za-z0-9]{0,40}(\.[-_A-Za-z0-9]{0,60}){0,3}|.{0,60}", at: prop::sample::Index, flip in 1_u8..128) {
+            let clock = Arc::new(FixedClock::at(SystemClock.now()));
+            let ours = tokens(OLD, &clock);
+            prop_assert_eq!(ours.read(SessionKind::Tenant, &text), None);
+            let claim = claim();
+            let (token, _) = ours.issue(SessionKind::Tenant, claim.user, claim.session).unwrap();
+            let mut bent = token.clone().into_bytes();
+            bent[at.index(token.len())] ^= flip;
+            // Some letters of base64 hold bits that nobody reads.
+            let read = String::from_utf8(bent).ok().and_then(|bent| ours.read(SessionKind::Tenant, &bent));
+            if let Some(read) = read {
+                prop_assert_eq!(read, claim);
+            }
+        }
     }
 }

@@ -120,3 +120,29 @@ pub struct ChatFacts {
     /// The newest message id known, 0 for an empty chat: where forwarding starts.
     pub last_message_id: i64,
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn an_id_is_a_number_other_than_zero(text in "[-+0-9]{0,22}|.{0,12}") {
+            match text.parse::<ChatId>() {
+                Ok(id) => prop_assert_eq!(id.to_string().parse(), Ok(id)),
+                Err(ChatIdError) => prop_assert!(text.parse::<i64>().is_err() || text.parse() == Ok(0_i64)),
+            }
+        }
+
+        #[test]
+        fn every_number_survives_the_wire(number: i64) {
+            prop_assume!(number != 0);
+            let json = serde_json::to_string(&ChatId::new(number)).unwrap();
+            prop_assert_eq!(serde_json::from_str::<ChatId>(&json).unwrap(), ChatId::new(number));
+        }
+    }
+}

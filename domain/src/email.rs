@@ -46,6 +46,8 @@ impl fmt::Debug for Email {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -57,5 +59,17 @@ mod tests {
             assert!(Email::parse(bad).is_err(), "{bad}");
         }
         assert_eq!(Email::parse(" A@B.Co ").unwrap().as_str(), "a@b.co");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_accepted_is_one_address_for_ever(text in ".{0,40}|[ a-zA-Z@.+\u{130}ß]{0,30}|[A-Za-z.]{1,200}@[a-z.]{3,200}") {
+            let Ok(email) = Email::parse(&text) else { return Ok(()) };
+            prop_assert_eq!(&Email::parse(email.as_str()).unwrap(), &email);
+            prop_assert!(email.as_str().len() <= EMAIL_BYTES_MAX && email.as_str().matches('@').count() == 1);
+            prop_assert!(!email.as_str().contains(|c: char| c.is_whitespace() || c.is_control()));
+        }
     }
 }

@@ -90,6 +90,11 @@ id!(
     "user"
 );
 id!(
+    /// Somebody who has registered and not proven yet that the address is theirs.
+    RegistrationId,
+    "reg"
+);
+id!(
     /// One sign-in of a person, with all the tokens that came of it.
     SessionId,
     "ses"
@@ -151,6 +156,8 @@ impl PlanId {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SystemClock;
 
@@ -169,5 +176,16 @@ mod tests {
         assert!("pair_".parse::<PairId>().is_err());
         assert!("pair_zz".parse::<PairId>().is_err());
         assert!("".parse::<PairId>().is_err());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_text_is_an_id_or_refused(text in "pair_[0-9a-fA-F]{30,34}|pair_[-{}0-9a-f]{32}|.{0,40}") {
+            if let Ok(id) = text.parse::<PairId>() {
+                prop_assert_eq!(id.to_string(), text.to_lowercase());
+            }
+        }
     }
 }

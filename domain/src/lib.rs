@@ -4,6 +4,9 @@
 
 pub mod access;
 pub mod account;
+#[cfg(test)]
+mod anything;
+pub mod bot;
 pub mod bulk;
 pub mod change;
 pub mod chat;
@@ -19,9 +22,12 @@ pub mod lockout;
 pub mod media_link;
 pub mod message;
 pub mod notification;
+pub mod outbound;
 pub mod pace;
 pub mod pair;
 pub mod plan;
+pub mod proof;
+pub mod rate;
 pub mod render;
 pub mod rules;
 pub mod setting;
@@ -35,8 +41,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, SessionId,
-    SourceMessageId, UserId,
+    AccountId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, RegistrationId,
+    SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::ids::MediaId;
+use crate::{ids::MediaId, notification::Unsubscriber};
 
 /// A key shorter than this could be guessed.
 pub const KEY_CHARS_MIN: usize = 32;
@@ -76,6 +76,12 @@ impl Links {
         Self { base: base.trim_end_matches('/').to_owned(), key, lifetime }
     }
 
+    /// Makes addresses at which readers turn messages off, below the same base and under the same key.
+    #[must_use]
+    pub fn unsubscriber(&self) -> Unsubscriber {
+        Unsubscriber::new(&self.base, self.key.clone())
+    }
+
     /// When an address that is made at `now` ends.
     #[must_use]
     pub fn until(&self, now: DateTime<Utc>) -> DateTime<Utc> {
@@ -128,6 +134,8 @@ pub(crate) fn from_hex(text: &str) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
     use crate::clock::SystemClock;
 
@@ -169,5 +177,24 @@ mod tests {
             assert_eq!(path_name(name), path);
         }
         assert_eq!(path_name(&"文".repeat(80)), "file");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn only_our_signature_is_good(expires: i64, signature in "[0-9a-fA-F]{64}|.{0,70}") {
+            let media = MediaId::from_uuid(uuid::Uuid::nil());
+            prop_assert!(!key().verify(media, expires, &signature));
+            prop_assert!(key().verify(media, expires, &key().sign(media, expires)));
+        }
+
+        #[test]
+        fn any_name_is_one_part_of_a_path(name: String) {
+            let path = path_name(&name);
+            prop_assert!(!path.is_empty() && path.len() <= NAME_CHARS_MAX);
+            prop_assert!(path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-.%".contains(&byte)));
+            prop_assert!(path.bytes().any(|byte| byte != b'.'));
+        }
     }
 }

@@ -1,11 +1,13 @@
 //! The message model: what a platform message becomes before anything is decided about it.
 //!
-//! It is stored as JSON in `source_messages.content`, so changes must be additive (`#[serde(default)]`).
+//! It is stored as JSON, sealed, in `source_messages.sealed_content`, so changes must be additive (`#[serde(default)]`).
 
 mod album;
 mod extra;
 mod media;
 mod sameness;
+#[cfg(test)]
+mod tests;
 mod thread;
 
 use chrono::{DateTime, Utc};

@@ -7,6 +7,7 @@ mod figure;
 mod probe;
 mod scenario;
 mod trips;
+mod wrk;
 
 use std::time::Instant;
 
@@ -103,8 +104,8 @@ async fn measure(stack: &Stack, args: &BenchArgs) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut paired = false;
     for scenario in scenarios {
-        // Memory is measured first, with accounts alone.
-        if !paired && *scenario != Scenario::Memory {
+        // Memory is measured first, with accounts alone; the API with pairs of its own.
+        if !paired && !matches!(scenario, Scenario::Memory | Scenario::Api) {
             field.pair_up(&bench, args.pairs).await?;
             paired = true;
         }

@@ -47,6 +47,8 @@ pub async fn demo(args: DemoArgs) -> anyhow::Result<bool> {
     let stop = stop_on_signal()?;
     let mut options = args.stack.options("demo")?;
     options.fresh = true;
+    // As in an installation that anybody may register with.
+    options.api_env.push(("REGISTRATION".into(), "verified".into()));
     let (progress, state) = (options.progress, options.state_dir.clone());
     let started = Instant::now();
     progress.heading("Starting Causeway");

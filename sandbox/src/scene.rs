@@ -4,6 +4,7 @@ mod count;
 mod latency;
 mod link;
 mod rank;
+mod register;
 mod spot;
 mod standing;
 mod tenant;
@@ -15,9 +16,10 @@ pub use self::{
     latency::{Latency, idle_latency},
     link::{link_discord, link_telegram, wait_for_status},
     rank::nearest_rank,
+    register::{register_by_mail, token_of},
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
-    tenant::{lift_limits, lift_request_rate, operator, register_unlimited, user_id},
+    tenant::{lift_limits, operator, register_unlimited, user_id},
 };
 
 /// How long one message may take before we give up on it.

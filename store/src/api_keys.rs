@@ -141,17 +141,27 @@ pub async fn find_live(
 ) -> Result<Option<LiveApiKey>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT k.user_id AS "user: UserId", u.plan_id AS "plan: PlanId", u.role AS "role: Role",
-                  u.suspended_at IS NOT NULL AS "suspended!", k.hash, k.scopes AS "scopes: Vec<Scope>", k.expires_at,
+                  u.suspended_at IS NOT NULL AS "suspended!",
+                  coalesce(x.requests_per_minute, l.requests_per_minute) AS requests_per_minute, k.hash, k.scopes AS "scopes: Vec<Scope>", k.expires_at,
                   k.last_used_at
            FROM api_keys k JOIN users u ON u.id = k.user_id
-           WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)"#,
+           JOIN plans l ON l.id = u.plan_id
+           LEFT JOIN user_limits x ON x.user_id = u.id AND (x.expires_at IS NULL OR x.expires_at > $2)
+           WHERE k.id = $1 AND k.revoked_at IS NULL AND (k.expires_at IS NULL OR k.expires_at > $2)
+             AND u.leaving_at IS NULL"#,
         id as ApiKeyId,
         now
     )
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| LiveApiKey {
-        holder: Holder { user: row.user, plan: row.plan, role: row.role, suspended: row.suspended },
+        holder: Holder {
+            user: row.user,
+            plan: row.plan,
+            role: row.role,
+            suspended: row.suspended,
+            requests_per_minute: row.requests_per_minute,
+        },
         hash: row.hash,
         scopes: row.scopes,
         expires_at: row.expires_at,

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, ChatId, MediaId};
 use sqlx::PgConnection;
 
-use crate::{StoreError, media::MediaState};
+use crate::{StoreError, content, media::MediaState, seal::Sealer};
 
 /// That a picture is needed is noted so often, and one that could not be had is tried again then.
 const NOTED_EVERY: TimeDelta = TimeDelta::days(1);
@@ -117,11 +117,16 @@ pub async fn pending(
 }
 
 /// The picture is here.
-pub async fn complete(connection: &mut PgConnection, id: MediaId, bytes: &[u8]) -> Result<(), StoreError> {
+pub async fn complete(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    id: MediaId,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
     sqlx::query!(
-        "UPDATE avatars SET state = 'ready', bytes = $2 WHERE id = $1 AND state = 'pending'",
+        "UPDATE avatars SET state = 'ready', bytes = $2, sealed = true WHERE id = $1 AND state = 'pending'",
         id as MediaId,
-        bytes
+        sealer.seal_bytes(&content::avatar_place(id), bytes)?
     )
     .execute(connection)
     .await?;
@@ -153,14 +158,17 @@ pub async fn postpone(
 }
 
 /// The bytes behind a link whose signature was found good: it stands for the tenant, so none is asked.
-pub async fn read(connection: &mut PgConnection, id: MediaId) -> Result<Option<Vec<u8>>, StoreError> {
-    let bytes = sqlx::query_scalar!(
-        r#"SELECT bytes AS "bytes!" FROM avatars WHERE id = $1 AND state = 'ready' AND bytes IS NOT NULL"#,
+pub async fn read(connection: &mut PgConnection, sealer: &Sealer, id: MediaId) -> Result<Option<Vec<u8>>, StoreError> {
+    let kept = sqlx::query!(
+        r#"SELECT bytes AS "bytes!", sealed FROM avatars WHERE id = $1 AND state = 'ready' AND bytes IS NOT NULL"#,
         id as MediaId
     )
     .fetch_optional(connection)
     .await?;
-    Ok(bytes)
+    match kept {
+        Some(kept) if kept.sealed => Ok(Some(sealer.open_bytes(&content::avatar_place(id), &kept.bytes)?)),
+        kept => Ok(kept.map(|kept| kept.bytes)),
+    }
 }
 
 /// Forgets pictures that no message has needed since `before`, at most `limit`. Returns how many.

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{DeliveryState, PairId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, seal::Sealer};
 
 mod claim;
 mod counterpart;
@@ -14,6 +14,7 @@ mod history;
 mod items;
 mod parts;
 mod settle;
+mod shown;
 
 pub use claim::{Claim, Claimed, claim};
 pub use counterpart::{Counterpart, counterpart};
@@ -23,6 +24,7 @@ pub use history::{Delivery, Page, Step, list};
 pub use items::{Item, items};
 pub use parts::{SentPart, Standing, is_recorded, record_gone, record_parts, record_shown, standing};
 pub use settle::{SentDelivery, settle_sent};
+pub(crate) use shown::Shown;
 
 /// How a delivery ended.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +55,7 @@ pub enum Settlement<'a> {
 /// Ends a delivery, with its history. Settling a settled delivery changes nothing.
 pub async fn settle(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     pair: PairId,
     seq: i64,
     settlement: Settlement<'_>,
@@ -64,19 +67,20 @@ pub async fn settle(
         Settlement::Skipped { code, text } => (DeliveryState::Skipped, "skipped", Some(code), Some(text), &[][..]),
         Settlement::Dead { code, text } => (DeliveryState::Dead, "dead", Some(code), Some(text), &[][..]),
     };
+    let shown = shown::seal(sealer, pair, parts.iter().map(|part| (seq, part)))?;
     sqlx::query!(
         r#"WITH settled AS (
              UPDATE deliveries SET state = $3, reason_code = $4, reason = $5, settled_at = $6
              WHERE pair_id = $1 AND seq = $2 AND state IN ('pending', 'sending') RETURNING pair_id, seq),
            part AS (
              INSERT INTO destination_messages (pair_id, seq, part, item, account_id, chat_id, message_id, sent_at,
-                                               carries, thread, by_webhook, text_digest, media_digest)
+                                               carries, thread, by_webhook, shown)
              SELECT d.pair_id, d.seq, s.part, s.item, s.account, s.chat, s.message, $6, s.carries, s.thread,
-                    s.by_webhook, s.text_digest, s.media_digest
+                    s.by_webhook, s.shown
              FROM settled d,
                   unnest($8::integer[], $9::integer[], $10::uuid[], $11::bigint[], $12::bigint[], $13::bigint[],
-                         $14::bigint[], $15::boolean[], $16::text[], $17::text[])
-                  AS s(part, item, account, chat, message, carries, thread, by_webhook, text_digest, media_digest)
+                         $14::bigint[], $15::boolean[], $16::bytea[])
+                  AS s(part, item, account, chat, message, carries, thread, by_webhook, shown)
              ON CONFLICT ON CONSTRAINT destination_messages_pkey DO NOTHING)
            INSERT INTO delivery_events (pair_id, seq, at, kind, detail)
            SELECT pair_id, seq, $6, $7, $5 FROM settled"#,
@@ -95,8 +99,7 @@ pub async fn settle(
         &parts.iter().map(|part| part.carries).collect::<Vec<_>>(),
         &parts.iter().map(|part| part.thread).collect::<Vec<_>>() as &[Option<i64>],
         &parts.iter().map(|part| part.by_webhook).collect::<Vec<_>>(),
-        &parts.iter().map(|part| part.text_digest.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &parts.iter().map(|part| part.media_digest.clone()).collect::<Vec<_>>() as &[Option<String>]
+        &shown as &[Option<Vec<u8>>]
     )
     .execute(connection)
     .await?;

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use domain::{AccountId, ChatId, Clock, Message, PairId, Platform, Update, UserId, rules::RuleBook};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, seal::Sealer};
 
 mod changes;
 mod echoes;
@@ -37,6 +37,8 @@ pub struct Reader<'a> {
     pub host: &'a str,
     /// The compiled rules of pairs.
     pub rules: &'a RuleBook,
+    /// Seals what is written and opens what is on record.
+    pub sealer: &'a Sealer,
     /// Chats of which something from before is missing: what comes now does not move their cursors.
     pub gaps: &'a [ChatId],
 }

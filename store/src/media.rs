@@ -1,10 +1,10 @@
 //! Attachments: fetched by the source's host once the message is durable, kept until nobody needs them.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, Clock, Limits, Media, MediaId, Message, PairId, Platform, SourceMessageId};
+use domain::{AccountId, Clock, Limits, Media, MediaId, PairId, Platform, SourceMessageId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 pub mod chunks;
 pub mod links;
@@ -37,13 +37,14 @@ pub struct PendingMedia {
 /// Attachments of an account that are due to be fetched, oldest first, but for the `busy` ones.
 pub async fn pending(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     account: AccountId,
     now: DateTime<Utc>,
     busy: &[MediaId],
     limit: i64,
 ) -> Result<Vec<PendingMedia>, StoreError> {
     let rows = sqlx::query!(
-        "SELECT m.id, m.source_message_id, m.position, m.attempts, s.content
+        "SELECT m.id, m.source_message_id, m.position, m.attempts, s.content, s.sealed_content
          FROM media m JOIN source_messages s ON s.id = m.source_message_id
          WHERE m.account_id = $1 AND m.state = 'pending' AND m.fetch_after <= $2
            AND NOT m.id = ANY($4)
@@ -57,7 +58,7 @@ pub async fn pending(
     .await?;
     let mut pending = Vec::with_capacity(rows.len());
     for row in rows {
-        let message: Message = serde_json::from_value(row.content)?;
+        let message = content::message(sealer, row.source_message_id, row.sealed_content.as_deref(), row.content)?;
         let position = usize::try_from(row.position).unwrap_or(usize::MAX);
         if let Some(media) = message.media.into_iter().nth(position) {
             pending.push(PendingMedia {

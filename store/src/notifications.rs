@@ -13,14 +13,14 @@ use crate::{StoreError, seal::Sealer};
 pub mod claim;
 pub mod history;
 pub mod preferences;
+pub mod settle;
 
-pub use claim::{
-    Backlog, CLAIM_LASTS, Claimed, Ticket, backlog, claim, dropped, failed, next_due, postpone, release, sent,
-};
+pub use claim::{Backlog, CLAIM_LASTS, Claimed, Ticket, backlog, claim, next_due, reclaim};
 pub use history::{Notification, SendRecord, find_by_key, forget_contents, list, prune};
 pub use preferences::{
     Settings, change_preferences, change_settings, preferences, set_bot_linked, settings, unsubscribe,
 };
+pub use settle::{dropped, failed, postpone, release, sent};
 
 /// The PostgreSQL channel that says which channel of ours has something to send.
 pub const WAKE_CHANNEL: &str = "outbox";

@@ -14,9 +14,11 @@ use sqlx::PgConnection;
 use crate::StoreError;
 
 mod change;
+mod list;
 mod workflow;
 
 pub use change::{PairChange, delete, restart, set_blocked, set_paused, update};
+pub use list::{ListedPair, list};
 pub use workflow::{Route, route, set_workflow_started};
 
 /// One pair, with the platforms of its ends.
@@ -219,29 +221,6 @@ pub async fn load(connection: &mut PgConnection, id: PairId) -> Result<Option<Pa
     .fetch_optional(connection)
     .await?;
     Ok(pair)
-}
-
-/// The tenant's pairs, oldest first.
-pub async fn list(connection: &mut PgConnection, user: UserId) -> Result<Vec<Pair>, StoreError> {
-    let pairs = sqlx::query_as!(
-        Pair,
-        r#"SELECT p.id, p.user_id, p.name,
-                p.source_account_id, s.platform AS source_platform, p.source_chat_id,
-                p.source_topic_id, p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
-                p.destination_topic_id, c.kind AS "destination_kind?", p.mode, p.delay_seconds, p.silent,
-                p.options AS options_json, o.title AS "source_title?", o.guild_id AS source_guild_id,
-                o.username AS source_username, c.guild_id AS destination_guild_id,
-                c.file_bytes_max AS destination_file_bytes_max,
-                p.status, p.reason_code, p.reason, p.created_at, p.updated_at
-         FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         LEFT JOIN chats c ON c.account_id = p.destination_account_id AND c.chat_id = p.destination_chat_id
-         LEFT JOIN chats o ON o.account_id = p.source_account_id AND o.chat_id = p.source_chat_id
-         WHERE p.user_id = $1 AND p.deleted_at IS NULL ORDER BY p.created_at, p.id"#,
-        user as UserId
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(pairs)
 }
 
 /// How many pairs read or write through an account: it cannot be logged out under them.

@@ -12,7 +12,7 @@ use serde::Deserialize as _;
 use serde_json::Value;
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// The reason code of a pending delivery that waits for the pair's active hours.
 pub const OUTSIDE_HOURS: &str = "outside_hours";
@@ -33,30 +33,45 @@ pub fn compiled(
     book.of(pair, version, || PairOptions::deserialize(options).map_err(|error| Unreadable::new(error.to_string())))
 }
 
-/// Remembers that delivery `seq` of the pair carries this content. False when another delivery has carried the same
-/// within the window. Asking again for the same delivery is the same answer.
+/// What the content may be known by: its digest under the key that seals, and all others, under which it was remembered
+/// before the keys were rotated. Rows from before digests had keys hold the bare fingerprint.
+fn fingerprints(sealer: &Sealer, check: DuplicateCheck) -> (Vec<u8>, Vec<Vec<u8>>) {
+    let bare = check.fingerprint.as_bytes();
+    let mut digests = sealer.digests("carried_content", bare);
+    let first = digests.swap_remove(0);
+    digests.push(bare.to_vec());
+    (first, digests)
+}
+
+/// Remembers that a delivery, by its pair and number, carries this content. False when another delivery has carried the
+/// same within the window. Asking again for the same delivery is the same answer.
 pub async fn claim_content(
     connection: &mut PgConnection,
-    pair: PairId,
-    seq: i64,
+    sealer: &Sealer,
+    (pair, seq): (PairId, i64),
     check: DuplicateCheck,
     written_at: DateTime<Utc>,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
+    let (fingerprint, former) = fingerprints(sealer, check);
     let claimed = sqlx::query!(
-        "INSERT INTO carried_content AS c (fingerprint, pair_id, seq, written_at, expires_at) VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO carried_content AS c (fingerprint, pair_id, seq, written_at, expires_at)
+         SELECT $1, $2, $3, $4, $5 WHERE NOT EXISTS (
+             SELECT FROM carried_content f WHERE f.fingerprint = ANY($8) AND f.written_at BETWEEN $6 AND $7
+               AND NOT (f.pair_id = $2 AND f.seq = $3))
          ON CONFLICT ON CONSTRAINT carried_content_pkey DO UPDATE
              SET pair_id = excluded.pair_id, seq = excluded.seq, written_at = excluded.written_at,
                  expires_at = excluded.expires_at
              WHERE (c.pair_id = excluded.pair_id AND c.seq = excluded.seq)
                 OR c.written_at NOT BETWEEN $6 AND $7",
-        check.fingerprint.as_bytes(),
+        fingerprint,
         pair as PairId,
         seq,
         written_at,
         written_at.max(now) + check.window,
         written_at - check.window,
-        written_at + check.window
+        written_at + check.window,
+        &former
     )
     .execute(connection)
     .await?;
@@ -66,12 +81,16 @@ pub async fn claim_content(
 /// True when the content was carried within the window around `written_at`; remembers nothing.
 pub async fn is_duplicate(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     check: DuplicateCheck,
     written_at: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
+    let (fingerprint, mut known) = fingerprints(sealer, check);
+    known.push(fingerprint);
     let known = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM carried_content WHERE fingerprint = $1 AND written_at BETWEEN $2 AND $3) AS "known!""#,
-        check.fingerprint.as_bytes(),
+        r#"SELECT EXISTS (SELECT FROM carried_content
+                          WHERE fingerprint = ANY($1) AND written_at BETWEEN $2 AND $3) AS "known!""#,
+        &known,
         written_at - check.window,
         written_at + check.window
     )
@@ -104,12 +123,13 @@ pub async fn prune_content(connection: &mut PgConnection, now: DateTime<Utc>, li
 /// The newest revision of a message that the tenant's pair has received, by the source platform's id.
 pub async fn received_message(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     user: UserId,
     pair: PairId,
     message_id: i64,
 ) -> Result<Option<Message>, StoreError> {
-    let content = sqlx::query_scalar!(
-        "SELECT s.content FROM deliveries d
+    let row = sqlx::query!(
+        "SELECT s.id, s.content, s.sealed_content FROM deliveries d
          JOIN pairs p ON p.id = d.pair_id
          JOIN source_messages s ON s.id = d.source_message_id
          WHERE p.user_id = $1 AND d.pair_id = $2 AND s.message_id = $3 ORDER BY s.revision DESC LIMIT 1",
@@ -119,7 +139,7 @@ pub async fn received_message(
     )
     .fetch_optional(connection)
     .await?;
-    Ok(content.map(serde_json::from_value).transpose()?)
+    row.map(|row| content::message(sealer, row.id, row.sealed_content.as_deref(), row.content)).transpose()
 }
 
 /// The active hours of a pair, when they are closed.

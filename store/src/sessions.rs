@@ -91,6 +91,8 @@ pub struct Holder {
     pub role: Role,
     /// They may do nothing.
     pub suspended: bool,
+    /// Requests that they, or one key of theirs, may make in a minute, by plan and exception; `None` is no limit.
+    pub requests_per_minute: Option<i32>,
 }
 
 /// A session that is still good, and whose it is.
@@ -114,16 +116,25 @@ pub async fn find_live(
 ) -> Result<Option<LiveSession>, StoreError> {
     let row = sqlx::query!(
         r#"SELECT s.user_id AS "user: UserId", u.plan_id AS "plan: PlanId", u.role AS "role: Role",
-                  u.suspended_at IS NOT NULL AS "suspended!", s.kind AS "kind: SessionKind", s.expires_at, s.last_used_at
+                  u.suspended_at IS NOT NULL AS "suspended!",
+                  coalesce(x.requests_per_minute, l.requests_per_minute) AS requests_per_minute, s.kind AS "kind: SessionKind", s.expires_at, s.last_used_at
            FROM sessions s JOIN users u ON u.id = s.user_id
-           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2"#,
+           JOIN plans l ON l.id = u.plan_id
+           LEFT JOIN user_limits x ON x.user_id = u.id AND (x.expires_at IS NULL OR x.expires_at > $2)
+           WHERE s.id = $1 AND s.revoked_at IS NULL AND s.expires_at > $2 AND u.leaving_at IS NULL"#,
         id as SessionId,
         now
     )
     .fetch_optional(connection)
     .await?;
     Ok(row.map(|row| LiveSession {
-        holder: Holder { user: row.user, plan: row.plan, role: row.role, suspended: row.suspended },
+        holder: Holder {
+            user: row.user,
+            plan: row.plan,
+            role: row.role,
+            suspended: row.suspended,
+            requests_per_minute: row.requests_per_minute,
+        },
         kind: row.kind,
         expires_at: row.expires_at,
         last_used_at: row.last_used_at,

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{ChatId, PairId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// The thread at the destination that stands for `source_topic`, if there is one yet: one that this pair has made, or one from
 /// which a pair of the same user the other way has made the topic.
@@ -41,26 +41,27 @@ pub struct Intent {
 /// Records that a thread for `source_topic` is about to be made, unless it is on record already.
 pub async fn intend(
     connection: &mut PgConnection,
-    pair: PairId,
-    source_topic: i64,
+    sealer: &Sealer,
+    (pair, source_topic): (PairId, i64),
     title: &str,
     now: DateTime<Utc>,
 ) -> Result<Intent, StoreError> {
     let row = sqlx::query!(
         r#"WITH new AS (
-             INSERT INTO pair_threads (pair_id, source_topic, title, made_at) VALUES ($1, $2, $3, $4)
-             ON CONFLICT ON CONSTRAINT pair_threads_pkey DO NOTHING RETURNING title, made_at)
-           SELECT title AS "title!", made_at AS "since!", false AS "again!" FROM new
+             INSERT INTO pair_threads (pair_id, source_topic, sealed_title, made_at) VALUES ($1, $2, $3, $4)
+             ON CONFLICT ON CONSTRAINT pair_threads_pkey DO NOTHING RETURNING sealed_title, made_at)
+           SELECT sealed_title, NULL AS title, made_at AS "since!", false AS "again!" FROM new
            UNION ALL
-           SELECT title, made_at, true FROM pair_threads WHERE pair_id = $1 AND source_topic = $2"#,
+           SELECT sealed_title, title, made_at, true FROM pair_threads WHERE pair_id = $1 AND source_topic = $2"#,
         pair as PairId,
         source_topic,
-        title,
+        sealer.seal_bytes(&content::title_place(pair, source_topic), title.as_bytes())?,
         now
     )
     .fetch_one(connection)
     .await?;
-    Ok(Intent { title: row.title, since: row.since, again: row.again })
+    let title = content::title(sealer, (pair, source_topic), row.sealed_title.as_deref(), row.title)?;
+    Ok(Intent { title, since: row.since, again: row.again })
 }
 
 /// Which of these threads of a destination chat stand for something already, on any pair that writes there.
@@ -83,20 +84,20 @@ pub async fn taken(
 /// Records a thread that was made; the first one stays.
 pub async fn insert(
     connection: &mut PgConnection,
-    pair: PairId,
-    source_topic: i64,
+    sealer: &Sealer,
+    (pair, source_topic): (PairId, i64),
     destination_thread: i64,
     title: &str,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
-        "INSERT INTO pair_threads (pair_id, source_topic, destination_thread, title, made_at)
+        "INSERT INTO pair_threads (pair_id, source_topic, destination_thread, sealed_title, made_at)
          VALUES ($1, $2, $3, $4, $5) ON CONFLICT ON CONSTRAINT pair_threads_pkey DO UPDATE
          SET destination_thread = excluded.destination_thread WHERE pair_threads.destination_thread IS NULL",
         pair as PairId,
         source_topic,
         destination_thread,
-        title,
+        sealer.seal_bytes(&content::title_place(pair, source_topic), title.as_bytes())?,
         now
     )
     .execute(connection)

@@ -21,6 +21,8 @@ pub struct User {
     pub role: Role,
     /// Since when they may do nothing.
     pub suspended_at: Option<DateTime<Utc>>,
+    /// Since when everything of theirs is being deleted.
+    pub leaving_at: Option<DateTime<Utc>>,
     /// When they registered.
     pub created_at: DateTime<Utc>,
 }
@@ -36,7 +38,7 @@ pub async fn insert(
     let user = sqlx::query_as!(
         User,
         "INSERT INTO users (id, email, password_hash, created_at) VALUES ($1, $2, $3, $4)
-         RETURNING id, email, email_verified_at, plan_id AS plan, role, suspended_at, created_at",
+         RETURNING id, email, email_verified_at, plan_id AS plan, role, suspended_at, leaving_at, created_at",
         id as UserId,
         email.as_str(),
         password_hash,
@@ -51,7 +53,8 @@ pub async fn insert(
 pub async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<User>, StoreError> {
     let user = sqlx::query_as!(
         User,
-        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, created_at FROM users WHERE id = $1",
+        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, leaving_at, created_at
+         FROM users WHERE id = $1",
         id as UserId
     )
     .fetch_optional(connection)
@@ -63,7 +66,8 @@ pub async fn find(connection: &mut PgConnection, id: UserId) -> Result<Option<Us
 pub async fn find_by_email(connection: &mut PgConnection, email: &Email) -> Result<Option<User>, StoreError> {
     let user = sqlx::query_as!(
         User,
-        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, created_at FROM users WHERE email = $1",
+        "SELECT id, email, email_verified_at, plan_id AS plan, role, suspended_at, leaving_at, created_at
+         FROM users WHERE email = $1",
         email.as_str()
     )
     .fetch_optional(connection)
@@ -97,6 +101,53 @@ pub async fn set_password(
     .execute(connection)
     .await?;
     Ok(done.rows_affected() == 1)
+}
+
+/// Replaces the password, whatever it was.
+pub async fn replace_password(
+    connection: &mut PgConnection,
+    id: UserId,
+    new: &str,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE users SET password_hash = $2, password_changed_at = $3 WHERE id = $1", id as UserId, new, now)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// Records that the tenant has proven that the address is theirs. The first time counts.
+pub async fn set_email_verified(
+    connection: &mut PgConnection,
+    id: UserId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE users SET email_verified_at = coalesce(email_verified_at, $2) WHERE id = $1",
+        id as UserId,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Gives the tenant another address, which is proven. [`StoreError::Conflict`] `users_email_key` when somebody has it.
+pub async fn set_email(
+    connection: &mut PgConnection,
+    id: UserId,
+    email: &Email,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE users SET email = $2, email_verified_at = $3 WHERE id = $1",
+        id as UserId,
+        email.as_str(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
 }
 
 /// Stores the same password under a better hash, if it is still `known`.

@@ -1,10 +1,10 @@
 //! Why was a message not forwarded? What the ledger knows of one source message.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, AccountStatus, ChatId, Message, PairId, PairStatus, UserId};
+use domain::{AccountId, AccountStatus, ChatId, Message, PairId, PairStatus, SourceMessageId, UserId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// A pair that reads the chat of the message.
 #[derive(Clone, Debug)]
@@ -41,6 +41,7 @@ pub struct Reading {
 /// How far the tenant's account has read the chat; `None` when the account is not the tenant's.
 pub async fn reading(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     user: UserId,
     account: AccountId,
     chat: ChatId,
@@ -50,10 +51,11 @@ pub async fn reading(
         r#"SELECT a.status, c.cursor AS "cursor?",
                   (SELECT min(s.received_at) FROM source_messages s
                    WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4) AS received_at,
-                  (SELECT s.content FROM source_messages s
-                   WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4
-                   ORDER BY s.revision LIMIT 1) AS content
+                  m.id AS "message?: SourceMessageId", m.content, m.sealed_content
            FROM accounts a LEFT JOIN chats c ON c.account_id = a.id AND c.chat_id = $3
+           LEFT JOIN LATERAL (SELECT s.id, s.content, s.sealed_content FROM source_messages s
+                              WHERE s.account_id = $2 AND s.chat_id = $3 AND s.message_id = $4
+                              ORDER BY s.revision LIMIT 1) m ON true
            WHERE a.id = $2 AND a.user_id = $1"#,
         user as UserId,
         account as AccountId,
@@ -63,7 +65,8 @@ pub async fn reading(
     .fetch_optional(connection)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let message = row.content.map(serde_json::from_value).transpose()?;
+    let first = row.message.map(|id| content::message(sealer, id, row.sealed_content.as_deref(), row.content));
+    let message = first.transpose()?;
     Ok(Some(Reading { status: row.status, cursor: row.cursor, received_at: row.received_at, message }))
 }
 

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::Context as _;
 
 /// Where worker and API read their settings.
-const READERS: [&str; 2] = ["worker/src/config.rs", "api/src/config.rs"];
+const READERS: [&str; 3] = ["worker/src/config.rs", "api/src/config.rs", "api/src/config/edge.rs"];
 
 fn read(file: &str) -> anyhow::Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
@@ -30,7 +30,7 @@ fn asked_for() -> anyhow::Result<BTreeSet<String>> {
         let text = read(reader)?;
         let code = text.split("#[cfg(test)]").next().unwrap_or_default();
         let found = variables(code.split('"').skip(1).step_by(2));
-        assert!(found.contains("DATABASE_URL"), "{reader} reads no settings that this test understands");
+        assert!(!found.is_empty(), "{reader} reads no settings that this test understands");
         names.extend(found);
     }
     Ok(names)

@@ -8,6 +8,9 @@ use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
 /// The payload key of this stack: the histories that it records must open in `workflows/tests/replay.rs`.
 pub const PAYLOAD_KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
 
+/// The key of the sealed columns of this stack.
+pub const SEAL_KEYS: &str = "test:X0pBlVacaGZmnfxIgfk1mLemJqq1DI2k6p7WdZVL2Ps=";
+
 /// The key of links to attachments in this stack.
 pub const MEDIA_LINK_KEY: &str = "the link key of the tests' own stack";
 
@@ -34,6 +37,7 @@ async fn stack() -> &'static Stack {
                 options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "10".into()));
                 for env in [&mut options.worker_env, &mut options.api_env] {
                     env.push(("PAYLOAD_KEYS".into(), PAYLOAD_KEYS.into()));
+                    env.push(("SEAL_KEYS".into(), SEAL_KEYS.into()));
                     env.push(("MEDIA_LINK_KEY".into(), MEDIA_LINK_KEY.into()));
                 }
                 Stack::start(options).await
@@ -67,6 +71,11 @@ impl<Guard> Turn<Guard> {
     pub fn stack(&self) -> &'static Stack {
         self.stack
     }
+}
+
+/// Opens and seals as the stack's worker and API do.
+pub fn sealer() -> store::seal::Sealer {
+    store::seal::Sealer::parse(&SEAL_KEYS.into()).expect("the key is good")
 }
 
 /// The running stack, shared with other tests.

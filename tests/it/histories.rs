@@ -5,25 +5,32 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
-use sandbox::stack::Stack;
+use domain::notification::Kind;
+use reqwest::Method;
+use sandbox::stack::{Part, Stack};
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bot::NotificationBot,
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
-    contract::CONTROL_QUEUE,
+    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
+    erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
 
 use crate::{
-    harness::{self, PAYLOAD_KEYS},
+    bot::Chat,
+    harness::{self, PAYLOAD_KEYS, on_stack_runtime},
+    mail::Mailing,
     staff::Staff,
-    world::{World, place},
+    world::{PASSWORD, World, place},
 };
 
 /// With this variable set, the histories are written to `workflows/histories` for `workflows/tests/replay.rs`.
@@ -64,7 +71,13 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .unwrap()
         .register_workflow::<BulkActWorkflow>()
         .unwrap()
+        .register_workflow::<DeleteUserWorkflow>()
+        .unwrap()
+        .register_workflow::<NotificationBot>()
+        .unwrap()
         .register_workflow::<PairForwarding>()
+        .unwrap()
+        .register_workflow::<OutboxWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -134,4 +147,41 @@ async fn what_ran_replays_and_shows_nothing() {
     check("pair_forwarding", forwarding.fetch_history(Default::default()), &secrets).await;
     let sweep = client.get_workflow_handle::<SweepWorkflow>(sweep(&client).await);
     check("sweep", sweep.fetch_history(Default::default()), &[]).await;
+    let me: Value = world.api.http().get("/auth/me").await.unwrap();
+    let (user, leave) = (me["id"].as_str().unwrap(), json!({ "password": PASSWORD }));
+    let _: Value = world.api.http().call(Method::DELETE, "/me", Some(&leave)).await.unwrap();
+    let deletion = client.get_workflow_handle::<DeleteUserWorkflow>(format!("delete-user-{user}"));
+    deletion.get_result(Default::default()).await.unwrap();
+    check("delete_user", deletion.fetch_history(Default::default()), &secrets).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_bots_history_replays_and_shows_nothing_of_what_is_said() {
+    let stack = harness::exclusive().await;
+    let chat = Chat::new(&stack).await;
+    let payload = chat.link().await;
+    chat.ask("a secret word", "I am the bot of Causeway").await;
+    let running = stack.stack();
+    // In good order, so that the history has a hosting that has ended.
+    on_stack_runtime(running.stop_part(Part::Worker)).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    chat.ask("/pairs", "You have no pairs yet.").await;
+    let client = temporal(&stack).await;
+    let bot = client.get_workflow_handle::<NotificationBot>(BOT_WORKFLOW_ID);
+    check("notification_bot", bot.fetch_history(Default::default()), &["secret word", &payload, "no pairs"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_outbox_that_is_ended_begins_anew_and_its_history_shows_nothing() {
+    let stack = harness::exclusive().await;
+    let mailing = Mailing::new(&stack).await;
+    let client = temporal(&stack).await;
+    let outbox = client.get_workflow_handle::<OutboxWorkflow>(MAIL_OUTBOX_WORKFLOW_ID);
+    // It may not have been started yet.
+    drop(outbox.terminate(Default::default()).await);
+    for number in 0..3 {
+        mailing.ask(Kind::HealthAlert, &format!("a secret message {number}")).await;
+        mailing.arrived(number + 1).await;
+    }
+    check("outbox", outbox.fetch_history(Default::default()), &["secret message", &mailing.email]).await;
 }

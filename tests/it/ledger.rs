@@ -1,15 +1,18 @@
 //! The ledger alone, for tests of its rules: a tenant with one account on each platform and one pair between them, on a
 //! real PostgreSQL.
 
+use std::sync::LazyLock;
+
 use chrono::{DateTime, Utc};
 use domain::{
     AccountId, ChatFacts, ChatId, ChatKind, Clock as _, CopyMode, Email, FixedClock, Message, PairId, Platform,
-    RichText, Update, UserId,
+    RichText, Update, UserId, rules::RuleBook,
 };
 use store::{
     deliveries::{self, Claim, Claimed, Drainer, Fence, SentPart, Settlement},
     ingest::{Ingested, Patience, Reader},
     leases, pairs,
+    seal::Sealer,
 };
 
 use crate::harness;
@@ -25,6 +28,7 @@ pub fn clock() -> FixedClock {
 /// A tenant with one account on each platform and one pair between them.
 pub struct Scene {
     pub clock: FixedClock,
+    pub pool: store::PgPool,
     pub database: sqlx::pool::PoolConnection<store::Postgres>,
     pub user: UserId,
     pub reader: AccountId,
@@ -52,7 +56,7 @@ pub async fn scene(delay_seconds: i32) -> Scene {
     let lease = leases::take(&mut database, writer, "w1", b"host", now).await.unwrap().unwrap();
     let begun = deliveries::begin_drain(&mut database, pair, writer, lease.epoch, DRAINER).await.unwrap().unwrap();
     let fence = begun.fence;
-    Scene { clock, database, user, reader, writer, pair, fence }
+    Scene { clock, pool, database, user, reader, writer, pair, fence }
 }
 
 pub fn new_pair(id: PairId, reader: AccountId, writer: AccountId, delay_seconds: i32) -> pairs::NewPair<'static> {
@@ -89,6 +93,19 @@ pub fn facts(platform: Platform, id: ChatId) -> ChatFacts {
     }
 }
 
+/// The keys of the ledger's tests.
+pub fn sealer() -> &'static Sealer {
+    static SEALER: LazyLock<Sealer> = LazyLock::new(|| {
+        Sealer::parse(&"k1:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".into()).expect("the key is good")
+    });
+    &SEALER
+}
+
+/// A reader on `host` that misses nothing.
+pub fn reader<'a>(account: AccountId, platform: Platform, host: &'a str, rules: &'a RuleBook) -> Reader<'a> {
+    Reader { account, platform, host, rules, sealer: sealer(), gaps: &[] }
+}
+
 pub fn message(id: i64, now: DateTime<Utc>) -> Message {
     Message { text: RichText::plain(format!("message {id}")), ..Message::new(SOURCE, id, now) }
 }
@@ -109,9 +126,8 @@ impl Scene {
     }
 
     pub async fn updates(&mut self, updates: &[Update]) -> Ingested {
-        let rules = domain::rules::RuleBook::default();
-        let reader =
-            Reader { account: self.reader, platform: Platform::Telegram, host: "w1", rules: &rules, gaps: &[] };
+        let rules = RuleBook::default();
+        let reader = reader(self.reader, Platform::Telegram, "w1", &rules);
         store::ingest::ingest(&mut self.database, &self.clock, reader, updates, Patience::Wait).await.unwrap()
     }
 
@@ -121,7 +137,7 @@ impl Scene {
     }
 
     pub async fn claim(&mut self) -> Claim {
-        deliveries::claim(&mut self.database, self.fence, self.clock.now(), 0, 20).await.unwrap()
+        deliveries::claim(&mut self.database, sealer(), self.fence, self.clock.now(), 0, 20).await.unwrap()
     }
 
     pub async fn claim_rows(&mut self) -> Vec<Claimed> {
@@ -134,7 +150,7 @@ impl Scene {
     pub async fn settle_sent(&mut self, seq: i64, message_id: i64) {
         let sent = [SentPart::new(0, self.writer, DESTINATION, message_id, 0)];
         let settlement = Settlement::Sent(&sent);
-        deliveries::settle(&mut self.database, self.pair, seq, settlement, self.clock.now()).await.unwrap();
+        deliveries::settle(&mut self.database, sealer(), self.pair, seq, settlement, self.clock.now()).await.unwrap();
     }
 
     pub async fn list(&mut self) -> Vec<deliveries::Delivery> {

@@ -6,7 +6,7 @@ use chrono::TimeDelta;
 use domain::{ChatId, Clock as _, DeliveryState, Message, Operation, RichText, Update, message::Deletion};
 use store::deliveries::{self, Claim, Decision, Delivery, Settlement, decide};
 
-use crate::ledger::{SOURCE, Scene, ids, message, scene};
+use crate::ledger::{SOURCE, Scene, ids, message, scene, sealer};
 
 impl Scene {
     fn reading(&self, id: i64, text: &str) -> Message {
@@ -52,9 +52,9 @@ async fn a_dead_letter_that_is_tried_again_reads_as_its_source_does_now() {
         if row.seq == 3 {
             // Its first part stood before the destination refused the second.
             let part = deliveries::SentPart::new(0, scene.writer, crate::ledger::DESTINATION, 503, 13);
-            deliveries::record_parts(&mut scene.database, scene.pair, 3, &[part], now).await.unwrap();
+            deliveries::record_parts(&mut scene.database, sealer(), scene.pair, 3, &[part], now).await.unwrap();
         }
-        deliveries::settle(&mut scene.database, scene.pair, row.seq, refused, now).await.unwrap();
+        deliveries::settle(&mut scene.database, sealer(), scene.pair, row.seq, refused, now).await.unwrap();
     }
     scene.edit(11, "better").await;
     scene.edit(13, "other").await;
@@ -83,7 +83,7 @@ async fn a_dead_edit_is_overtaken_by_a_later_one() {
     let row = scene.claim_rows().await.remove(0);
     let refused = Settlement::Dead { code: "too_ugly", text: "the destination refuses it" };
     let now = scene.clock.now();
-    deliveries::settle(&mut scene.database, scene.pair, row.seq, refused, now).await.unwrap();
+    deliveries::settle(&mut scene.database, sealer(), scene.pair, row.seq, refused, now).await.unwrap();
     scene.edit(11, "third").await;
     scene.send_all().await;
     let count = decide(&mut scene.database, scene.user, scene.pair, None, Decision::Retry, now).await.unwrap();
@@ -168,18 +168,18 @@ async fn changes_of_what_was_sent_are_deliveries_and_fold_among_themselves() {
     assert_eq!(scene.delete(Some(SOURCE), &[11]).await, 1);
     let changed = Settlement::Changed { step: "edited" };
     let now = scene.clock.now();
-    deliveries::settle(&mut scene.database, scene.pair, row.seq, changed, now).await.unwrap();
+    deliveries::settle(&mut scene.database, sealer(), scene.pair, row.seq, changed, now).await.unwrap();
     let history = scene.history().await;
     assert_eq!(kinds(&history[1]), ["edit_received", "folded", "edited"]);
     assert_eq!((history[2].state, history[2].reason_code.as_deref()), (DeliveryState::Skipped, Some("superseded")));
     let last = scene.claim_rows().await.remove(0);
     assert_eq!((last.operation, last.root_seq, last.seq), (Operation::Delete, 1, 4));
-    let standing = deliveries::standing(&mut scene.database, scene.pair, 1).await.unwrap();
+    let standing = deliveries::standing(&mut scene.database, sealer(), scene.pair, 1).await.unwrap();
     assert_eq!(standing.iter().map(|one| one.part.message_id).collect::<Vec<_>>(), [501]);
     for _ in 0..2 {
         deliveries::record_gone(&mut scene.database, scene.pair, &standing, now).await.unwrap();
     }
-    assert!(deliveries::standing(&mut scene.database, scene.pair, 1).await.unwrap().is_empty());
+    assert!(deliveries::standing(&mut scene.database, sealer(), scene.pair, 1).await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -7,12 +7,12 @@ use domain::{ChatId, Clock as _, DeliveryState, Message, PairId, Platform, Updat
 use store::{
     StoreError,
     deliveries::{self, Claim, Claimed, SentDelivery, SentPart, Settlement},
-    ingest::{Patience, Reader, Wake, read_chats},
+    ingest::{Patience, Wake, read_chats},
     leases::{self, Tenure},
     pairs,
 };
 
-use crate::ledger::{DESTINATION, DRAINER, SOURCE, ids, message, new_pair, scene};
+use crate::ledger::{DESTINATION, DRAINER, SOURCE, ids, message, new_pair, reader, scene, sealer};
 
 #[tokio::test]
 async fn a_message_ingested_twice_is_delivered_once() {
@@ -98,7 +98,7 @@ async fn a_claim_that_crashed_is_claimed_again_with_its_first_attempt_and_its_se
     let sent = [SentPart::new(0, scene.writer, DESTINATION, 500, 11)];
     let at = scene.clock.now();
     for _ in 0..2 {
-        deliveries::record_parts(&mut scene.database, scene.pair, first.seq, &sent, at).await.unwrap();
+        deliveries::record_parts(&mut scene.database, sealer(), scene.pair, first.seq, &sent, at).await.unwrap();
     }
     scene.clock.advance(TimeDelta::seconds(90));
     let second = scene.claim_rows().await.remove(0);
@@ -115,7 +115,7 @@ async fn settling_twice_is_the_same_as_once_and_leaves_one_row_of_history() {
     scene.settle_sent(seq, 501).await;
     let dead = Settlement::Dead { code: "late", text: "too late" };
     let now = scene.clock.now();
-    deliveries::settle(&mut scene.database, scene.pair, seq, dead, now).await.unwrap();
+    deliveries::settle(&mut scene.database, sealer(), scene.pair, seq, dead, now).await.unwrap();
     let delivery = scene.list().await.remove(0);
     assert_eq!((delivery.state, delivery.destination_message_ids), (DeliveryState::Sent, vec![500]));
     let kinds: Vec<_> = delivery.steps.iter().map(|step| step.kind.as_str()).collect();
@@ -129,12 +129,12 @@ async fn a_batch_settles_at_once_and_a_claim_passes_what_is_not_on_record_yet() 
     let rows = scene.claim_rows().await;
     scene.ingest_ids(&[13]).await;
     let now = scene.clock.now();
-    let behind = deliveries::claim(&mut scene.database, scene.fence, now, rows[1].seq, 20).await.unwrap();
+    let behind = deliveries::claim(&mut scene.database, sealer(), scene.fence, now, rows[1].seq, 20).await.unwrap();
     assert!(matches!(&behind, Claim::Rows(rows) if ids(rows) == [13]), "{behind:?}");
     let part = |row: &Claimed| SentPart::new(0, scene.writer, DESTINATION, 500 + row.seq, row.message.message_id);
     let sent: Vec<_> = rows.iter().map(|row| SentDelivery { seq: row.seq, at: now, parts: vec![part(row)] }).collect();
     for _ in 0..2 {
-        deliveries::settle_sent(&mut scene.database, scene.pair, &sent).await.unwrap();
+        deliveries::settle_sent(&mut scene.database, sealer(), scene.pair, &sent).await.unwrap();
     }
     let listed = scene.list().await;
     let states: Vec<_> = listed.iter().map(|delivery| delivery.state).collect();
@@ -178,7 +178,7 @@ async fn what_we_wrote_is_not_carried_on() {
     let echo = Message { chat: DESTINATION, ..message(500, now) };
     let other = Message { chat: DESTINATION, ..message(501, now) };
     let rules = domain::rules::RuleBook::default();
-    let reader = Reader { account: scene.writer, platform: Platform::Discord, host: "w1", rules: &rules, gaps: &[] };
+    let reader = reader(scene.writer, Platform::Discord, "w1", &rules);
     let updates = [Update::Posted(echo), Update::Posted(other)];
     let database = &mut scene.database;
     let ingested = store::ingest::ingest(database, &scene.clock, reader, &updates, Patience::Wait).await.unwrap();

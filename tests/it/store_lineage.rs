@@ -3,11 +3,11 @@
 use domain::{AccountId, ChatId, Clock as _, DeliveryState, Message, PairId, Platform, Update};
 use store::{
     deliveries::{self, Claim, Settlement},
-    ingest::{Ingested, Patience, Reader},
+    ingest::{Ingested, Patience},
     pairs,
 };
 
-use crate::ledger::{DESTINATION, SOURCE, Scene, message, new_pair, scene};
+use crate::ledger::{DESTINATION, SOURCE, Scene, message, new_pair, reader, scene, sealer};
 
 const THIRD: ChatId = ChatId::new(-1_000_000_000_333);
 
@@ -24,7 +24,7 @@ impl Scene {
     /// What `account` reads on Discord, on worker `host`.
     async fn read_discord(&mut self, message: Message, host: &str, patience: Patience) -> Ingested {
         let rules = domain::rules::RuleBook::default();
-        let reader = Reader { account: self.writer, platform: Platform::Discord, host, rules: &rules, gaps: &[] };
+        let reader = reader(self.writer, Platform::Discord, host, &rules);
         let updates = [Update::Posted(message)];
         store::ingest::ingest(&mut self.database, &self.clock, reader, &updates, patience).await.unwrap()
     }
@@ -56,10 +56,11 @@ async fn what_a_pair_wrote_is_carried_on_but_not_back() {
     let lease = store::leases::take(&mut scene.database, reader, "w1", b"t", scene.clock.now()).await.unwrap().unwrap();
     let fence = deliveries::begin_drain(&mut scene.database, on, reader, lease.epoch, crate::ledger::DRAINER).await;
     let now = scene.clock.now();
-    let claim = deliveries::claim(&mut scene.database, fence.unwrap().unwrap().fence, now, 0, 1).await.unwrap();
+    let fence = fence.unwrap().unwrap().fence;
+    let claim = deliveries::claim(&mut scene.database, sealer(), fence, now, 0, 1).await.unwrap();
     let Claim::Rows(rows) = claim else { panic!("expected a row, found {claim:?}") };
     let sent = [deliveries::SentPart::new(0, reader, THIRD, 900, 500)];
-    deliveries::settle(&mut scene.database, on, rows[0].seq, Settlement::Sent(&sent), now).await.unwrap();
+    deliveries::settle(&mut scene.database, sealer(), on, rows[0].seq, Settlement::Sent(&sent), now).await.unwrap();
     let home = scene.route((reader, THIRD), (reader, SOURCE)).await;
     let far = scene.route((reader, THIRD), (reader, ChatId::new(-1_000_000_000_444))).await;
     let echo = Message { chat: THIRD, ..message(900, now) };

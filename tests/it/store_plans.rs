@@ -177,7 +177,10 @@ async fn what_a_user_has_paused_stays_paused_and_a_deleted_pair_makes_room() {
     let down = tenant.except(Limits { pairs_max: Some(1), ..Limits::default() }).await;
     assert_eq!(down, Applied { pairs_paused: vec![third], ..Applied::default() });
     assert!(pairs::delete(&mut *tenant.database().await, tenant.user, second, now).await.unwrap());
-    assert_eq!(tenant.apply().await.pairs_resumed, [third]);
+    let room = plans::give_room(&mut *tenant.database().await, tenant.user, now).await.unwrap();
+    assert_eq!(room.pairs_resumed, [third]);
+    let room = plans::give_room(&mut *tenant.database().await, tenant.user, now).await.unwrap();
+    assert!(room.is_empty());
     assert_eq!(tenant.set(PlanId::ELITE).await, Applied::default());
     assert_eq!(tenant.state(first).await, STOPPED);
     // What the plan has paused and the user pauses too is the user's own from then on.

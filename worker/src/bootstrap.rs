@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use store::PgPool;
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, RpcOptions,
+    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, RpcOptions, WorkflowStartOptions,
+    errors::WorkflowStartError,
     schedules::{
         CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleOverlapPolicy, ScheduleSpec, ScheduleUpdate,
     },
@@ -15,7 +16,8 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest,
 };
 use workflows::{
-    contract::{CONTROL_QUEUE, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
+    bot::{BotInput, NotificationBot},
+    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
@@ -61,6 +63,19 @@ pub async fn connect(config: &Config) -> anyhow::Result<Client> {
         .data_converter(config.codec.clone().data_converter())
         .build();
     Client::new(connection, options).context("the Temporal client could not be made")
+}
+
+/// Makes sure that the bot's workflow runs, however long that takes. One that has ended, because Telegram had refused the
+/// token, is begun anew: it may be another token now.
+pub async fn bot(client: Client) {
+    retried("the bot's workflow could not be started", || async {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, BOT_WORKFLOW_ID).build();
+        match client.start_workflow(NotificationBot::run, BotInput::default(), options).await {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    })
+    .await;
 }
 
 async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {

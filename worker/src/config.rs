@@ -7,11 +7,13 @@ use std::{fmt, net::SocketAddr, time::Duration};
 use activities::{
     attachments::MediaSettings,
     discord::{DiscordConfig, DiscordEndpoint},
+    mail::{MailFrom, MailServer, MailSettings},
     pace::PaceConfig,
-    telegram::{TelegramConfig, TelegramEndpoint},
+    telegram::{BotToken, TelegramConfig, TelegramEndpoint},
 };
 use chrono::TimeDelta;
 use domain::{
+    Email,
     media_link::{KEY_CHARS_MIN, LinkKey, Links},
     pace::Mode,
 };
@@ -45,10 +47,14 @@ pub struct Config {
     pub reconcile_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
+    /// `TELEGRAM_BOT_TOKEN`.
+    pub telegram_bot: Option<BotToken>,
     /// `DISCORD_*`.
     pub discord: DiscordConfig,
     /// `MEDIA_*` and `PUBLIC_URL`.
     pub media: MediaSettings,
+    /// `SMTP_URL`, `MAIL_*`, `OPERATOR_EMAIL`.
+    pub mail: MailSettings,
     /// `PACE`, `EGRESS_ID`.
     pub pace: PaceConfig,
     /// `DRAIN_SLOTS`.
@@ -71,6 +77,8 @@ const MEDIA_LINK_DAYS_DEFAULT: u64 = 7;
 const MEDIA_LINK_DAYS_MAX: u64 = 365;
 /// Drains and questions at once unless set otherwise: each hot pair holds one while it lingers.
 const DRAIN_SLOTS_DEFAULT: u64 = 500;
+/// Few mail servers take less from one client.
+const MAIL_PER_MINUTE_DEFAULT: u64 = 60;
 const RECONCILE_EVERY_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
 
 /// All that is wrong, one line each.
@@ -115,8 +123,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
         let telegram = self.telegram();
+        let telegram_bot = self
+            .optional("TELEGRAM_BOT_TOKEN")
+            .and_then(|token| self.checked("TELEGRAM_BOT_TOKEN", BotToken::parse(&token)));
         let discord = self.discord();
         let media = self.media();
+        let mail = self.mail();
         let pace = self.pace(worker_name.as_deref());
         let drain_slots =
             self.positive("DRAIN_SLOTS", DRAIN_SLOTS_DEFAULT).and_then(|slots| usize::try_from(slots).ok());
@@ -133,8 +145,10 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
             telegram: telegram?,
+            telegram_bot,
             discord: discord?,
             media: media?,
+            mail: mail?,
             pace: pace?,
             drain_slots: drain_slots?,
             json_logs: json_logs?,
@@ -227,6 +241,26 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         });
         let checked = if web { Ok(text) } else { Err("expected a URL such as https://causeway.example") };
         self.checked("PUBLIC_URL", checked)
+    }
+
+    /// A mail server without a sender is of no use; without one, mail waits.
+    fn mail(&mut self) -> Option<MailSettings> {
+        let per_minute = self.positive("MAIL_PER_MINUTE", MAIL_PER_MINUTE_DEFAULT).and_then(|count| {
+            let checked = u32::try_from(count).map_err(|_| "expected less than four billion");
+            self.checked("MAIL_PER_MINUTE", checked)
+        });
+        let operator = self.optional("OPERATOR_EMAIL").map(|text| self.checked("OPERATOR_EMAIL", Email::parse(&text)));
+        let from = self.optional("MAIL_FROM").map(|text| self.checked("MAIL_FROM", MailFrom::parse(&text)));
+        let server = self.optional("SMTP_URL").map(|url| self.checked("SMTP_URL", MailServer::parse(&url)));
+        let sender = match (server, from) {
+            (None, _) => None,
+            (Some(_), None) => {
+                self.problems.push("MAIL_FROM is missing: SMTP_URL is of no use without it".into());
+                None
+            }
+            (Some(server), Some(from)) => Some((server?, from?)),
+        };
+        Some(MailSettings { sender, operator: operator.flatten(), per_minute: per_minute? })
     }
 
     /// Without limits only where both platforms are sandboxes: a real platform would ban the account.

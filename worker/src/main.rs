@@ -13,8 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    bulk::Bulk, context::Context, duty::Duty, gates::Gates, hosts::Hosts, metrics::Metrics, pace::Paces,
-    presence::Presence, rhythm::Rhythms, wakeups::Wakeups,
+    bot::BotDesk, bulk::Bulk, context::Context, duty::Duty, gates::Gates, hosts::Hosts, mail::Mailer, metrics::Metrics,
+    pace::Paces, presence::Presence, rhythm::Rhythms, wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -62,10 +62,12 @@ async fn run(config: Config) -> anyhow::Result<()> {
         telegram: config.telegram.clone(),
         discord: config.discord.clone(),
         media: config.media.clone(),
+        mailer: Mailer::new(&config.mail),
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
         reconcile_every: config.reconcile_every,
         hosts: Hosts::default(),
+        bot: BotDesk::new(config.telegram_bot.clone()),
         wakeups: Arc::new(Wakeups::default()),
         bulk: Bulk::default(),
         gates: Gates::default(),
@@ -80,6 +82,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
     tokio::spawn(Arc::clone(&context.wakeups).listen(context.pool.clone()));
     tokio::spawn(activities::watch::watch(Arc::clone(&context)));
     tracing::info!(worker.name = config.worker_name, "The worker starts.");
+    if context.mailer.is_none() {
+        tracing::warn!("SMTP_URL is not set: this worker sends no e-mails, and they wait for one that does.");
+    }
     tokio::select! {
         () = stopping.cancelled() => return Ok(()),
         () = bootstrap::database(&context.pool) => (),
@@ -89,6 +94,10 @@ async fn run(config: Config) -> anyhow::Result<()> {
         connected = bootstrap::temporal(&config) => connected,
     };
     stale::report(&context, &connected.client).await;
+    if context.bot.token().is_some() {
+        tokio::spawn(bootstrap::bot(connected.client.clone()));
+    }
+    tokio::spawn(activities::outbox::pass_on(Arc::clone(&context), connected.client.clone()));
     let presence = Presence {
         hosting_slots: config.hosting_slots,
         drain_slots: config.drain_slots,

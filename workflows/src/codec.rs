@@ -142,6 +142,8 @@ impl PayloadCodec for Codec {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn codec(id: &str, byte: u8) -> Codec {
@@ -180,6 +182,29 @@ mod tests {
     fn bad_key_lists_are_refused() {
         for bad in ["", "k1", "k1:AAAA", ":AAAA", "k1:??"] {
             assert_eq!(Codec::parse(bad).unwrap_err(), CodecError::BadKeys, "{bad}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_sealed_opens_and_noise_does_not(data: Vec<u8>, encoding in ".{0,12}", noise: Vec<u8>, id in "k1|.{0,4}") {
+            let codec = codec("k1", 7);
+            let payload = Payload {
+                metadata: [(ENCODING.to_owned(), encoding.into_bytes())].into(),
+                data,
+                ..Payload::default()
+            };
+            prop_assert_eq!(codec.open(codec.seal(&payload).unwrap()).unwrap(), payload);
+            let metadata = [(ENCODING.to_owned(), ENCRYPTED.to_vec()), (KEY_ID.to_owned(), id.into_bytes())].into();
+            let opened = codec.open(Payload { metadata, data: noise, ..Payload::default() });
+            prop_assert!(opened.is_err());
+        }
+
+        #[test]
+        fn any_key_list_is_read_or_refused(list in "[a-z0-9:,=/+ ]{0,120}|.{0,60}") {
+            let _read = Codec::parse(&list);
         }
     }
 }

@@ -8,11 +8,14 @@
 extern crate temporalio_common_wasm as temporalio_common;
 
 pub mod account;
+pub mod bot;
 pub mod bulk_act;
 pub mod chats;
 pub mod codec;
 pub mod contract;
+pub mod erasure;
 pub mod forwarding;
 pub mod options;
+pub mod outbox;
 pub mod reconcile;
 pub mod sweep;

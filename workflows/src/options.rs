@@ -25,8 +25,12 @@ const PRIORITY_DEFAULT: u32 = 3;
 const DRAIN_MAX: Duration = Duration::from_secs(180);
 /// Some pages of history: it returns by itself well before.
 const RECONCILE_MAX: Duration = Duration::from_secs(120);
+/// A minute of e-mails, and what the last of them may take with all its time-outs.
+const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
 /// Some batches of an act of staff: the activity returns by itself well before.
 const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
+/// A batch of rows, and a while of them; it returns by itself well before.
+const ERASE_MAX: Duration = Duration::from_secs(120);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -52,6 +56,27 @@ pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOpt
         .do_not_eagerly_execute(true)
         .priority(priority)
         .summary("host the account")
+        .build()
+}
+
+/// Hosting the bot: retried for ever, because a host that died must be replaced. Telegram is not asked so often: signing
+/// in and connecting have a back-off of their own.
+#[must_use]
+pub fn host_bot(token: WorkflowCancellationToken) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
+        .task_queue(crate::contract::BOT_QUEUE)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .cancellation_token(token)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .backoff_coefficient(2.0)
+                .maximum_interval(HOSTING_RETRY_MAX)
+                .build(),
+        )
+        .do_not_eagerly_execute(true)
+        .summary("host the bot")
         .build()
 }
 
@@ -141,6 +166,38 @@ pub fn reconcile(queue: String) -> ActivityOptions {
         .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
         .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
         .summary("compare the source's history with the ledger")
+        .build()
+}
+
+/// Sending e-mails: retried for ever, because nobody else sends them. A retry takes up what the former try has left.
+#[must_use]
+pub fn drain_mail() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(DRAIN_MAIL_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(500))
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .summary("send the e-mails that are due")
+        .build()
+}
+
+/// Deleting rows: retried for ever, because what was promised must happen.
+#[must_use]
+pub fn erase() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(ERASE_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(500))
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("delete rows")
         .build()
 }
 

@@ -9,10 +9,13 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    bot::NotificationBot,
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
+    erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
 };
@@ -29,7 +32,13 @@ fn replayer() -> WorkflowReplayer {
         .unwrap()
         .register_workflow::<BulkActWorkflow>()
         .unwrap()
+        .register_workflow::<DeleteUserWorkflow>()
+        .unwrap()
+        .register_workflow::<NotificationBot>()
+        .unwrap()
         .register_workflow::<PairForwarding>()
+        .unwrap()
+        .register_workflow::<OutboxWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -64,8 +73,23 @@ async fn bulk_act_replays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn delete_user_replays() {
+    replay("delete_user").await;
+}
+
+#[tokio::test]
+async fn notification_bot_replays() {
+    replay("notification_bot").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn pair_forwarding_replays() {
     replay("pair_forwarding").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outbox_replays() {
+    replay("outbox").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,15 +5,18 @@ use std::fmt;
 use async_trait::async_trait;
 use bytes::{Bytes, BytesMut};
 use domain::MediaId;
-use store::{PgPool, StoreError, media::chunks};
+use store::{PgPool, StoreError, media::chunks, seal::Sealer};
 
-use crate::platform::{ByteSink, ByteSource, CHUNK_BYTES, PlatformError};
+use crate::{
+    context::Context,
+    platform::{ByteSink, ByteSource, CHUNK_BYTES, PlatformError},
+};
 
 const _: () = assert!(CHUNK_BYTES == chunks::CHUNK_BYTES, "what is written must be read in the same pieces");
 
 /// Writes a fetched attachment, from its beginning.
 pub(crate) struct Pieces<'a> {
-    pool: &'a PgPool,
+    context: &'a Context,
     media: MediaId,
     rest: BytesMut,
     place: i32,
@@ -22,10 +25,10 @@ pub(crate) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     /// Begins anew: what an interrupted fetch has left is forgotten.
-    pub(crate) async fn begin(pool: &'a PgPool, media: MediaId) -> Result<Self, StoreError> {
-        let mut database = pool.acquire().await?;
+    pub(crate) async fn begin(context: &'a Context, media: MediaId) -> Result<Self, StoreError> {
+        let mut database = context.database().await?;
         chunks::clear(&mut database, media).await?;
-        Ok(Self { pool, media, rest: BytesMut::new(), place: 0, stored_bytes: 0 })
+        Ok(Self { context, media, rest: BytesMut::new(), place: 0, stored_bytes: 0 })
     }
 
     /// Writes what is left over, and says how many bytes there are.
@@ -39,8 +42,9 @@ impl<'a> Pieces<'a> {
 
     async fn put(&mut self, piece: &Bytes) -> Result<(), PlatformError> {
         let stored_bytes = self.stored_bytes + i64::try_from(piece.len()).unwrap_or(i64::MAX);
-        let mut database = self.pool.acquire().await.map_err(|error| lost(&error.into()))?;
-        let awaited = chunks::write(&mut database, self.media, self.place, piece, stored_bytes).await;
+        let mut database = self.context.database().await.map_err(|error| lost(&error))?;
+        let sealer = &self.context.sealer;
+        let awaited = chunks::write(&mut database, sealer, self.media, self.place, piece, stored_bytes).await;
         if !awaited.map_err(|error| lost(&error))? {
             let detail = "the attachment is not waited for any more".to_owned();
             return Err(PlatformError::Retryable { code: "media_settled".to_owned(), detail });
@@ -68,6 +72,8 @@ impl ByteSink for Pieces<'_> {
 pub(crate) struct Kept {
     /// The database.
     pub pool: PgPool,
+    /// Opens the pieces.
+    pub sealer: Sealer,
     /// Which attachment.
     pub media: MediaId,
     /// How many bytes it has.
@@ -93,7 +99,8 @@ impl ByteSource for Kept {
         }
         let place = i32::try_from(index).unwrap_or(i32::MAX);
         let mut database = self.pool.acquire().await.map_err(|error| lost(&error.into()))?;
-        let piece = chunks::read(&mut database, self.media, place).await.map_err(|error| lost(&error))?;
+        let piece = chunks::read(&mut database, &self.sealer, self.media, place).await;
+        let piece = piece.map_err(|error| lost(&error))?;
         let gone = || PlatformError::Retryable {
             code: "media_gone".to_owned(),
             detail: "the attachment's bytes are not here any more".to_owned(),

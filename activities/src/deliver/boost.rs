@@ -17,7 +17,8 @@ impl Delivery<'_> {
         let (pair, now) = (self.pair, self.context.clock.now());
         let carried = if self.row.album {
             let mut database = self.context.database().await?;
-            let items = store::deliveries::items(&mut database, pair.id, self.row.root_seq).await?;
+            let items =
+                store::deliveries::items(&mut database, &self.context.sealer, pair.id, self.row.root_seq).await?;
             items.into_iter().map(|item| item.media_message_id).collect()
         } else {
             vec![self.row.media_message_id]

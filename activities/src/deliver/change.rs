@@ -29,7 +29,7 @@ impl Delivery<'_> {
         }
         let (standing, root) = {
             let mut database = self.context.database().await?;
-            let standing = deliveries::standing(&mut database, self.pair.id, self.row.root_seq).await?;
+            let standing = self.standing(&mut database, self.row.root_seq).await?;
             (standing, deliveries::state(&mut database, self.pair.id, self.row.root_seq).await?)
         };
         let Some(first) = standing.first() else { return self.nothing_stands(root).await };
@@ -113,7 +113,7 @@ impl Delivery<'_> {
                     now.part.carries = shown.carries;
                     now.part.text_digest = Some(shown.text);
                     now.part.media_digest = shown.media;
-                    deliveries::record_shown(&mut database, self.pair.id, &now).await?;
+                    deliveries::record_shown(&mut database, &self.context.sealer, self.pair.id, &now).await?;
                 }
                 Err(PlatformError::Message { code, .. }) if code == "message_gone" => {
                     complete = false;
@@ -171,7 +171,7 @@ impl Delivery<'_> {
             Err(error) => return Ok(Err(Halt::Refused(error))),
         };
         let mut database = self.context.database().await?;
-        deliveries::record_parts(&mut database, self.pair.id, self.row.seq, &sent, self.context.clock.now()).await?;
+        self.record(&mut database, &sent).await?;
         Ok(Ok(()))
     }
 

@@ -100,7 +100,7 @@ impl Delivery<'_> {
         }
         let items = {
             let mut database = self.context.database().await?;
-            deliveries::items(&mut database, self.pair.id, self.row.root_seq).await?
+            deliveries::items(&mut database, &self.context.sealer, self.pair.id, self.row.root_seq).await?
         };
         for item in items.iter().filter(|item| !item.message.media.is_empty()) {
             stored.extend(self.stored(item.media_message_id, &item.message).await?);

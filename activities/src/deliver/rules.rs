@@ -177,7 +177,8 @@ impl Delivery<'_> {
         };
         let Some(check) = rules.duplicate_check(message, scope) else { return Ok(false) };
         let mut database = self.context.database().await?;
-        let (pair, seq, now) = (self.pair.id, self.row.seq, self.context.clock.now());
-        Ok(!store::rules::claim_content(&mut database, pair, seq, check, message.sent_at, now).await?)
+        let (sealer, now) = (&self.context.sealer, self.context.clock.now());
+        let delivery = (self.pair.id, self.row.seq);
+        Ok(!store::rules::claim_content(&mut database, sealer, delivery, check, message.sent_at, now).await?)
     }
 }

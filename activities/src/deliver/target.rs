@@ -68,7 +68,7 @@ impl Delivery<'_> {
         if !self.row.sent_parts.is_empty() {
             // Begun: the rest goes where the first part stands.
             let mut database = self.context.database().await?;
-            let standing = deliveries::standing(&mut database, self.pair.id, self.row.seq).await?;
+            let standing = self.standing(&mut database, self.row.seq).await?;
             return Ok(Ok(Target::thread(standing.first().and_then(|first| first.part.thread))));
         }
         let source = message.source_thread();
@@ -96,8 +96,8 @@ impl Delivery<'_> {
         let gate = self.context.gates.open(chat);
         let opening = gate.enter(title).await;
         let mut database = self.context.database().await?;
-        let intent = store::threads::intend(&mut database, self.pair.id, source, title, self.context.clock.now());
-        let intent = intent.await?;
+        let (sealer, now) = (&self.context.sealer, self.context.clock.now());
+        let intent = store::threads::intend(&mut database, sealer, (self.pair.id, source), title, now).await?;
         drop(database);
         let connection = &self.hosted.connection;
         let mut made = None;
@@ -124,7 +124,8 @@ impl Delivery<'_> {
 
     async fn map_thread(&self, source: i64, thread: i64, title: &str) -> Result<(), StoreError> {
         let mut database = self.context.database().await?;
-        store::threads::insert(&mut database, self.pair.id, source, thread, title, self.context.clock.now()).await
+        let (sealer, now) = (&self.context.sealer, self.context.clock.now());
+        store::threads::insert(&mut database, sealer, (self.pair.id, source), thread, title, now).await
     }
 
     /// A send may have made the thread that its target lacked.

@@ -183,11 +183,21 @@ impl Normaliser<'_> {
             Ok(source) => Some(self.message(&source)),
             Err(error) => {
                 let head = Head::deserialize(value).ok()?;
-                tracing::warn!(discord.message_id = %head.id, %error, "A Discord message cannot be decoded as a whole.");
+                let error = without_value(&error);
+                tracing::warn!(discord.message_id = %head.id, error, "A Discord message cannot be decoded as a whole.");
                 let message = essential(value).map(|source| self.message(&source)).or_else(|| head.bare())?;
                 Some(Message { unsupported: Some(UNDECODABLE.to_owned()), ..message })
             }
         }
+    }
+}
+
+/// What serde says, without the value that it quotes: that may be what somebody wrote.
+fn without_value(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rsplit_once(", expected ") {
+        Some((_, expected)) => format!("expected {expected}"),
+        None => text,
     }
 }
 
@@ -296,5 +306,7 @@ fn parsed(markdown: Option<&String>, mentions: &Mentions) -> RichText {
     markdown.map(|markdown| discord::parse(markdown, mentions)).unwrap_or_default()
 }
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 mod tests;

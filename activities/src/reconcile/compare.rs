@@ -118,7 +118,7 @@ impl Comparison<'_> {
 
     async fn look(&self, page: &[Message], cursor: i64) -> Result<Vec<Found>, StoreError> {
         let mut database = self.context.database().await?;
-        let known = store::reconcile::known(&mut database, self.work, cursor).await?;
+        let known = store::reconcile::known(&mut database, &self.context.sealer, self.work, cursor).await?;
         Ok(lacking(page, &known, |message| message.is_in_topic(self.work.topic)))
     }
 

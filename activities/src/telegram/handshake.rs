@@ -208,6 +208,8 @@ fn random<const N: usize>() -> Result<[u8; N], HandshakeError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -246,5 +248,18 @@ mod tests {
             server_time: 0,
         };
         assert!(matches!(agree(&inner, &nonces), Err(HandshakeError::Check("prime and generator"))));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_made_up_answer_opens(blocks in 0_usize..40, seed: [u8; 32], new: [u8; 32], extra in 0_usize..16) {
+            let nonces = Nonces { client: [1; 16], server: [2; 16], new };
+            let encrypted_answer: Vec<u8> = seed.iter().copied().cycle().take(blocks * BLOCK_BYTES + extra).collect();
+            let answer = types::ServerDhParamsOk { nonce: [1; 16], server_nonce: [2; 16], encrypted_answer };
+            let opened = open_answer(enums::ServerDhParams::Ok(answer), &nonces);
+            prop_assert!(opened.is_err());
+        }
     }
 }

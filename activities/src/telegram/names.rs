@@ -109,14 +109,14 @@ fn chat_names(chat: &enums::Chat) -> Option<(i64, &str, Option<&str>)> {
 
 /// The Bot API dialog id of a channel or supergroup.
 pub(super) const fn channel_dialog(id: i64) -> i64 {
-    -CHANNEL_BASE - id
+    id.saturating_neg().saturating_sub(CHANNEL_BASE)
 }
 
 /// The Bot API dialog id of a peer.
 pub(super) const fn dialog_id(peer: &enums::Peer) -> i64 {
     match peer {
         enums::Peer::User(user) => user.user_id,
-        enums::Peer::Chat(chat) => -chat.chat_id,
+        enums::Peer::Chat(chat) => chat.chat_id.saturating_neg(),
         enums::Peer::Channel(channel) => channel_dialog(channel.channel_id),
     }
 }

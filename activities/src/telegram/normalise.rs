@@ -156,4 +156,4 @@ pub(super) fn references(header: Option<&enums::MessageReplyHeader>) -> (Option<
 
 #[cfg(test)]
 #[path = "normalise_tests.rs"]
-mod tests;
+pub(super) mod tests;

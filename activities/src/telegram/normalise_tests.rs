@@ -10,7 +10,7 @@ const ME: i64 = 1;
 const CHANNEL: i64 = -1_000_000_000_077;
 
 /// A structure without content: all-zero bytes are "no flags, no numbers, empty text".
-fn blank<T: Deserializable>() -> T {
+pub(crate) fn blank<T: Deserializable>() -> T {
     T::from_bytes(&[0; 256]).unwrap()
 }
 
@@ -41,11 +41,11 @@ fn user(user_id: i64) -> enums::Peer {
     types::PeerUser { user_id }.into()
 }
 
-fn channel() -> enums::Peer {
+pub(crate) fn channel() -> enums::Peer {
     types::PeerChannel { channel_id: 77 }.into()
 }
 
-fn plain(peer_id: enums::Peer, text: &str) -> types::Message {
+pub(crate) fn plain(peer_id: enums::Peer, text: &str) -> types::Message {
     let short = types::UpdateShortMessage { id: 5, date: 1_700_000_000, message: text.to_owned(), ..blank() };
     let boxes = &mut grammers_session::updates::MessageBoxes::new();
     let update = grammers_session::updates::UpdatesLike::Updates(enums::Updates::UpdateShortMessage(

@@ -111,6 +111,9 @@ impl Writer for ApiError {
             let whole = HeaderValue::from_str(&format!("bytes */{size}"));
             res.headers_mut().extend(whole.ok().map(|whole| (CONTENT_RANGE, whole)));
         }
+        if let Self::RateLimited(refused) = &self {
+            refused.standing().write(res);
+        }
         let Shape { status, code, field, retry_after_seconds } = self.shape();
         let problem = Problem {
             kind: String::new(),
@@ -173,17 +176,18 @@ impl Problem {
 }
 
 /// What the document says of every endpoint's errors: status and codes.
-const DOCUMENTED: [(&str, &str); 10] = [
+const DOCUMENTED: [(&str, &str); 11] = [
     ("400", "`malformed_json`: the body is not JSON."),
     (
         "401",
         "`unauthorized`: no valid access token or API key. `bad_credentials`: wrong address or password. \
-         `refresh_invalid`: sign in again.",
+         `refresh_invalid`: sign in again. `second_factor_required`, `second_factor_wrong`: the password is right, a code \
+         is missing or wrong.",
     ),
     (
         "403",
         "`scope_missing`, `session_required`: the API key may not. `suspended`: the user is suspended. `registration_closed`: nobody new may register. `forbidden`, \
-         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `plan_limit`: the plan does not \
+         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `second_factor_missing`: staff need one. `plan_limit`: the plan does not \
          allow it; `plan_limit` says what is in the way and which plan lifts it.",
     ),
     (
@@ -191,24 +195,26 @@ const DOCUMENTED: [(&str, &str); 10] = [
         "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`, `api_key_not_found`, \
          `session_not_found`, `user_not_found`, `plan_not_found`, `worker_not_found`, `bulk_act_not_found`: unknown, or not yours.",
     ),
+    ("408", "`body_timed_out`: the body did not arrive in time."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`, `second_factor_on`, `second_factor_off`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),
     (
         "422",
-        "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
+        "`invalid_body`, `invalid_query`, `invalid_character`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
-         `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `scopes_invalid`, `expiry_invalid`, `invalid_options` (`errors` names every field), `payload_refused`; a platform may have further reasons.",
+         `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `second_factor_wrong`, `proof_invalid`, `scopes_invalid`, `expiry_invalid`, \
+         `invalid_options` (`errors` names every field), `payload_refused`, `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
     ),
     (
         "429",
-        "`flood_wait`: the platform wants a pause. `too_many_attempts`: too many guesses have failed. `retry-after` says \
-         how long.",
+        "`rate_limited`: too many requests in this minute. `flood_wait`: the platform wants a pause. \
+         `too_many_attempts`: too many guesses have failed. `retry-after` says how long.",
     ),
     (
         "503",

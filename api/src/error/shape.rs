@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::pair::PairError;
+use domain::{notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
 use workflows::account::Refusal;
 
@@ -49,6 +49,13 @@ impl ApiError {
             Self::Unauthorized => Shape::new(S::UNAUTHORIZED, "unauthorized"),
             Self::BadCredentials => Shape::new(S::UNAUTHORIZED, "bad_credentials"),
             Self::RefreshInvalid => Shape::new(S::UNAUTHORIZED, "refresh_invalid"),
+            Self::SecondFactorRequired => Shape::new(S::UNAUTHORIZED, "second_factor_required").field("code"),
+            Self::SecondFactorWrong => Shape::new(S::UNAUTHORIZED, "second_factor_wrong").field("code"),
+            Self::SecondFactorMissing => Shape::new(S::FORBIDDEN, "second_factor_missing"),
+            Self::CodeWrong => Shape::new(S::UNPROCESSABLE_ENTITY, "second_factor_wrong").field("code"),
+            Self::SecondFactorOn => Shape::new(S::CONFLICT, "second_factor_on"),
+            Self::SecondFactorOff => Shape::new(S::CONFLICT, "second_factor_off"),
+            Self::ProofInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "proof_invalid").field("token"),
             Self::TooManyAttempts { retry_after_seconds } => Shape {
                 retry_after_seconds: Some(*retry_after_seconds),
                 ..Shape::new(S::TOO_MANY_REQUESTS, "too_many_attempts")
@@ -79,6 +86,7 @@ impl ApiError {
             Self::KeyExpiry => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_invalid").field("expires_at"),
             Self::TooManyKeys => Shape::new(S::CONFLICT, "too_many_keys"),
             Self::EmailInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "email_invalid").field("email"),
+            Self::NewEmailInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "email_invalid").field("new_email"),
             Self::PasswordLength => Shape::new(S::UNPROCESSABLE_ENTITY, "password_length").field("password"),
             Self::NewPasswordLength => Shape::new(S::UNPROCESSABLE_ENTITY, "password_length").field("new_password"),
             Self::EmailTaken => Shape::new(S::CONFLICT, "email_taken").field("email"),
@@ -88,6 +96,7 @@ impl ApiError {
             Self::WrongState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
+            Self::BotUnavailable => Shape::new(S::CONFLICT, "bot_unavailable"),
             Self::NotDead => Shape::new(S::CONFLICT, "not_dead"),
             Self::Refused { refusal, field } => refused(refusal, *field),
             Self::Pair(PairError::SourceIsDestination) => {
@@ -99,6 +108,12 @@ impl ApiError {
             Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
             Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
             Self::NotFound(Thing::Media) => Shape::new(S::NOT_FOUND, "media_not_found"),
+            Self::QuietHours(QuietError::Zone) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "time_zone_invalid").field("time_zone")
+            }
+            Self::QuietHours(QuietError::Hours) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "quiet_hours_invalid").field("quiet_hours")
+            }
             Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
             Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
             Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),
@@ -111,8 +126,13 @@ impl ApiError {
             Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
+            Self::NulInAddress => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_character"),
             Self::Body(error) => body(error),
             Self::Payload(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "payload_refused"),
+            Self::RateLimited(refused) => Shape {
+                retry_after_seconds: Some(refused.retry_after_seconds()),
+                ..Shape::new(S::TOO_MANY_REQUESTS, "rate_limited")
+            },
             Self::TemporalUnavailable => Shape::away("temporal_unavailable"),
             Self::WorkerUnavailable => Shape::away("worker_unavailable"),
             Self::TimedOut => Shape::away("timed_out"),
@@ -125,7 +145,12 @@ impl ApiError {
 fn body(error: &BodyError) -> Shape {
     match error {
         BodyError::ContentType => Shape::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
+        BodyError::TimedOut => Shape::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
         BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        BodyError::Nul { field } => {
+            let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_character");
+            if field.is_empty() { shape } else { shape.field(field.clone()) }
+        }
         BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
         BodyError::Shape { field, .. } => {
             let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");

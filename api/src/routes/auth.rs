@@ -1,33 +1,36 @@
-//! Registering, signing in and going on; the password.
+//! Signing in and going on; the password.
 
 use chrono::{DateTime, Utc};
-use domain::{Email, Role, SessionId, UserId};
+use domain::{Role, SessionId, UserId, proof::Purpose};
 use salvo::prelude::*;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
-use store::{StoreError, audit::Act, sessions::SessionKind, users::User};
+use store::{StoreError, notifications::Recipient, sessions::SessionKind, users::User};
 
 use crate::{
     auth::{Actor, Person},
     body::JsonBody,
-    door::no_maintenance,
-    edge::RequestId,
     error::ApiError,
+    letters,
     password::Passwords,
-    routes::Created,
+    proofs::{self, Origin},
+    routes::Done,
     sign_in::{self, Attempt, Signed},
     state::AppState,
 };
 
-/// An address and a password.
+/// Who signs in.
 #[derive(Deserialize, ToSchema)]
-#[salvo(schema(name = Credentials))]
+#[salvo(schema(name = LogIn))]
 #[serde(deny_unknown_fields)]
-pub(crate) struct CredentialsIn {
+pub(crate) struct LogInIn {
     /// The address; case does not matter.
     email: String,
-    /// 10 to 128 characters.
+    /// The password.
     password: String,
+    /// Six digits of the authenticator app, or a recovery code; where the second factor is on.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// What a session is renewed with.
@@ -64,7 +67,7 @@ pub(crate) struct UserOut {
     /// The plan's code, such as `free`.
     plan: String,
     /// `user`, `support` or `admin`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::RoleDoc))]
     role: Role,
     /// When they registered.
     #[salvo(schema(value_type = String, format = DateTime))]
@@ -118,48 +121,23 @@ impl SessionOut {
     }
 }
 
-/// Registers a tenant and signs them in.
-#[endpoint(operation_id = "register", tags("auth"))]
-pub(crate) async fn register(
-    app: AppState,
-    body: JsonBody<CredentialsIn>,
-    req: &mut Request,
-) -> Result<Created<SessionOut>, ApiError> {
-    let CredentialsIn { email, password } = body.0;
-    let email = Email::parse(&email).map_err(|_| ApiError::EmailInvalid)?;
-    if !Passwords::acceptable(&password) {
-        return Err(ApiError::PasswordLength);
-    }
-    no_maintenance(&app).await?;
-    if app.settings().await?.registration.closed {
-        return Err(ApiError::RegistrationClosed);
-    }
-    let hash = app.passwords.hash(SecretString::from(password)).await?;
-    let id = UserId::new(&*app.clock);
-    let mut transaction = app.transaction().await?;
-    let user = store::users::insert(&mut transaction, id, &email, &hash, app.clock.now())
-        .await
-        .map_err(|error| ApiError::on_conflict(error, "users_email_key", ApiError::EmailTaken))?;
-    let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
-    transaction.commit().await.map_err(StoreError::from)?;
-    tracing::info!(user.id = %user.id, "A tenant has registered.");
-    Ok(Created(SessionOut::new(&app, signed, user).await?))
-}
-
 /// Signs a tenant in. The answer takes as long whether the address is known or not; guesses are counted by address and
 /// by caller, and slowed.
+///
+/// `401 second_factor_required`: the password is right, and a code is needed, too.
 #[endpoint(operation_id = "login", tags("auth"))]
 pub(crate) async fn login(
     app: AppState,
-    body: JsonBody<CredentialsIn>,
+    body: JsonBody<LogInIn>,
     req: &mut Request,
 ) -> Result<Json<SessionOut>, ApiError> {
-    let CredentialsIn { email, password } = body.0;
+    let LogInIn { email, password, code } = body.0;
     let attempt = Attempt::new(&email.trim().to_lowercase(), app.address(req));
     let user = sign_in::check_password(&app, &attempt, &email, password).await?;
     if user.suspended_at.is_some() {
         return Err(ApiError::Suspended);
     }
+    sign_in::check_second_factor(&app, &attempt, user.id, code.as_deref()).await?;
     let mut transaction = app.transaction().await?;
     attempt.succeed(&mut transaction).await?;
     let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Tenant, user.id).await?;
@@ -173,6 +151,9 @@ pub(crate) async fn login(
 pub(crate) async fn refresh(app: AppState, body: JsonBody<RefreshIn>) -> Result<Json<SessionOut>, ApiError> {
     let (id, signed) = sign_in::refresh(&app, SessionKind::Tenant, &body.0.refresh_token).await?;
     let user = store::users::find(&mut *app.database().await?, id).await?.ok_or(ApiError::RefreshInvalid)?;
+    if user.leaving_at.is_some() {
+        return Err(ApiError::RefreshInvalid);
+    }
     if user.suspended_at.is_some() {
         return Err(ApiError::Suspended);
     }
@@ -194,7 +175,7 @@ pub(crate) async fn change_password(
     body: JsonBody<PasswordIn>,
     req: &mut Request,
     depot: &mut Depot,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Done, ApiError> {
     let PasswordIn { password, new_password } = body.0;
     if !Passwords::acceptable(&new_password) {
         return Err(ApiError::NewPasswordLength);
@@ -210,19 +191,14 @@ pub(crate) async fn change_password(
     }
     attempt.succeed(&mut transaction).await?;
     store::sessions::revoke_all(&mut transaction, person.user, Some(person.session), "password_changed", now).await?;
-    let (address, request_id) = (app.address(req).to_string(), RequestId::of(depot));
-    let act = Act {
-        actor: Some(person.user),
-        action: "user.password_change",
-        user: Some(person.user),
-        address: Some(&address),
-        request_id: Some(&request_id),
-        ..Act::default()
-    };
-    store::audit::record(&mut transaction, &act, now).await?;
+    let void = [Purpose::ResetPassword, Purpose::ChangeEmail];
+    store::proofs::discard(&mut transaction, person.user, &void).await?;
+    let origin = Origin::of(&app, req, depot);
+    proofs::record(&app, &mut transaction, person.user, "user.password_change", &origin).await?;
+    proofs::tell(&app, &mut transaction, Recipient::User(person.user), &letters::password_changed()).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     app.credentials.forget(Some(person.user));
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// Makes sure that somebody who is signed in knows the password, too; returns its hash.

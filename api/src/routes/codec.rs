@@ -91,7 +91,7 @@ async fn answer(
     req: &mut Request,
     transform: fn(&Codec, Payload) -> Result<Payload, CodecError>,
 ) -> Result<Json<PayloadsWire>, ApiError> {
-    let wire: PayloadsWire = read(req, CODEC_BODY_BYTES_MAX).await?;
+    let wire: PayloadsWire = read(req, CODEC_BODY_BYTES_MAX, app.patience.body).await?;
     let payloads = wire
         .payloads
         .into_iter()
@@ -116,5 +116,35 @@ fn to_wire(payload: &Payload) -> PayloadWire {
     PayloadWire {
         metadata: payload.metadata.iter().map(|(key, value)| (key.clone(), BASE64.encode(value))).collect(),
         data: BASE64.encode(&payload.data),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::config::tests::KEY;
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_payload_is_opened_or_refused(
+            encoding in "binary/encrypted|[a-z/]{0,12}", id in "k1|.{0,8}", data: Vec<u8>, noise in ".{0,20}",
+        ) {
+            let codec = Codec::parse(KEY).unwrap();
+            let metadata = [("encoding", &encoding), ("encryption-key-id", &id)];
+            let metadata = metadata.map(|(name, value)| (name.to_owned(), BASE64.encode(value))).into();
+            let wire = PayloadWire { metadata, data: BASE64.encode(&data) };
+            let payload = from_wire(0, wire).unwrap();
+            prop_assert_eq!(&payload.data, &data);
+            let opened = codec.open(payload.clone());
+            prop_assert_eq!(opened.is_ok(), encoding != "binary/encrypted");
+            let sealed = from_wire(0, to_wire(&codec.seal(&payload).unwrap())).unwrap();
+            prop_assert_eq!(codec.open(sealed).unwrap(), payload);
+            let wire = PayloadWire { metadata: HashMap::new(), data: noise.clone() };
+            prop_assert_eq!(from_wire(3, wire).is_ok(), BASE64.decode(&noise).is_ok());
+        }
     }
 }

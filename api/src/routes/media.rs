@@ -13,13 +13,13 @@ use salvo::{
     prelude::*,
 };
 use store::{
-    PgPool, StoreError, avatars,
+    StoreError, avatars,
     media::{chunks, links},
 };
 
 use crate::{
     auth::PathId,
-    error::{ApiError, Thing},
+    error::{ApiError, Problem, Thing},
     state::AppState,
 };
 
@@ -39,8 +39,10 @@ const SANDBOX_POLICY: (&str, &str) = ("content-security-policy", "default-src 'n
         ("signature" = String, Query, description = "HMAC-SHA256 over id and end, hexadecimal."),
     ),
     responses(
-        (status_code = 200, description = "The whole file, to be saved."),
-        (status_code = 206, description = "The part that `Range` asked for."),
+        (status_code = 200, description = "The whole file, to be saved.", body = String, content_type = "*/*"),
+        (status_code = 206, description = "The part that `Range` asked for.", body = String, content_type = "*/*"),
+        (status_code = 410, description = "`link_expired`.", body = Problem, content_type = "application/problem+json"),
+        (status_code = 416, description = "`range_invalid`.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn download(
@@ -60,11 +62,11 @@ pub(crate) async fn download(
     }
     let linked = {
         let mut database = app.database().await?;
-        match links::linked(&mut database, id).await? {
+        match links::linked(&mut database, &app.sealer, id).await? {
             Some(linked) => linked,
             None => {
-                let bytes = avatars::read(&mut database, id).await?.ok_or(ApiError::NotFound(Thing::Media))?;
-                return portrait(res, id, bytes);
+                let bytes = avatars::read(&mut database, &app.sealer, id).await?;
+                return portrait(res, id, bytes.ok_or(ApiError::NotFound(Thing::Media))?);
             }
         }
     };
@@ -84,7 +86,7 @@ pub(crate) async fn download(
     } else {
         res.status_code(StatusCode::OK);
     }
-    res.stream(bytes(app.pool.clone(), id, part));
+    res.stream(bytes(app.clone(), id, part));
     Ok(())
 }
 
@@ -161,16 +163,16 @@ fn header(text: &str) -> Result<HeaderValue, ApiError> {
 }
 
 /// The bytes of `part`, read piece by piece as the reader takes them. No connection is held in between.
-fn bytes(pool: PgPool, id: MediaId, part: Range<u64>) -> impl Stream<Item = io::Result<Vec<u8>>> + Send {
+fn bytes(app: AppState, id: MediaId, part: Range<u64>) -> impl Stream<Item = io::Result<Vec<u8>>> + Send {
     let piece_bytes = u64::try_from(chunks::CHUNK_BYTES).unwrap_or(u64::MAX);
     stream::try_unfold(part.start, move |at| {
-        let (pool, end) = (pool.clone(), part.end);
+        let (app, end) = (app.clone(), part.end);
         async move {
             if at >= end {
                 return Ok(None);
             }
             let place = i32::try_from(at / piece_bytes).unwrap_or(i32::MAX);
-            let piece = piece(&pool, id, place).await.map_err(io::Error::other)?;
+            let piece = piece(&app, id, place).await.map_err(io::Error::other)?;
             // Forgotten in the middle: the connection ends short of the promised length, which the reader notices.
             let piece = piece.ok_or(io::ErrorKind::UnexpectedEof)?;
             let from = usize::try_from(at % piece_bytes).unwrap_or(usize::MAX).min(piece.len());
@@ -182,13 +184,15 @@ fn bytes(pool: PgPool, id: MediaId, part: Range<u64>) -> impl Stream<Item = io::
     })
 }
 
-async fn piece(pool: &PgPool, id: MediaId, place: i32) -> Result<Option<Vec<u8>>, StoreError> {
-    let mut database = pool.acquire().await?;
-    chunks::read(&mut database, id, place).await
+async fn piece(app: &AppState, id: MediaId, place: i32) -> Result<Option<Vec<u8>>, StoreError> {
+    let mut database = app.pool.acquire().await?;
+    chunks::read(&mut database, &app.sealer, id, place).await
 }
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -215,5 +219,23 @@ mod tests {
     fn a_file_name_cannot_end_the_header() {
         let found = disposition("a\"b\r\nü.txt");
         assert_eq!(found, "attachment; filename=\"a_b___.txt\"; filename*=UTF-8''a%22b%0D%0A%C3%BC.txt");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_range_that_is_served_lies_within_the_file(asked in "[-0-9 ]{0,25}|[0-9]{0,21}-[0-9]{0,21}|.{0,12}", size: u64) {
+            if let Some(found) = range(&asked, size) {
+                prop_assert!(found.start < found.end && found.end <= size, "{asked}: {found:?} of {size}");
+            }
+        }
+
+        #[test]
+        fn any_name_makes_a_header(name: String) {
+            let found = disposition(&name);
+            prop_assert!(HeaderValue::from_str(&found).is_ok(), "{found:?}");
+            prop_assert_eq!(found.matches('"').count(), 2);
+        }
     }
 }

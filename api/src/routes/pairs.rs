@@ -12,11 +12,14 @@ pub(crate) use change::{delete, pause, resume, update};
 pub(crate) use dry_run::try_message;
 pub(crate) use messages::{DeliveryOut, list as list_messages, number};
 
+use std::borrow::Cow;
+
 use chrono::{DateTime, Utc};
-use domain::{AccountId, ChatId, CopyMode, PairId, PairStatus, Platform, rules::PairOptions};
+use domain::{AccountId, ChatId, CopyMode, PairId, PairStatus, Platform};
 use salvo::prelude::*;
 use serde::Serialize;
-use store::pairs::Pair;
+use serde_json::value::RawValue;
+use store::pairs::{ListedPair, Pair};
 use workflows::forwarding::PairView;
 
 use self::options::PairOptionsDoc;
@@ -34,7 +37,7 @@ pub(crate) struct EndpointOut {
     #[salvo(schema(value_type = String))]
     account: AccountId,
     /// `telegram` or `discord`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PlatformDoc))]
     platform: Platform,
     /// The platform's id of the chat, decimal.
     #[salvo(schema(value_type = String))]
@@ -57,7 +60,7 @@ pub(crate) struct PairOut {
     /// Where they go.
     destination: EndpointOut,
     /// `copy` or `forward`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::CopyModeDoc))]
     mode: CopyMode,
     /// Seconds between receipt and delivery.
     delay_seconds: i32,
@@ -65,9 +68,9 @@ pub(crate) struct PairOut {
     silent: bool,
     /// What it is told about the messages that it carries; all fields.
     #[salvo(schema(value_type = PairOptionsDoc))]
-    options: PairOptions,
+    options: Cow<'static, RawValue>,
     /// `active`, `paused` or `blocked`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PairStatusDoc))]
     status: PairStatus,
     /// Stable code of why.
     reason_code: Option<String>,
@@ -85,7 +88,15 @@ impl TryFrom<Pair> for PairOut {
     type Error = ApiError;
 
     fn try_from(pair: Pair) -> Result<Self, ApiError> {
-        let options = pair.options()?;
+        ListedPair::from(pair).try_into()
+    }
+}
+
+impl TryFrom<ListedPair> for PairOut {
+    type Error = ApiError;
+
+    fn try_from(pair: ListedPair) -> Result<Self, ApiError> {
+        let options = options::shown(&pair.options_json)?;
         Ok(Self {
             id: pair.id,
             name: pair.name,

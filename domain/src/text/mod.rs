@@ -61,7 +61,8 @@ impl RichText {
     pub fn push(&mut self, other: &Self) {
         let shift = self.utf16_len();
         self.text.push_str(&other.text);
-        self.spans.extend(other.spans.iter().map(|span| Span { offset: span.offset + shift, ..span.clone() }));
+        self.spans
+            .extend(other.spans.iter().map(|span| Span { offset: span.offset.saturating_add(shift), ..span.clone() }));
     }
 
     /// The pieces one after the other.

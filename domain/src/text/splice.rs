@@ -44,7 +44,8 @@ impl RichText {
             length += kept.encode_utf16().count();
             let old = units.unit(range.start)..units.unit(range.end);
             let new_start = length;
-            let shifted = with.spans.iter().map(|span| Span { offset: span.offset + new_start, ..span.clone() });
+            let shift = |span: &Span| Span { offset: span.offset.saturating_add(new_start), ..span.clone() };
+            let shifted = with.spans.iter().map(shift);
             out.spans.extend(shifted);
             out.text.push_str(&with.text);
             length += with.utf16_len();
@@ -82,7 +83,7 @@ fn place(at: usize, moves: &[Move], edge: impl Fn(&Move) -> usize) -> usize {
     let reached = moves.partition_point(|step| step.old.start <= at);
     match moves[..reached].last() {
         None => at,
-        Some(step) if step.old.end < at => step.new.end + (at - step.old.end),
+        Some(step) if step.old.end < at => step.new.end.saturating_add(at - step.old.end),
         Some(step) => edge(step),
     }
 }

@@ -36,6 +36,14 @@ pub fn cpu(stack: &Stack) -> anyhow::Result<Cpu> {
     Ok(cpu)
 }
 
+/// Processor seconds of one process.
+///
+/// # Errors
+/// When it does not run.
+pub fn cpu_of(pid: i32) -> anyhow::Result<f64> {
+    Ok(stat(format!("/proc/{pid}/stat").as_ref()).context("no stat in /proc")?.1)
+}
+
 /// Parent, and processor seconds with those of children that have ended.
 fn stat(file: &std::path::Path) -> Option<(i32, f64)> {
     let text = std::fs::read_to_string(file).ok()?;

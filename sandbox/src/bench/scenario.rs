@@ -1,5 +1,6 @@
 //! What can be measured.
 
+mod api;
 mod backlog;
 mod crowd;
 mod fairness;
@@ -21,6 +22,8 @@ use super::{Bench, Field, figure::Figure};
 pub enum Scenario {
     /// Worker memory with idle accounts and pairs.
     Memory,
+    /// The HTTP API: reads, reads beside log-ins, and what stands before every handler.
+    Api,
     /// Messages that waited, drained as fast as possible, beside bare loops.
     Backlog,
     /// Messages that come as fast as the sandboxes write them.
@@ -43,6 +46,7 @@ impl Scenario {
     /// In the order in which they disturb each other least.
     pub const ALL: &'static [Self] = &[
         Self::Memory,
+        Self::Api,
         Self::Backlog,
         Self::Live,
         Self::Latency,
@@ -60,6 +64,7 @@ impl Scenario {
     pub async fn run(self, bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<Vec<Figure>> {
         match self {
             Self::Memory => memory::run(bench, field).await,
+            Self::Api => api::run(bench, field).await,
             Self::Backlog => backlog::run(bench, field).await,
             Self::Live => live::run(bench, field).await,
             Self::Latency => latency::run(bench, field).await,

@@ -115,6 +115,14 @@ impl CausewayClient {
         Ok(Self(Http::new(format!("{base}/api"))?))
     }
 
+    /// A client with a session's token.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn signed_in(base: &str, token: &str) -> anyhow::Result<Self> {
+        Ok(Self(Http::new(format!("{base}/api"))?.with_token(token)))
+    }
+
     /// For calls that have no method here.
     #[must_use]
     pub const fn http(&self) -> &Http {

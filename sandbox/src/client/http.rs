@@ -1,6 +1,6 @@
 //! JSON over HTTP with errors that say what was answered.
 
-use std::{fmt, time::Duration};
+use std::{fmt, net::IpAddr, time::Duration};
 
 use reqwest::{Method, StatusCode};
 use serde::{Deserialize, Deserializer, Serialize, de::DeserializeOwned};
@@ -87,10 +87,25 @@ impl Http {
         Ok(Self { base: base.into(), token: None, client })
     }
 
+    /// The same, coming from `address`, one of this machine's: the whole of 127.0.0.0/8 is.
+    ///
+    /// # Errors
+    /// When the HTTP client cannot be built.
+    pub fn from_address(base: impl Into<String>, address: IpAddr) -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().no_proxy().timeout(TIMEOUT).local_address(address).build()?;
+        Ok(Self { base: base.into(), token: None, client })
+    }
+
     /// The same server, shown `token`.
     #[must_use]
     pub fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
+    }
+
+    /// The bearer token that is shown, if there is one.
+    #[must_use]
+    pub fn token(&self) -> Option<&str> {
+        self.token.as_deref()
     }
 
     /// The address of the server.

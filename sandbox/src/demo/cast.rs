@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::{
     client::{CausewayClient, NewUser},
-    scene::{Controls, Direction, Route, Spot, link_discord, link_telegram, marker, register_unlimited},
+    scene::{Controls, Direction, Route, Spot, lift_limits, link_discord, link_telegram, marker, register_by_mail},
     stack::{Progress, Stack},
 };
 
@@ -60,8 +60,11 @@ impl Cast {
 
         progress.heading("A user arrives");
         let started = Instant::now();
-        let api = register_unlimited(stack, EMAIL, "correct horse battery staple").await?;
-        progress.done(started, &format!("{EMAIL} registered"));
+        let password = "correct horse battery staple";
+        let (api, mail) = register_by_mail(&urls.api, &controls.smtp, EMAIL, password).await?;
+        lift_limits(stack, &api).await?;
+        let subject = mail.subject.unwrap_or_default();
+        progress.done(started, &format!("{EMAIL} registered, got the mail “{subject}”, and followed its link"));
         let accounts = link(progress, &api, &controls, &people).await?;
         for (name, account) in [("Alice", &accounts.alice), ("Bob", &accounts.bob), ("the bot", &accounts.courier)] {
             let started = Instant::now();

@@ -12,14 +12,27 @@ const ENDS: &[char] = &['<', '>', '"', '\'', ')', ']', '}'];
 #[must_use]
 pub fn shown(mail: &Mail) -> Value {
     let raw = mail.raw();
-    let parsed = MessageParser::default().parse(&raw).unwrap_or_default();
-    let (text, html) = parts(&parsed);
-    let links = links(text.as_deref(), html.as_deref());
-    json!({
+    let envelope = json!({
         "id": mail.id,
         "at_ms": mail.at_ms,
         "envelope_from": mail.from,
         "recipients": mail.to,
+    });
+    // What is no mail at all is shown as one with nothing in it.
+    let parsed = MessageParser::default().parse(&raw).filter(|parsed| !parsed.parts.is_empty());
+    let inside = parsed.map_or_else(
+        || json!({ "from": [], "to": [], "reply_to": [], "headers": [], "links": [] }),
+        |parsed| undone(&parsed),
+    );
+    let (Value::Object(mut shown), Value::Object(inside)) = (envelope, inside) else { return Value::Null };
+    shown.extend(inside);
+    Value::Object(shown)
+}
+
+fn undone(parsed: &Message<'_>) -> Value {
+    let (text, html) = parts(parsed);
+    let links = links(text.as_deref(), html.as_deref());
+    json!({
         "from": addresses(parsed.from()),
         "to": addresses(parsed.to()),
         "reply_to": addresses(parsed.reply_to()),
@@ -28,7 +41,7 @@ pub fn shown(mail: &Mail) -> Value {
         "date": parsed.date().map(mail_parser::DateTime::to_rfc3339),
         "text": text,
         "html": html,
-        "headers": headers(&parsed),
+        "headers": headers(parsed),
         "links": links,
     })
 }
@@ -53,9 +66,6 @@ fn addresses(address: Option<&Address<'_>>) -> Vec<String> {
 
 /// Every header as `[name, value]`, in order, with folded lines joined.
 fn headers(message: &Message<'_>) -> Vec<(String, String)> {
-    if message.parts.is_empty() {
-        return Vec::new();
-    }
     let joined = |value: &str| value.split("\r\n").map(str::trim).collect::<Vec<_>>().join(" ").trim().to_owned();
     message.headers_raw().map(|(name, value)| (name.to_owned(), joined(value))).collect()
 }

@@ -65,7 +65,8 @@ impl Mailbox {
     /// When the file cannot be read or written, or holds a line that is not a mail.
     pub fn open(dir: &Path) -> anyhow::Result<Self> {
         let path = dir.join(NAME);
-        let text = if path.exists() { fs::read_to_string(&path)? } else { String::new() };
+        let bytes = if path.exists() { fs::read(&path)? } else { Vec::new() };
+        let text = String::from_utf8_lossy(&bytes);
         let whole = text.rfind('\n').map_or("", |end| &text[..end]);
         let mails = whole.lines().map(serde_json::from_str::<Mail>).collect::<std::result::Result<Vec<_>, _>>();
         let mails = mails.with_context(|| format!("{} holds a line that is not a mail", path.display()))?;

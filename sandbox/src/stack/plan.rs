@@ -202,6 +202,7 @@ impl Plan {
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
             .env("TELEGRAM_ENDPOINT", self.ports.address("telegram"))
+            .env("TELEGRAM_BOT_TOKEN", &self.secrets.telegram_bot_token)
             .env("TELEGRAM_RSA_KEY_FILE", self.telegram_key().display().to_string())
             .env("DISCORD_ENDPOINT", self.ports.address("discord-tls"))
             .env("DISCORD_CA_FILE", self.discord_ca().display().to_string())
@@ -225,7 +226,14 @@ impl Plan {
             .product("causeway-api", database)?
             .env("API_LISTEN", self.ports.address("api"))
             .env("JWT_KEYS", format!("local1:{}", self.secrets.jwt_secret))
-            .env("OPERATOR_TOKEN", &self.secrets.operator_token);
+            .env("OPERATOR_TOKEN", &self.secrets.operator_token)
+            .env("PUBLIC_URL", self.ports.url("api"))
+            // Whoever tries something out need not read mail first.
+            .env("REGISTRATION", "open")
+            .env("STAFF_SECOND_FACTOR", "optional")
+            // Limits are kept, and nobody reaches them: everybody comes from the same address, and often.
+            .env("REQUESTS_PER_MINUTE_FACTOR", "100000")
+            .env("CONNECTIONS_PER_ADDRESS_MAX", "2000");
         Ok(with(launch, &self.options.api_env))
     }
 

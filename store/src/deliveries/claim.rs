@@ -7,7 +7,7 @@ use domain::{AccountId, Message, Operation, PairId, SourceMessageId};
 use sqlx::PgConnection;
 
 use super::Fence;
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// Claims that find nothing, although the drain has every right to them, are tried again so often: what it looked at
 /// was withdrawn meanwhile.
@@ -68,6 +68,7 @@ pub enum Claim {
 /// delivery that the same drain has sent while its record is still being written.
 pub async fn claim(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     fence: Fence,
     now: DateTime<Utc>,
     after: i64,
@@ -96,7 +97,7 @@ pub async fn claim(
         }
         let ready: Vec<i64> =
             open.iter().take_while(|row| row.due_at <= now && !row.waiting).map(|row| row.seq).collect();
-        let mut rows = claim_rows(connection, fence, &ready, now).await?;
+        let mut rows = claim_rows(connection, sealer, fence, &ready, now).await?;
         if !rows.is_empty() {
             rows.sort_by_key(|row| row.seq);
             attach_sent_parts(connection, fence.pair, &mut rows).await?;
@@ -129,6 +130,7 @@ async fn may_claim(connection: &mut PgConnection, fence: Fence) -> Result<bool, 
 /// is read is what has to be sent.
 async fn claim_rows(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     fence: Fence,
     seqs: &[i64],
     now: DateTime<Utc>,
@@ -156,17 +158,17 @@ async fn claim_rows(
     }
     let ids: Vec<_> = rows.iter().map(|row| row.source_message_id.as_uuid()).collect();
     let contents = sqlx::query!(
-        r#"SELECT id, content, coalesce(media_from, id) AS "media!: SourceMessageId" FROM source_messages
-           WHERE id = ANY($1)"#,
+        r#"SELECT id, content, sealed_content, coalesce(media_from, id) AS "media!: SourceMessageId"
+           FROM source_messages WHERE id = ANY($1)"#,
         &ids
     )
     .fetch_all(connection)
     .await?;
     let mut contents: HashMap<SourceMessageId, _> =
-        contents.into_iter().map(|row| (row.id, (row.content, row.media))).collect();
+        contents.into_iter().map(|row| (row.id, (row.sealed_content, row.content, row.media))).collect();
     let mut claimed = Vec::with_capacity(rows.len());
     for row in rows {
-        let Some((content, media_message_id)) = contents.remove(&row.source_message_id) else { continue };
+        let Some((sealed, clear, media_message_id)) = contents.remove(&row.source_message_id) else { continue };
         claimed.push(Claimed {
             seq: row.seq,
             operation: row.operation,
@@ -174,7 +176,7 @@ async fn claim_rows(
             album: row.album.is_some(),
             source_message_id: row.source_message_id,
             media_message_id,
-            message: serde_json::from_value(content)?,
+            message: content::message(sealer, row.source_message_id, sealed.as_deref(), clear)?,
             ready_at: row.due_at,
             first_attempt_at: row.first_attempt_at,
             attempts: row.attempts,

@@ -40,12 +40,12 @@ async fn origin(
 ) -> Result<Option<Counterpart>, StoreError> {
     let found = sqlx::query!(
         r#"SELECT s.chat_id, coalesce(m.carries, s.message_id) AS "message_id!",
-                  (s.content ->> 'topic')::bigint AS topic
+                  coalesce(s.topic, (s.content ->> 'topic')::bigint) AS topic
            FROM destination_messages m
            JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
            JOIN source_messages s ON s.id = d.source_message_id
            WHERE m.chat_id = $1 AND m.message_id = $2 AND m.gone_at IS NULL AND (m.account_id = $3 OR $4)
-             AND (s.chat_id = $5 OR s.content ->> 'parent' = $5::bigint::text) AND (s.account_id = $6 OR $7)
+             AND (s.chat_id = $5 OR s.parent_id = $5 OR s.content ->> 'parent' = $5::bigint::text) AND (s.account_id = $6 OR $7)
            ORDER BY m.seq LIMIT 1"#,
         chat as ChatId,
         source_message_id,

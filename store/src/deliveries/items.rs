@@ -3,7 +3,7 @@
 use domain::{Message, PairId, SourceMessageId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// One message of those that a delivery carries together.
 #[derive(Clone, Debug)]
@@ -18,12 +18,17 @@ pub struct Item {
 
 /// The messages that the album of delivery `root_seq` consists of, as they are now: the newest revision of each that is
 /// not deleted, in the source's order.
-pub async fn items(connection: &mut PgConnection, pair: PairId, root_seq: i64) -> Result<Vec<Item>, StoreError> {
+pub async fn items(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    pair: PairId,
+    root_seq: i64,
+) -> Result<Vec<Item>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT n.id, n.content, coalesce(n.media_from, n.id) AS "media!: SourceMessageId"
+        r#"SELECT n.id, n.content, n.sealed_content, coalesce(n.media_from, n.id) AS "media!: SourceMessageId"
            FROM deliveries i JOIN source_messages s ON s.id = i.source_message_id
            CROSS JOIN LATERAL (
-             SELECT r.id, r.content, r.media_from, r.deleted FROM source_messages r
+             SELECT r.id, r.content, r.sealed_content, r.media_from, r.deleted FROM source_messages r
              WHERE r.account_id = s.account_id AND r.chat_id = s.chat_id AND r.message_id = s.message_id
              ORDER BY r.revision DESC LIMIT 1) n
            WHERE i.pair_id = $1 AND i.operation = 'post' AND NOT n.deleted
@@ -36,7 +41,7 @@ pub async fn items(connection: &mut PgConnection, pair: PairId, root_seq: i64) -
     .await?;
     let mut items = Vec::with_capacity(rows.len());
     for row in rows {
-        let message = serde_json::from_value(row.content)?;
+        let message = content::message(sealer, row.id, row.sealed_content.as_deref(), row.content)?;
         items.push(Item { source_message_id: row.id, media_message_id: row.media, message });
     }
     Ok(items)

@@ -4,7 +4,8 @@ use chrono::{DateTime, Utc};
 use domain::{AccountId, ChatId, PairId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use super::shown::{self, Shown};
+use crate::{StoreError, seal::Sealer};
 
 /// One message that stands at the destination.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,19 +54,20 @@ impl SentPart {
 /// Records what a send left; the same twice is the same as once.
 pub async fn record_parts(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     pair: PairId,
     seq: i64,
     sent: &[SentPart],
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
+    let shown = shown::seal(sealer, pair, sent.iter().map(|part| (seq, part)))?;
     sqlx::query!(
         "INSERT INTO destination_messages (pair_id, seq, part, item, account_id, chat_id, message_id, sent_at, carries,
-                                           thread, by_webhook, text_digest, media_digest)
-         SELECT $1, $2, s.part, s.item, s.account, s.chat, s.message, $3, s.carries, s.thread, s.by_webhook,
-                s.text_digest, s.media_digest
+                                           thread, by_webhook, shown)
+         SELECT $1, $2, s.part, s.item, s.account, s.chat, s.message, $3, s.carries, s.thread, s.by_webhook, s.shown
          FROM unnest($4::integer[], $5::integer[], $6::uuid[], $7::bigint[], $8::bigint[], $9::bigint[], $10::bigint[],
-                     $11::boolean[], $12::text[], $13::text[])
-              AS s(part, item, account, chat, message, carries, thread, by_webhook, text_digest, media_digest)
+                     $11::boolean[], $12::bytea[])
+              AS s(part, item, account, chat, message, carries, thread, by_webhook, shown)
          ON CONFLICT ON CONSTRAINT destination_messages_pkey DO NOTHING",
         pair as PairId,
         seq,
@@ -78,8 +80,7 @@ pub async fn record_parts(
         &sent.iter().map(|part| part.carries).collect::<Vec<_>>(),
         &sent.iter().map(|part| part.thread).collect::<Vec<_>>() as &[Option<i64>],
         &sent.iter().map(|part| part.by_webhook).collect::<Vec<_>>(),
-        &sent.iter().map(|part| part.text_digest.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &sent.iter().map(|part| part.media_digest.clone()).collect::<Vec<_>>() as &[Option<String>]
+        &shown as &[Option<Vec<u8>>]
     )
     .execute(connection)
     .await?;
@@ -117,10 +118,16 @@ pub struct Standing {
 
 /// What the delivery `root_seq` and the changes of it have left at the destination and what is not deleted, in the
 /// order in which it is read there.
-pub async fn standing(connection: &mut PgConnection, pair: PairId, root_seq: i64) -> Result<Vec<Standing>, StoreError> {
+pub async fn standing(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    pair: PairId,
+    root_seq: i64,
+) -> Result<Vec<Standing>, StoreError> {
     let rows = sqlx::query!(
         r#"SELECT m.seq, m.part, m.item, m.account_id, m.chat_id, m.message_id,
-                  coalesce(m.carries, s.message_id) AS "carries!", m.thread, m.by_webhook, m.text_digest, m.media_digest
+                  coalesce(m.carries, s.message_id) AS "carries!", m.thread, m.by_webhook, m.shown, m.text_digest,
+                  m.media_digest
            FROM destination_messages m
            JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
            JOIN source_messages s ON s.id = d.source_message_id
@@ -131,9 +138,10 @@ pub async fn standing(connection: &mut PgConnection, pair: PairId, root_seq: i64
     )
     .fetch_all(connection)
     .await?;
-    let standing = rows.into_iter().map(|row| Standing {
-        seq: row.seq,
-        part: SentPart {
+    let standing = rows.into_iter().map(|row| {
+        let clear = Shown { text: row.text_digest, media: row.media_digest };
+        let shown = Shown::open(sealer, (pair, row.seq, row.part, row.item), row.shown.as_deref(), clear)?;
+        let part = SentPart {
             part: row.part,
             item: row.item,
             account: row.account_id,
@@ -142,11 +150,12 @@ pub async fn standing(connection: &mut PgConnection, pair: PairId, root_seq: i64
             carries: row.carries,
             thread: row.thread,
             by_webhook: row.by_webhook,
-            text_digest: row.text_digest,
-            media_digest: row.media_digest,
-        },
+            text_digest: shown.text,
+            media_digest: shown.media,
+        };
+        Ok(Standing { seq: row.seq, part })
     });
-    Ok(standing.collect())
+    standing.collect()
 }
 
 /// Records that messages do not stand at the destination any more.
@@ -172,16 +181,21 @@ pub async fn record_gone(
 }
 
 /// Records what a message at the destination shows now: its digests, and what it carries.
-pub async fn record_shown(connection: &mut PgConnection, pair: PairId, edited: &Standing) -> Result<(), StoreError> {
+pub async fn record_shown(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    pair: PairId,
+    edited: &Standing,
+) -> Result<(), StoreError> {
+    let shown = shown::seal(sealer, pair, std::iter::once((edited.seq, &edited.part)))?;
     sqlx::query!(
-        "UPDATE destination_messages SET text_digest = $5, media_digest = $6, carries = $7
+        "UPDATE destination_messages SET shown = $5, text_digest = NULL, media_digest = NULL, carries = $6
          WHERE pair_id = $1 AND seq = $2 AND part = $3 AND item = $4",
         pair as PairId,
         edited.seq,
         edited.part.part,
         edited.part.item,
-        edited.part.text_digest,
-        edited.part.media_digest,
+        shown.into_iter().next().flatten(),
         edited.part.carries
     )
     .execute(connection)

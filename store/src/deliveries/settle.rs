@@ -4,8 +4,8 @@ use chrono::{DateTime, Utc};
 use domain::PairId;
 use sqlx::PgConnection;
 
-use super::SentPart;
-use crate::StoreError;
+use super::{SentPart, shown};
+use crate::{StoreError, seal::Sealer};
 
 /// A delivery whose every part stands at the destination.
 #[derive(Clone, Debug)]
@@ -20,9 +20,15 @@ pub struct SentDelivery {
 
 /// Ends deliveries of a pair as sent, with their history, in one statement. Those that are settled already stay as
 /// they are.
-pub async fn settle_sent(connection: &mut PgConnection, pair: PairId, sent: &[SentDelivery]) -> Result<(), StoreError> {
+pub async fn settle_sent(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    pair: PairId,
+    sent: &[SentDelivery],
+) -> Result<(), StoreError> {
     let parts: Vec<(i64, &SentPart)> =
         sent.iter().flat_map(|one| one.parts.iter().map(move |part| (one.seq, part))).collect();
+    let shown = shown::seal(sealer, pair, parts.iter().copied())?;
     sqlx::query!(
         r#"WITH settled AS (
              UPDATE deliveries d SET state = 'sent', reason_code = NULL, reason = NULL, settled_at = s.at
@@ -31,13 +37,13 @@ pub async fn settle_sent(connection: &mut PgConnection, pair: PairId, sent: &[Se
              RETURNING d.pair_id, d.seq, d.settled_at),
            part AS (
              INSERT INTO destination_messages (pair_id, seq, part, item, account_id, chat_id, message_id, sent_at,
-                                               carries, thread, by_webhook, text_digest, media_digest)
+                                               carries, thread, by_webhook, shown)
              SELECT d.pair_id, d.seq, s.part, s.item, s.account, s.chat, s.message, d.settled_at, s.carries, s.thread,
-                    s.by_webhook, s.text_digest, s.media_digest
+                    s.by_webhook, s.shown
              FROM settled d
              JOIN unnest($4::bigint[], $5::integer[], $6::integer[], $7::uuid[], $8::bigint[], $9::bigint[],
-                         $10::bigint[], $11::bigint[], $12::boolean[], $13::text[], $14::text[])
-                  AS s(seq, part, item, account, chat, message, carries, thread, by_webhook, text_digest, media_digest)
+                         $10::bigint[], $11::bigint[], $12::boolean[], $13::bytea[])
+                  AS s(seq, part, item, account, chat, message, carries, thread, by_webhook, shown)
                ON s.seq = d.seq
              ON CONFLICT ON CONSTRAINT destination_messages_pkey DO NOTHING)
            INSERT INTO delivery_events (pair_id, seq, at, kind)
@@ -54,8 +60,7 @@ pub async fn settle_sent(connection: &mut PgConnection, pair: PairId, sent: &[Se
         &parts.iter().map(|(_, part)| part.carries).collect::<Vec<_>>(),
         &parts.iter().map(|(_, part)| part.thread).collect::<Vec<_>>() as &[Option<i64>],
         &parts.iter().map(|(_, part)| part.by_webhook).collect::<Vec<_>>(),
-        &parts.iter().map(|(_, part)| part.text_digest.clone()).collect::<Vec<_>>() as &[Option<String>],
-        &parts.iter().map(|(_, part)| part.media_digest.clone()).collect::<Vec<_>>() as &[Option<String>]
+        &shown as &[Option<Vec<u8>>]
     )
     .execute(connection)
     .await?;

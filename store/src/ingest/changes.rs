@@ -9,7 +9,7 @@ use super::{
     Ingest,
     ledger::{self, Revision},
 };
-use crate::StoreError;
+use crate::{StoreError, content};
 
 mod affected;
 mod folds;
@@ -61,7 +61,7 @@ pub(super) async fn record(
     }
     let (revisions, facts): (Vec<_>, Vec<_>) =
         next.into_iter().map(|next| (next.revision, (next.change, next.new_media))).unzip();
-    let added = ledger::insert_revisions(connection, ingest.reader.account, &revisions, ingest.now).await?;
+    let added = ledger::insert_revisions(connection, ingest.reader, &revisions, ingest.now).await?;
     let added: HashSet<SourceMessageId> = added.into_iter().collect();
     let kept: Vec<(&Revision<'_>, Change, bool)> = revisions
         .iter()
@@ -109,8 +109,8 @@ async fn newest(
     changed: &[Changed<'_>],
 ) -> Result<HashMap<(ChatId, i64), Newest>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT DISTINCT ON (s.chat_id, s.message_id) s.id, s.revision, s.content, s.deleted,
-                  s.media_from, s.lineage
+        r#"SELECT DISTINCT ON (s.chat_id, s.message_id) s.id, s.revision, s.content, s.sealed_content,
+                  s.deleted, s.media_from, s.lineage
            FROM unnest($2::bigint[], $3::bigint[]) AS asked(chat, message)
            JOIN source_messages s ON s.account_id = $1 AND s.chat_id = asked.chat AND s.message_id = asked.message
            ORDER BY s.chat_id, s.message_id, s.revision DESC"#,
@@ -122,7 +122,7 @@ async fn newest(
     .await?;
     let mut newest = HashMap::with_capacity(rows.len());
     for row in rows {
-        let message: Message = serde_json::from_value(row.content)?;
+        let message = content::message(ingest.reader.sealer, row.id, row.sealed_content.as_deref(), row.content)?;
         let lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
         let key = (message.chat, message.message_id);
         let (revision, deleted, media_from) = (row.revision, row.deleted, row.media_from);

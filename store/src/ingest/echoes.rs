@@ -2,12 +2,13 @@
 
 use std::collections::HashMap;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use domain::{AccountId, ChatId, Hop, Lineage, Message, PairId, PartText, Place, Platform, Style, text::telegram};
 use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{Reader, routes::Routes};
-use crate::StoreError;
+use crate::{StoreError, deliveries::Shown, seal::Sealer};
 
 /// The ways of those messages of a batch that pairs have written.
 #[derive(Debug, Default)]
@@ -29,7 +30,8 @@ impl Echoes {
             asked.iter().map(|message| message.chat.message_ids_are_global(reader.platform)).collect();
         let rows = sqlx::query!(
             r#"SELECT m.chat_id, m.message_id, m.pair_id AS pair, s.chat_id AS source_chat, s.lineage,
-                      (s.content ->> 'topic')::bigint AS topic, (s.content ->> 'parent')::bigint AS parent, sa.platform
+                      coalesce(s.topic, (s.content ->> 'topic')::bigint) AS topic,
+                      coalesce(s.parent_id, (s.content ->> 'parent')::bigint) AS parent, sa.platform
                FROM unnest($1::bigint[], $2::bigint[], $3::boolean[]) AS asked(chat, message, global)
                JOIN destination_messages m ON m.chat_id = asked.chat AND m.message_id = asked.message
                                               AND (asked.global OR m.account_id = $4)
@@ -76,39 +78,13 @@ impl Echoes {
         if unknown.is_empty() {
             return Ok(());
         }
-        let rows = sqlx::query!(
-            r#"SELECT DISTINCT ON (asked.place) asked.place AS "place!", m.pair_id AS pair, s.chat_id AS source_chat,
-                      s.lineage, (s.content ->> 'topic')::bigint AS topic,
-                      (s.content ->> 'parent')::bigint AS parent, sa.platform
-               FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::text[], $5::boolean[], $6::boolean[],
-                           $7::timestamptz[]) AS asked(place, chat, author, digest, has_media, forwarded, sent_at)
-               JOIN accounts da ON da.platform = 'telegram' AND da.external_id = asked.author
-               JOIN destination_messages m ON m.account_id = da.id AND m.chat_id = asked.chat
-                    AND m.chat_id BETWEEN -999999999999 AND 99999999999999
-                    AND m.sent_at BETWEEN asked.sent_at - interval '2 minutes' AND asked.sent_at + interval '1 hour'
-                    AND (m.text_digest = asked.digest AND (m.media_digest IS NOT NULL) = asked.has_media
-                         OR m.media_digest = 'forward' AND asked.forwarded)
-               JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
-               JOIN source_messages s ON s.id = d.source_message_id
-               JOIN accounts sa ON sa.id = s.account_id
-               ORDER BY asked.place, m.sent_at"#,
-            &(0..).take(unknown.len()).collect::<Vec<i64>>(),
-            &unknown.iter().map(|(_, _, chat)| chat.get()).collect::<Vec<_>>(),
-            &unknown.iter().map(|(_, author, _)| *author).collect::<Vec<_>>(),
-            &unknown.iter().map(|(message, ..)| digest(message)).collect::<Vec<_>>(),
-            &unknown.iter().map(|(message, ..)| !message.media.is_empty()).collect::<Vec<_>>(),
-            &unknown.iter().map(|(message, ..)| message.forwarded_from.is_some()).collect::<Vec<_>>(),
-            &unknown.iter().map(|(message, ..)| message.sent_at).collect::<Vec<_>>()
-        )
-        .fetch_all(connection)
-        .await?;
-        for row in rows {
-            let place = usize::try_from(row.place).unwrap_or(usize::MAX);
-            let Some((message, ..)) = unknown.get(place) else { continue };
-            let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
-            let parent = row.parent.map(ChatId::new);
-            let from = Place::below(parent, row.platform, row.source_chat, row.topic);
-            self.0.insert((message.chat, message.message_id), before.then(Hop { from, pair: row.pair }));
+        let written = Written::read(connection, reader.sealer, &unknown).await?;
+        for (message, author, chat) in unknown {
+            let digest = digest(message);
+            let is_it = |one: &&Written| (one.author, one.chat) == (author, chat) && one.reads(message, &digest);
+            if let Some(found) = written.iter().find(is_it) {
+                self.0.insert((message.chat, message.message_id), found.way.clone());
+            }
         }
         Ok(())
     }
@@ -120,6 +96,66 @@ impl Echoes {
 
     fn knows(&self, message: &Message) -> bool {
         self.0.contains_key(&(message.chat, message.message_id))
+    }
+}
+
+/// Something that a pair wrote in a chat that numbers its messages per account.
+struct Written {
+    author: i64,
+    chat: ChatId,
+    at: DateTime<Utc>,
+    shown: Shown,
+    way: Lineage,
+}
+
+impl Written {
+    /// What our accounts among the authors of `asked` have written in those chats about that time, oldest first. What
+    /// was written says what it shows only when it is opened, so it is compared here and not by the database.
+    async fn read(
+        connection: &mut PgConnection,
+        sealer: &Sealer,
+        asked: &[(&Message, i64, ChatId)],
+    ) -> Result<Vec<Self>, StoreError> {
+        let rows = sqlx::query!(
+            r#"SELECT asked.author AS "author!", m.chat_id AS chat, m.sent_at, m.pair_id AS pair, m.seq, m.part, m.item,
+                      m.shown, m.text_digest, m.media_digest, s.chat_id AS source_chat, s.lineage,
+                      coalesce(s.topic, (s.content ->> 'topic')::bigint) AS topic,
+                      coalesce(s.parent_id, (s.content ->> 'parent')::bigint) AS parent, sa.platform
+               FROM (SELECT author, chat, min(sent_at) AS first, max(sent_at) AS last
+                     FROM unnest($1::bigint[], $2::bigint[], $3::timestamptz[]) AS u(author, chat, sent_at)
+                     GROUP BY author, chat) asked
+               JOIN accounts da ON da.platform = 'telegram' AND da.external_id = asked.author
+               JOIN destination_messages m ON m.account_id = da.id AND m.chat_id = asked.chat
+                    AND m.chat_id BETWEEN -999999999999 AND 99999999999999
+                    AND m.sent_at BETWEEN asked.first - interval '2 minutes' AND asked.last + interval '1 hour'
+               JOIN deliveries d ON d.pair_id = m.pair_id AND d.seq = m.seq
+               JOIN source_messages s ON s.id = d.source_message_id
+               JOIN accounts sa ON sa.id = s.account_id
+               ORDER BY m.sent_at"#,
+            &asked.iter().map(|(_, author, _)| *author).collect::<Vec<_>>(),
+            &asked.iter().map(|(_, _, chat)| chat.get()).collect::<Vec<_>>(),
+            &asked.iter().map(|(message, ..)| message.sent_at).collect::<Vec<_>>()
+        )
+        .fetch_all(connection)
+        .await?;
+        let written = rows.into_iter().map(|row| {
+            let clear = Shown { text: row.text_digest, media: row.media_digest };
+            let shown = Shown::open(sealer, (row.pair, row.seq, row.part, row.item), row.shown.as_deref(), clear)?;
+            let before: Lineage = row.lineage.map(serde_json::from_value).transpose()?.unwrap_or_default();
+            let from = Place::below(row.parent.map(ChatId::new), row.platform, row.source_chat, row.topic);
+            let way = before.then(Hop { from, pair: row.pair });
+            Ok(Self { author: row.author, chat: row.chat, at: row.sent_at, shown, way })
+        });
+        written.collect()
+    }
+
+    /// It may be `message`, by its time and what it shows; `digest`: that of its text.
+    fn reads(&self, message: &Message, digest: &str) -> bool {
+        let soon = message.sent_at - TimeDelta::minutes(2)..=message.sent_at + TimeDelta::hours(1);
+        let Shown { text, media } = &self.shown;
+        let is_forward = message.forwarded_from.is_some() && media.as_deref() == Some("forward");
+        let is_same = media.is_some() != message.media.is_empty() && text.as_deref() == Some(digest);
+        soon.contains(&self.at) && (is_forward || is_same)
     }
 }
 

@@ -48,7 +48,7 @@ pub(super) async fn record(
     if revisions.is_empty() {
         return Ok(());
     }
-    let added = ledger::insert_revisions(connection, ingest.reader.account, &revisions, ingest.now).await?;
+    let added = ledger::insert_revisions(connection, ingest.reader, &revisions, ingest.now).await?;
     let added: HashSet<SourceMessageId> = added.into_iter().collect();
     let added: Vec<&Revision<'_>> = revisions.iter().filter(|revision| added.contains(&revision.id)).collect();
     ingest.done.messages += added.len();

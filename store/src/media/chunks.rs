@@ -4,7 +4,10 @@ use chrono::{DateTime, Utc};
 use domain::{AccountId, MediaId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{
+    StoreError, content,
+    seal::{OVERHEAD_BYTES, Sealer},
+};
 
 /// The size of every piece but the last, in bytes: what both platforms' files move in.
 pub const CHUNK_BYTES: usize = 512 * 1024;
@@ -26,18 +29,20 @@ pub async fn clear(connection: &mut PgConnection, id: MediaId) -> Result<(), Sto
 /// attachment is not waited for any more.
 pub async fn write(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     id: MediaId,
     place: i32,
     bytes: &[u8],
     stored_bytes: i64,
 ) -> Result<bool, StoreError> {
+    let sealed = sealer.seal_bytes(&content::chunk_place(id, place), bytes)?;
     let done = sqlx::query!(
         "WITH awaited AS (UPDATE media SET stored_bytes = $4 WHERE id = $1 AND state = 'pending' RETURNING id)
-         INSERT INTO media_chunks (media_id, place, bytes) SELECT id, $2, $3 FROM awaited
-         ON CONFLICT ON CONSTRAINT media_chunks_pkey DO UPDATE SET bytes = EXCLUDED.bytes",
+         INSERT INTO media_chunks (media_id, place, bytes, sealed) SELECT id, $2, $3, true FROM awaited
+         ON CONFLICT ON CONSTRAINT media_chunks_pkey DO UPDATE SET bytes = EXCLUDED.bytes, sealed = true",
         id as MediaId,
         place,
-        bytes,
+        sealed,
         stored_bytes
     )
     .execute(connection)
@@ -53,13 +58,17 @@ pub async fn complete(
     size_bytes: i64,
     link_until: Option<DateTime<Utc>>,
 ) -> Result<bool, StoreError> {
+    // A sealed piece is longer by what sealing adds, and by the id of its key, whose length is its first byte.
     let done = sqlx::query!(
         "UPDATE media SET state = 'ready', reason = NULL, size_bytes = $2, stored_bytes = $2, link_until = $3
          WHERE id = $1 AND state = 'pending'
-           AND $2 = (SELECT coalesce(sum(length(bytes)), 0) FROM media_chunks WHERE media_id = $1)",
+           AND $2 = (SELECT coalesce(sum(length(bytes) - CASE
+                         WHEN sealed THEN $4 + get_byte(substring(bytes FROM 1 FOR 1), 0) ELSE 0 END), 0)
+                     FROM media_chunks WHERE media_id = $1)",
         id as MediaId,
         size_bytes,
-        link_until
+        link_until,
+        i32::try_from(OVERHEAD_BYTES).unwrap_or(i32::MAX)
     )
     .execute(connection)
     .await?;
@@ -67,12 +76,20 @@ pub async fn complete(
 }
 
 /// One piece; `None` past the end, or when the bytes are gone.
-pub async fn read(connection: &mut PgConnection, id: MediaId, place: i32) -> Result<Option<Vec<u8>>, StoreError> {
-    let bytes =
-        sqlx::query_scalar!("SELECT bytes FROM media_chunks WHERE media_id = $1 AND place = $2", id as MediaId, place)
+pub async fn read(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    id: MediaId,
+    place: i32,
+) -> Result<Option<Vec<u8>>, StoreError> {
+    let piece =
+        sqlx::query!("SELECT bytes, sealed FROM media_chunks WHERE media_id = $1 AND place = $2", id as MediaId, place)
             .fetch_optional(connection)
             .await?;
-    Ok(bytes)
+    match piece {
+        Some(piece) if piece.sealed => Ok(Some(sealer.open_bytes(&content::chunk_place(id, place), &piece.bytes)?)),
+        piece => Ok(piece.map(|piece| piece.bytes)),
+    }
 }
 
 /// How many bytes the tenant of `account` keeps.

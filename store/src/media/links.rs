@@ -1,10 +1,10 @@
 //! Attachments that are served by link, and the time for which they are kept.
 
 use chrono::{DateTime, Utc};
-use domain::{MediaId, SourceMessageId};
+use domain::{Media, MediaId, SourceMessageId};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// An attachment that a link leads to.
 #[derive(Clone, Debug)]
@@ -20,19 +20,23 @@ pub struct Linked {
 }
 
 /// The attachment behind a link whose signature was found good: the signature stands for the tenant, so none is asked.
-pub async fn linked(connection: &mut PgConnection, id: MediaId) -> Result<Option<Linked>, StoreError> {
-    let linked = sqlx::query_as!(
-        Linked,
-        r#"SELECT coalesce(s.content -> 'media' -> m.position ->> 'file_name', 'file') AS "file_name!",
-                  coalesce(s.content -> 'media' -> m.position ->> 'mime', 'application/octet-stream') AS "mime!",
-                  coalesce(m.size_bytes, 0) AS "size_bytes!",
+pub async fn linked(connection: &mut PgConnection, sealer: &Sealer, id: MediaId) -> Result<Option<Linked>, StoreError> {
+    let row = sqlx::query!(
+        r#"SELECT s.id, s.content, s.sealed_content, m.position, coalesce(m.size_bytes, 0) AS "size_bytes!",
                   (m.state = 'ready' AND m.stored_bytes = m.size_bytes) AS "kept!"
            FROM media m JOIN source_messages s ON s.id = m.source_message_id WHERE m.id = $1"#,
         id as MediaId
     )
     .fetch_optional(connection)
     .await?;
-    Ok(linked)
+    let Some(row) = row else { return Ok(None) };
+    let message = content::message(sealer, row.id, row.sealed_content.as_deref(), row.content)?;
+    let position = usize::try_from(row.position).unwrap_or(usize::MAX);
+    let (file_name, mime) = match message.media.into_iter().nth(position) {
+        Some(Media { file_name, mime, .. }) => (file_name, mime),
+        None => ("file".to_owned(), "application/octet-stream".to_owned()),
+    };
+    Ok(Some(Linked { file_name, mime, size_bytes: row.size_bytes, kept: row.kept }))
 }
 
 /// Promises links until `until` to the attachments of these messages that are larger than `above` bytes and are here,

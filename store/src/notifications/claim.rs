@@ -1,4 +1,4 @@
-//! Sending: what is due is claimed, which is on record before anything is sent, and settled afterwards.
+//! What is due is claimed, which is on record before anything is sent.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -11,7 +11,11 @@ use domain::{
 use secrecy::ExposeSecret as _;
 use sqlx::PgConnection;
 
-use super::{place, preferences::quiet_hours};
+use super::{
+    place,
+    preferences::quiet_hours,
+    settle::{failed, postpone, release},
+};
 use crate::{StoreError, seal::Sealer};
 
 /// A claim is void after this time: longer than one attempt takes, with all its time-outs. What its claimant settles
@@ -21,9 +25,9 @@ pub const CLAIM_LASTS: TimeDelta = TimeDelta::minutes(5);
 /// One claim of one message on one channel: only the newest settles it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ticket {
-    id: NotificationId,
-    channel: Channel,
-    attempts: i32,
+    pub(super) id: NotificationId,
+    pub(super) channel: Channel,
+    pub(super) attempts: i32,
 }
 
 /// A message to be sent now.
@@ -187,92 +191,17 @@ async fn claim_rows(
         .collect())
 }
 
-/// The other side has taken it. False when the claim is not the newest.
-pub async fn sent(connection: &mut PgConnection, ticket: Ticket, now: DateTime<Utc>) -> Result<bool, StoreError> {
+/// Makes void what was claimed and not settled: for a channel of which one drain runs at a time, when it begins and
+/// knows that the one before it is over.
+pub async fn reclaim(connection: &mut PgConnection, channel: Channel, now: DateTime<Utc>) -> Result<u64, StoreError> {
     let done = sqlx::query!(
-        "UPDATE notification_sends SET state = 'sent', sent_at = $4, reason_code = NULL, reason = NULL
-         WHERE notification_id = $1 AND channel = $2 AND attempts = $3 AND state = 'sending'",
-        ticket.id as NotificationId,
-        ticket.channel as Channel,
-        ticket.attempts,
+        "UPDATE notification_sends SET due_at = $2 WHERE channel = $1 AND state = 'sending' AND due_at > $2",
+        channel as Channel,
         now
     )
     .execute(connection)
     .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// It is given up. False when the claim is not the newest.
-pub async fn failed(connection: &mut PgConnection, ticket: Ticket, code: &str, text: &str) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE notification_sends SET state = 'failed', reason_code = $4, reason = $5
-         WHERE notification_id = $1 AND channel = $2 AND attempts = $3 AND state = 'sending'",
-        ticket.id as NotificationId,
-        ticket.channel as Channel,
-        ticket.attempts,
-        code,
-        text
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// It is not sent after all. False when the claim is not the newest.
-pub async fn dropped(connection: &mut PgConnection, ticket: Ticket, reason: DropReason) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE notification_sends SET state = 'dropped', reason_code = $4, reason = $5
-         WHERE notification_id = $1 AND channel = $2 AND attempts = $3 AND state = 'sending'",
-        ticket.id as NotificationId,
-        ticket.channel as Channel,
-        ticket.attempts,
-        reason.code(),
-        reason.text()
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// It is tried again at `due_at`. False when the claim is not the newest.
-pub async fn postpone(
-    connection: &mut PgConnection,
-    ticket: Ticket,
-    code: &str,
-    text: &str,
-    due_at: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE notification_sends SET state = 'pending', reason_code = $4, reason = $5, due_at = $6
-         WHERE notification_id = $1 AND channel = $2 AND attempts = $3 AND state = 'sending'",
-        ticket.id as NotificationId,
-        ticket.channel as Channel,
-        ticket.attempts,
-        code,
-        text,
-        due_at
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
-}
-
-/// Gives a claim back of which nothing was begun: it does not count as an attempt. False when the claim is not the
-/// newest.
-pub async fn release(connection: &mut PgConnection, ticket: Ticket, due_at: DateTime<Utc>) -> Result<bool, StoreError> {
-    let done = sqlx::query!(
-        "UPDATE notification_sends
-         SET state = CASE WHEN attempts <= 1 THEN 'pending' ELSE state END, attempts = attempts - 1, due_at = $4,
-             first_attempt_at = CASE WHEN attempts <= 1 THEN NULL ELSE first_attempt_at END
-         WHERE notification_id = $1 AND channel = $2 AND attempts = $3 AND state = 'sending'",
-        ticket.id as NotificationId,
-        ticket.channel as Channel,
-        ticket.attempts,
-        due_at
-    )
-    .execute(connection)
-    .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(done.rows_affected())
 }
 
 /// When the next message of a channel is due, or a claim is void; `None` when nothing waits.

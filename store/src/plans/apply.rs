@@ -57,6 +57,19 @@ pub async fn apply(connection: &mut PgConnection, user: UserId, now: DateTime<Ut
     Ok(applied)
 }
 
+/// [`apply`] for when the tenant has only given up room, or uses less: nothing can be too many then, so that nothing is
+/// looked at unless the plan has paused something.
+pub async fn give_room(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<Applied, StoreError> {
+    let waits = sqlx::query_scalar!(
+        r#"SELECT EXISTS (SELECT FROM pairs WHERE user_id = $1 AND reason_code = 'plan_limit' AND deleted_at IS NULL)
+               OR EXISTS (SELECT FROM accounts WHERE user_id = $1 AND plan_held_since IS NOT NULL) AS "waits!""#,
+        user as UserId
+    )
+    .fetch_one(&mut *connection)
+    .await?;
+    if waits { apply(connection, user, now).await } else { Ok(Applied::default()) }
+}
+
 async fn settle_accounts(
     connection: &mut PgConnection,
     user: UserId,
@@ -160,26 +173,36 @@ impl Carried {
         }
     }
 
-    fn needs(&self, all: &[Self]) -> Features {
+    /// What it uses. Whether that is a chain is only asked where `terms` have none.
+    fn needs(&self, all: &[Self], terms: &Terms) -> Features {
         // What cannot be read here is not carried either: its drains fail.
         let options = PairOptions::deserialize(&self.options).unwrap_or_default();
         let others = all.iter().filter(|other| other.id != self.id).map(Self::way);
         Features {
-            chain_forwarding: gate::joins_a_chain(self.way(), others),
+            chain_forwarding: !terms.features.chain_forwarding && gate::joins_a_chain(self.way(), others),
             ..gate::needs(self.way(), self.mode, &options)
         }
     }
 }
 
-/// The tenant's pairs, oldest first.
-pub(super) async fn carried(connection: &mut PgConnection, user: UserId) -> Result<Vec<Carried>, StoreError> {
+/// The tenant's pairs, oldest first; with `near`, only those that write to the chat where it reads, or read the one where
+/// it writes.
+pub(super) async fn carried(
+    connection: &mut PgConnection,
+    user: UserId,
+    near: Option<Way>,
+) -> Result<Vec<Carried>, StoreError> {
     let rows = sqlx::query!(
         "SELECT p.id, p.source_account_id, s.platform AS source_platform, p.source_chat_id, p.source_topic_id,
                 p.destination_account_id, d.platform AS destination_platform, p.destination_chat_id,
                 p.destination_topic_id, p.mode, p.options, p.status, p.reason_code
          FROM pairs p JOIN accounts s ON s.id = p.source_account_id JOIN accounts d ON d.id = p.destination_account_id
-         WHERE p.user_id = $1 AND p.deleted_at IS NULL ORDER BY p.created_at, p.id",
-        user as UserId
+         WHERE p.user_id = $1 AND p.deleted_at IS NULL
+           AND ($2::bigint IS NULL OR p.destination_chat_id = $2 OR p.source_chat_id = $3)
+         ORDER BY p.created_at, p.id",
+        user as UserId,
+        near.map(|way| way.source.chat.get()),
+        near.map(|way| way.destination.chat.get())
     )
     .fetch_all(connection)
     .await?;
@@ -208,9 +231,9 @@ async fn settle_pairs(
     now: DateTime<Utc>,
     applied: &mut Applied,
 ) -> Result<(), StoreError> {
-    let pairs = carried(connection, user).await?;
+    let pairs = carried(connection, user, None).await?;
     let barred = |pair: &Carried| {
-        let needs = pair.needs(&pairs);
+        let needs = pair.needs(&pairs, terms);
         gate::permits(terms, &Use::default(), Action::CarryPair { needs }).err()
     };
     let bars: Vec<Option<Bar>> = pairs.iter().map(barred).collect();

@@ -59,9 +59,20 @@ pub struct Chain {
     pub leads: bool,
 }
 
-/// How a pair along `way` is, or would be, connected with the tenant's others.
+/// How a pair along `way` is, or would be, connected with the tenant's others. A tenant whose plan includes chains is not
+/// asked about: the answer is none.
 pub async fn chain(connection: &mut PgConnection, user: UserId, way: Way) -> Result<Chain, StoreError> {
-    let others = carried(connection, user).await?;
+    let included = sqlx::query_scalar!(
+        r#"SELECT coalesce(x.chain_forwarding, l.chain_forwarding) AS "included!"
+           FROM users u JOIN plans l ON l.id = u.plan_id LEFT JOIN user_limits x ON x.user_id = u.id WHERE u.id = $1"#,
+        user as UserId
+    )
+    .fetch_optional(&mut *connection)
+    .await?;
+    if included == Some(true) {
+        return Ok(Chain::default());
+    }
+    let others = carried(connection, user, Some(way)).await?;
     let ways = || others.iter().map(Carried::way);
     Ok(Chain {
         follows: gate::joins_a_chain(way, ways()),

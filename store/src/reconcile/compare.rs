@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 
 use super::{LISTED_MAX, Lack, Missing, WINDOW};
-use crate::StoreError;
+use crate::{StoreError, content, seal::Sealer};
 
 /// A thread that is to be compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,10 +105,15 @@ pub struct Known {
 }
 
 /// Everything that the ledger has of the chat above `work.cursor`, up to `up_to`.
-pub async fn known(connection: &mut PgConnection, work: &Work, up_to: i64) -> Result<Vec<Known>, StoreError> {
+pub async fn known(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    work: &Work,
+    up_to: i64,
+) -> Result<Vec<Known>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT DISTINCT ON (s.message_id) s.message_id, s.sent_at,
-                  CASE WHEN NOT s.deleted THEN s.content END AS content,
+        r#"SELECT DISTINCT ON (s.message_id) s.message_id, s.sent_at, s.id, s.deleted, s.content,
+                  s.sealed_content,
                   EXISTS (SELECT FROM source_messages o JOIN deliveries d ON d.source_message_id = o.id
                           WHERE o.account_id = s.account_id AND o.chat_id = s.chat_id AND o.message_id = s.message_id
                             AND d.pair_id = $5) AS "delivered!"
@@ -125,7 +130,8 @@ pub async fn known(connection: &mut PgConnection, work: &Work, up_to: i64) -> Re
     .await?;
     rows.into_iter()
         .map(|row| {
-            let standing = row.content.map(serde_json::from_value).transpose()?;
+            let content = || content::message(sealer, row.id, row.sealed_content.as_deref(), row.content);
+            let standing = (!row.deleted).then(content).transpose()?;
             Ok(Known { message_id: row.message_id, sent_at: row.sent_at, standing, delivered: row.delivered })
         })
         .collect()

@@ -5,7 +5,7 @@ use domain::{Clock as _, DeliveryState, Message, Operation};
 use store::deliveries::{self, Claim};
 
 use super::kinds;
-use crate::ledger::{SOURCE, Scene, ids, message, scene};
+use crate::ledger::{SOURCE, Scene, ids, message, scene, sealer};
 
 fn item(scene: &Scene, id: i64, album: i64) -> Message {
     Message { album: Some(album), ..message(id, scene.clock.now()) }
@@ -25,7 +25,7 @@ async fn the_items_of_an_album_travel_together_and_a_late_one_goes_alone() {
     scene.clock.advance(TimeDelta::milliseconds(400));
     let rows = scene.claim_rows().await;
     assert_eq!((ids(&rows), rows[0].album), (vec![11], true));
-    let together = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
+    let together = deliveries::items(&mut scene.database, sealer(), scene.pair, 1).await.unwrap();
     assert_eq!(together.iter().map(|item| item.message.message_id).collect::<Vec<_>>(), [11, 12, 13]);
     let history = scene.history().await;
     let why = (history[2].reason_code.as_deref(), history[2].reason.as_deref(), history[2].root_seq);
@@ -57,11 +57,11 @@ async fn items_of_a_waiting_album_are_edited_and_deleted_one_by_one() {
     scene.ingest(&items).await;
     scene.edit(12, "second").await;
     scene.delete(Some(SOURCE), &[11, 13]).await;
-    let left = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
+    let left = deliveries::items(&mut scene.database, sealer(), scene.pair, 1).await.unwrap();
     let left: Vec<_> = left.iter().map(|item| item.message.text.text.clone()).collect();
     assert_eq!(left, ["second"]);
     scene.delete(Some(SOURCE), &[12]).await;
-    assert!(deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap().is_empty());
+    assert!(deliveries::items(&mut scene.database, sealer(), scene.pair, 1).await.unwrap().is_empty());
     assert_eq!(scene.history().await.len(), 3, "everything folded");
 }
 
@@ -75,7 +75,7 @@ async fn a_change_of_one_item_of_a_sent_album_is_a_delivery_of_the_album() {
     scene.delete(Some(SOURCE), &[12]).await;
     let row = scene.claim_rows().await.remove(0);
     assert_eq!((row.operation, row.root_seq, row.album), (Operation::Delete, 1, true));
-    let left = deliveries::items(&mut scene.database, scene.pair, 1).await.unwrap();
+    let left = deliveries::items(&mut scene.database, sealer(), scene.pair, 1).await.unwrap();
     assert_eq!(left.iter().map(|item| item.message.message_id).collect::<Vec<_>>(), [11]);
     let pair = store::pairs::load(&mut scene.database, scene.pair).await.unwrap().unwrap();
     let answered = deliveries::counterpart(&mut scene.database, &pair, SOURCE, 12).await.unwrap();

@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use proptest::prelude::*;
+
 use super::*;
 
 /// 32 zero bytes in base64.
@@ -41,6 +43,19 @@ fn links_need_an_address_and_a_key() {
 }
 
 #[test]
+fn mail_waits_without_a_server_and_a_server_needs_a_sender() {
+    let (url, from) = (("SMTP_URL", "smtps://me:hunter2@mail.example"), ("MAIL_FROM", "Causeway <c@mail.example>"));
+    let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
+    let none = with(&[from]).unwrap();
+    assert!(none.mail.sender.is_none() && none.mail.operator.is_none());
+    assert_eq!(none.mail.per_minute, 60);
+    let both = with(&[url, from, ("OPERATOR_EMAIL", "Ops@mail.example")]).unwrap();
+    assert!(both.mail.sender.is_some() && both.mail.operator.is_some());
+    assert!(!format!("{both:?} {:?}", both.mail).contains("hunter2"));
+    assert!(with(&[url]).unwrap_err().to_string().contains("MAIL_FROM is missing"));
+}
+
+#[test]
 fn everything_that_is_wrong_is_named_together() {
     let wrong = [
         ("SEAL_KEYS", "not-a-key"),
@@ -48,6 +63,7 @@ fn everything_that_is_wrong_is_named_together() {
         ("HEALTH_CHECK_SECONDS", "0"),
         ("LOG_FORMAT", "xml"),
         ("WORKER_NAME", "a b"),
+        ("TELEGRAM_BOT_TOKEN", "not-a-token"),
         ("PACE", "open"),
         ("DRAIN_SLOTS", "0"),
         ("DISCORD_ENDPOINT", "93.184.216.34:443"),
@@ -55,6 +71,10 @@ fn everything_that_is_wrong_is_named_together() {
         ("MEDIA_LINK_DAYS", "366"),
         ("MEDIA_LINK_KEY", "too-short"),
         ("PUBLIC_URL", "ftp://c.example"),
+        ("SMTP_URL", "smtp://me:hunter2@mail.example?tls=maybe"),
+        ("MAIL_FROM", "nobody"),
+        ("MAIL_PER_MINUTE", "0"),
+        ("OPERATOR_EMAIL", "nobody"),
     ];
     let problems = read(&wrong).unwrap_err().to_string();
     for name in [
@@ -67,6 +87,7 @@ fn everything_that_is_wrong_is_named_together() {
         "HEALTH_CHECK_SECONDS is wrong",
         "LOG_FORMAT is wrong",
         "WORKER_NAME is wrong",
+        "TELEGRAM_BOT_TOKEN is wrong",
         "PACE is wrong",
         "DRAIN_SLOTS is wrong",
         "DISCORD_ENDPOINT is wrong",
@@ -74,9 +95,68 @@ fn everything_that_is_wrong_is_named_together() {
         "MEDIA_LINK_DAYS is wrong",
         "MEDIA_LINK_KEY is wrong",
         "PUBLIC_URL is wrong",
+        "SMTP_URL is wrong",
+        "MAIL_FROM is wrong",
+        "MAIL_PER_MINUTE is wrong",
+        "OPERATOR_EMAIL is wrong",
     ] {
         assert!(problems.contains(name), "{name} is not in: {problems}");
     }
     assert!(!problems.contains("too-short"), "a secret is repeated: {problems}");
+    assert!(!problems.contains("not-a-token"), "a secret is repeated: {problems}");
+    assert!(!problems.contains("hunter2"), "a secret is repeated: {problems}");
     assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
+}
+
+/// Every variable that is read, but those that name files.
+const NAMES: [&str; 23] = [
+    "DATABASE_URL",
+    "TEMPORAL_ADDRESS",
+    "TEMPORAL_NAMESPACE",
+    "SEAL_KEYS",
+    "PAYLOAD_KEYS",
+    "WORKER_NAME",
+    "METRICS_LISTEN",
+    "HOSTING_SLOTS",
+    "HEALTH_CHECK_SECONDS",
+    "RECONCILE_EVERY_SECONDS",
+    "TELEGRAM_API_ID",
+    "TELEGRAM_API_HASH",
+    "TELEGRAM_ENDPOINT",
+    "DISCORD_ENDPOINT",
+    "MEDIA_BYTES_MAX",
+    "MEDIA_TENANT_BYTES_MAX",
+    "MEDIA_LINK_DAYS",
+    "MEDIA_LINK_KEY",
+    "PUBLIC_URL",
+    "PACE",
+    "EGRESS_ID",
+    "DRAIN_SLOTS",
+    "LOG_FORMAT",
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_environment_is_read_or_refused_without_its_secrets(
+        name in prop::sample::select(&NAMES[..]),
+        value in "[-a-z0-9:/@.,=]{0,60}|[0-9]{1,25}|.{0,40}",
+        mark in "[A-Z]{12}",
+    ) {
+        let value = format!("{value}{mark}");
+        let variables: Vec<(&str, &str)> = GOOD.iter().copied().chain([(name, value.as_str())]).collect();
+        let shown = match read(&variables) {
+            Ok(config) => format!("{config:?}"),
+            Err(error) => error.to_string(),
+        };
+        let secrets = ["DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "TELEGRAM_API_HASH", "MEDIA_LINK_KEY"];
+        prop_assert!(!secrets.contains(&name) || !shown.contains(&mark), "{shown}");
+    }
+
+    #[test]
+    fn any_number_is_read_or_refused(name in prop::sample::select(&NAMES[7..18]), value: i128) {
+        let value = value.to_string();
+        let _read = read(&[&GOOD[..], &[(name, value.as_str())]].concat());
+    }
 }

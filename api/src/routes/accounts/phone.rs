@@ -18,6 +18,8 @@ pub(super) fn parse(text: &str) -> Result<String, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -36,6 +38,17 @@ mod tests {
             "４９１７０１２３４５６７",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn what_is_accepted_is_one_number_for_ever(text in "[+ ]{0,2}[-0-9 ]{0,24}|.{0,20}") {
+            let Ok(phone) = parse(&text) else { return Ok(()) };
+            prop_assert_eq!(parse(&phone).unwrap(), phone.clone());
+            prop_assert!(phone.strip_prefix('+').is_some_and(|digits| digits.bytes().all(|byte| byte.is_ascii_digit())));
         }
     }
 }

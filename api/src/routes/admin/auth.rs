@@ -1,5 +1,6 @@
 //! Signing in as staff: a log-in of its own, with shorter tokens, from allowed addresses.
 
+use domain::UserId;
 use salvo::prelude::*;
 use serde::Deserialize;
 use store::{StoreError, audit::Act, sessions::SessionKind, users::User};
@@ -7,6 +8,7 @@ use store::{StoreError, audit::Act, sessions::SessionKind, users::User};
 use crate::{
     auth::Staff,
     body::JsonBody,
+    config::StaffSecondFactor,
     door::admit_address,
     edge::RequestId,
     error::ApiError,
@@ -27,9 +29,14 @@ pub(crate) struct StaffCredentialsIn {
     email: String,
     /// The same password as the tenant's.
     password: String,
+    /// Six digits of the authenticator app, or a recovery code; where the second factor is on.
+    #[serde(default)]
+    code: Option<String>,
 }
 
 /// Signs staff in. Whoever is not staff is told no more than who mistypes.
+///
+/// `403 second_factor_missing`: with `STAFF_SECOND_FACTOR=required`, set one up as a tenant first.
 #[endpoint(operation_id = "admin_login", tags("admin"))]
 pub(crate) async fn login(
     app: AppState,
@@ -39,12 +46,13 @@ pub(crate) async fn login(
 ) -> Result<Json<SessionOut>, ApiError> {
     let address = app.address(req);
     admit_address(&app, address)?;
-    let StaffCredentialsIn { email, password } = body.0;
+    let StaffCredentialsIn { email, password, code } = body.0;
     let attempt = Attempt::new(&email.trim().to_lowercase(), address);
     let user = sign_in::check_password(&app, &attempt, &email, password).await?;
     if !user.role.is_staff() || user.suspended_at.is_some() {
         return Err(attempt.fail(&app, ApiError::BadCredentials).await);
     }
+    check_second_factor(&app, &attempt, user.id, code.as_deref()).await?;
     let mut transaction = app.transaction().await?;
     attempt.succeed(&mut transaction).await?;
     let signed = sign_in::begin(&app, &mut transaction, req, SessionKind::Staff, user.id).await?;
@@ -62,6 +70,22 @@ pub(crate) async fn login(
     Ok(Json(SessionOut::new(&app, signed, user).await?))
 }
 
+/// Staff have a second factor, or need none.
+async fn check_second_factor(
+    app: &AppState,
+    attempt: &Attempt,
+    user: UserId,
+    code: Option<&str>,
+) -> Result<(), ApiError> {
+    if app.staff_second_factor == StaffSecondFactor::Required {
+        let factor = store::second_factors::find(&mut *app.database().await?, user).await?;
+        if factor.is_none_or(|factor| factor.confirmed_at.is_none()) {
+            return Err(ApiError::SecondFactorMissing);
+        }
+    }
+    sign_in::check_second_factor(app, attempt, user, code).await
+}
+
 /// Renews a session of staff.
 #[endpoint(operation_id = "admin_refresh", tags("admin"))]
 pub(crate) async fn refresh(
@@ -72,7 +96,7 @@ pub(crate) async fn refresh(
     admit_address(&app, app.address(req))?;
     let (id, signed) = sign_in::refresh(&app, SessionKind::Staff, &body.0.refresh_token).await?;
     let user = store::users::find(&mut *app.database().await?, id).await?;
-    let still_staff = |user: &User| user.role.is_staff() && user.suspended_at.is_none();
+    let still_staff = |user: &User| user.role.is_staff() && user.suspended_at.is_none() && user.leaving_at.is_none();
     let user = user.filter(still_staff).ok_or(ApiError::RefreshInvalid)?;
     Ok(Json(SessionOut::new(&app, signed, user).await?))
 }

@@ -37,7 +37,7 @@ pub(crate) struct ChangeIn {
     /// 1 to 100 characters.
     name: Option<String>,
     /// `copy` or `forward`.
-    #[salvo(schema(value_type = Option<String>))]
+    #[salvo(schema(value_type = Option<crate::wire::CopyModeDoc>))]
     mode: Option<CopyMode>,
     /// Seconds between receipt and delivery, at most 86,400; for messages that come from now on.
     delay_seconds: Option<u32>,
@@ -94,7 +94,7 @@ pub(crate) async fn update(
         store::rules::move_hours(&mut transaction, id.0, rules.open_at(now)).await?;
     }
     // It may have been paused for what it does not use any more.
-    let applied = store::plans::apply(&mut transaction, actor.user, now).await?;
+    let applied = store::plans::give_room(&mut transaction, actor.user, now).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     told(id.0, app.temporal.signal_pair(id.0, PairForwarding::configure).await);
     plans::tell(&app, &applied, now).await;
@@ -117,7 +117,7 @@ pub(crate) async fn pause(actor: Actor, app: AppState, id: PathId<PairId>) -> Re
     if !store::pairs::set_paused(&mut transaction, actor.user, id.0, true, now).await? {
         return Err(ApiError::NotFound(Thing::Pair));
     }
-    let applied = store::plans::apply(&mut transaction, actor.user, now).await?;
+    let applied = store::plans::give_room(&mut transaction, actor.user, now).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     told(id.0, app.temporal.signal_pair(id.0, PairForwarding::pause).await);
     plans::tell(&app, &applied, now).await;
@@ -152,7 +152,7 @@ pub(crate) async fn delete(actor: Actor, app: AppState, id: PathId<PairId>) -> R
     if !store::pairs::delete(&mut transaction, actor.user, id.0, now).await? {
         return Err(ApiError::NotFound(Thing::Pair));
     }
-    let applied = store::plans::apply(&mut transaction, actor.user, now).await?;
+    let applied = store::plans::give_room(&mut transaction, actor.user, now).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     match app.temporal.signal_pair(id.0, PairForwarding::delete).await {
         // It was never started: there is nothing to end.

@@ -129,7 +129,8 @@ fn wrong(field: &str, detail: &str) -> ApiError {
 
 async fn received_message(app: &AppState, actor: Actor, pair: &Pair, id: &str) -> Result<Message, ApiError> {
     let id = id.parse().map_err(|_| wrong("source_message_id", "expected a decimal number"))?;
-    let found = store::rules::received_message(&mut *app.database().await?, actor.user, pair.id, id).await?;
+    let mut database = app.database().await?;
+    let found = store::rules::received_message(&mut database, &app.sealer, actor.user, pair.id, id).await?;
     found.ok_or(ApiError::NotFound(Thing::Message))
 }
 
@@ -155,7 +156,7 @@ async fn judge(
         destination: pair.destination_chat_id,
     };
     let Some(check) = rules.duplicate_check(message, scope) else { return Ok(verdict) };
-    if store::rules::is_duplicate(&mut *app.database().await?, check, message.sent_at).await? {
+    if store::rules::is_duplicate(&mut *app.database().await?, &app.sealer, check, message.sent_at).await? {
         return Ok(skip(verdict.trace, DuplicateCheck::RULE, DuplicateCheck::CODE, DuplicateCheck::TEXT));
     }
     Ok(verdict)

@@ -46,14 +46,14 @@ pub(crate) struct DeliveryOut {
     /// Its place in the pair's order; `before` takes it.
     seq: i64,
     /// `post`, or `edit` or `delete` of what an earlier delivery posted.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::OperationDoc))]
     operation: Operation,
     /// The `seq` of the delivery that this one changes, or with which it travels as part of an album.
     root_seq: Option<i64>,
     /// The source platform's id of the message.
     source_message_id: String,
     /// `pending`, `sending`, `sent`, `skipped` or `dead`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::DeliveryStateDoc))]
     state: DeliveryState,
     /// Stable code of why.
     reason_code: Option<String>,
@@ -111,9 +111,9 @@ pub(crate) struct DeliveriesOut {
     operation_id = "list_messages",
     tags("pairs"),
     parameters(
-        ("limit" = Option<i64>, Query, description = "Messages on a page: 1 to 200, 50 unless given."),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Messages on a page: 1 to 200, 50 unless given."),
         ("before" = Option<i64>, Query, description = "Only messages below this `seq`."),
-        ("state" = Option<String>, Query, description = "Only `pending`, `sending`, `sent`, `skipped` or `dead` ones.")
+        ("state" = Option<crate::wire::DeliveryStateDoc>, Query, description = "Only `pending`, `sending`, `sent`, `skipped` or `dead` ones.")
     )
 )]
 pub(crate) async fn list(
@@ -151,4 +151,46 @@ fn state(req: &Request) -> Result<Option<DeliveryState>, ApiError> {
 pub(crate) fn number(req: &Request, field: &'static str, detail: &'static str) -> Result<Option<i64>, ApiError> {
     let text: Option<String> = req.query(field);
     text.map(|text| text.parse().map_err(|_| ApiError::Query { field, detail })).transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn asked(query: &[(&str, &str)]) -> Request {
+        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
+        let mut req = Request::default();
+        *req.uri_mut() = format!("/?{query}").parse().unwrap();
+        req
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_number_in_the_query_is_one_or_refused(text in "[-+0-9]{0,22}|.{0,12}") {
+            let found = number(&asked(&[("limit", &text)]), "limit", "a number");
+            match text.parse::<i64>() {
+                Ok(number) => prop_assert_eq!(found.unwrap(), Some(number)),
+                Err(_) => {
+                    let refused = matches!(found, Err(ApiError::Query { field: "limit", .. }));
+                    prop_assert!(refused);
+                }
+            }
+        }
+
+        #[test]
+        fn a_state_in_the_query_is_one_or_refused(text in "[a-z]{0,8}|.{0,12}") {
+            let known = ["pending", "sending", "sent", "skipped", "dead"].contains(&text.as_str());
+            prop_assert_eq!(state(&asked(&[("state", &text)])).is_ok(), known);
+        }
+    }
+
+    #[test]
+    fn what_is_not_asked_for_is_not_there() {
+        assert!(number(&asked(&[]), "limit", "a number").unwrap().is_none());
+        assert!(state(&asked(&[])).unwrap().is_none());
+    }
 }

@@ -2,8 +2,15 @@
 
 mod schema;
 
+use std::{borrow::Cow, sync::LazyLock};
+
 use domain::rules::{PairOptions, RuleError, Rules};
-use serde_json::{Map, Value};
+use serde::Deserialize as _;
+use serde_json::{
+    Map, Value,
+    value::{RawValue, to_raw_value},
+};
+use store::StoreError;
 
 pub(crate) use schema::PairOptionsDoc;
 
@@ -23,6 +30,17 @@ pub(super) fn read(given: &Given, base: &PairOptions) -> Result<(PairOptions, Ru
             Err(ApiError::InvalidOptions(errors))
         }
     }
+}
+
+/// Options as they are shown, from what is kept: all fields. Most pairs have the defaults, which are written once.
+pub(super) fn shown(kept: &Value) -> Result<Cow<'static, RawValue>, ApiError> {
+    static DEFAULTS: LazyLock<Option<Box<RawValue>>> = LazyLock::new(|| to_raw_value(&PairOptions::default()).ok());
+    let defaults = kept.as_object().filter(|fields| fields.is_empty()).and(DEFAULTS.as_deref());
+    if let Some(defaults) = defaults {
+        return Ok(Cow::Borrowed(defaults));
+    }
+    let options = PairOptions::deserialize(kept).map_err(StoreError::from)?;
+    to_raw_value(&options).map(Cow::Owned).map_err(ApiError::internal)
 }
 
 /// The rules of options that are on record; only a version that knows more or less than ours can have left wrong ones.
@@ -96,6 +114,7 @@ fn object(options: &PairOptions) -> Result<Given, ApiError> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
     use salvo::oapi::{Components, RefOr, Schema, ToSchema};
     use serde_json::json;
 
@@ -103,6 +122,16 @@ mod tests {
 
     fn given(json: Value) -> Given {
         serde_json::from_value(json).unwrap()
+    }
+
+    #[test]
+    fn all_fields_are_shown_whatever_is_kept() {
+        for kept in [json!({}), json!({ "replies_only": true }), json!({ "of_a_newer_version": 1 })] {
+            let shown: Value = serde_json::from_str(shown(&kept).unwrap().get()).unwrap();
+            let options = PairOptions::deserialize(&kept).unwrap();
+            assert_eq!(shown, serde_json::to_value(options).unwrap(), "{kept}");
+        }
+        assert!(matches!(shown(&json!({ "replies_only": 5 })), Err(ApiError::Internal(_))));
     }
 
     fn wrong(json: Value) -> Vec<String> {
@@ -168,5 +197,50 @@ mod tests {
         let mut read: Vec<String> = object(&PairOptions::default()).unwrap().keys().cloned().collect();
         read.sort_unstable();
         assert_eq!(documented, read);
+    }
+
+    /// Options with a value that no field may have, or any.
+    fn any_value() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            any::<i64>().prop_map(Value::from),
+            ".{0,12}".prop_map(Value::from),
+        ];
+        leaf.prop_recursive(3, 16, 4, |inner| {
+            let names =
+                prop::sample::select(vec!["words", "regexes", "pattern", "with", "allow", "deny", "hours", "mon", "x"]);
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((names, inner), 0..4).prop_map(|fields| {
+                    Value::Object(fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect())
+                }),
+            ]
+        })
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_options_are_read_or_every_wrong_one_is_named(
+            fields in prop::collection::hash_map(
+                prop::sample::select(object(&PairOptions::default()).unwrap().keys().cloned().collect::<Vec<_>>()),
+                any_value(),
+                0..4,
+            ),
+        ) {
+            let given: Given = fields.into_iter().collect();
+            match read(&given, &PairOptions::default()) {
+                Ok((options, _)) => {
+                    let kept = stored(&options).unwrap();
+                    prop_assert_eq!(serde_json::from_value::<PairOptions>(kept).unwrap(), options);
+                }
+                Err(ApiError::InvalidOptions(errors)) => {
+                    prop_assert!(!errors.is_empty() && errors.iter().all(|error| !error.path.is_empty()));
+                }
+                Err(other) => prop_assert!(false, "{other:?}"),
+            }
+        }
     }
 }

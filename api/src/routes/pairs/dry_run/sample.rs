@@ -1,6 +1,6 @@
 //! A message made up to try rules on.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, Datelike as _, Utc};
 use domain::{
     Author, Media, MediaKind, Message,
     message::{MediaSource, Origin},
@@ -19,6 +19,9 @@ const TEXT_UTF16_MAX: usize = 4_096;
 const MEDIA_MAX: usize = 10;
 /// The most stretches of formatting: what Telegram keeps.
 const ENTITIES_MAX: usize = 100;
+
+/// Both platforms are younger, and reckoning far beyond a lifetime leaves what times can hold.
+const SENT_IN_YEARS: std::ops::Range<i32> = 2000..2200;
 
 /// A message made up for a try.
 #[derive(Deserialize, ToSchema)]
@@ -69,7 +72,7 @@ struct SampleAuthor {
 #[serde(deny_unknown_fields)]
 struct SampleMedia {
     /// `photo`, `video`, `video_note`, `animation`, `audio`, `voice`, `sticker` or `document`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::MediaKindDoc))]
     kind: MediaKind,
     /// In bytes.
     #[serde(default)]
@@ -90,6 +93,14 @@ impl SampleIn {
         if self.entities.len() > ENTITIES_MAX {
             return Err(wrong("message.entities", "a message has at most 100 entities"));
         }
+        let length = self.text.encode_utf16().count();
+        if self.entities.iter().any(|entity| entity.end() > length) {
+            return Err(wrong("message.entities", "an entity lies outside of the text"));
+        }
+        let sent_at = self.sent_at.unwrap_or(now);
+        if !SENT_IN_YEARS.contains(&sent_at.year()) {
+            return Err(wrong("message.sent_at", "expected a time in the years 2000 to 2199"));
+        }
         let author = self.author.map(SampleAuthor::into_author).transpose()?;
         let media = self.media.into_iter().map(|media| {
             // Nothing is fetched in a try.
@@ -104,7 +115,7 @@ impl SampleIn {
             media: media.collect(),
             reply_to: self.reply.then_some(1),
             forwarded_from: self.forwarded.then(Origin::default),
-            ..Message::new(pair.source_chat_id, 1, self.sent_at.unwrap_or(now))
+            ..Message::new(pair.source_chat_id, 1, sent_at)
         })
     }
 }
