@@ -15,6 +15,7 @@ use workflows::{
     account::AccountSession,
     announcement::AnnouncementWorkflow,
     bot::NotificationBot,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
     contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
@@ -31,6 +32,7 @@ use crate::{
     bot::Chat,
     harness::{self, PAYLOAD_KEYS, on_stack_runtime},
     mail::Mailing,
+    staff::Staff,
     world::{PASSWORD, World, place},
 };
 
@@ -80,7 +82,10 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
+        .register_workflow::<BulkActWorkflow>()
+        .unwrap()
         .register_workflow::<DeleteUserWorkflow>()
+        .unwrap()
         .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
@@ -147,6 +152,12 @@ async fn what_ran_replays_and_shows_nothing() {
     let all = client.start_workflow(ReconcileAllWorkflow::run, ReconcileAllInput {}, options).await.unwrap();
     all.get_result(Default::default()).await.unwrap();
     check("reconcile_all", all.fetch_history(Default::default()), &[]).await;
+    let staff = Staff::new(&stack, "admin").await;
+    let user = sandbox::scene::user_id(&world.api).await.unwrap();
+    let act = staff.ended(&staff.act(&format!("/users/{user}/pairs/pause")).await).await;
+    let bulk = client.get_workflow_handle::<BulkActWorkflow>(format!("bulk-{}", act["id"].as_str().unwrap()));
+    bulk.get_result(Default::default()).await.unwrap();
+    check("bulk_act", bulk.fetch_history(Default::default()), &secrets).await;
     world.api.delete_pair(&pair.id).await.unwrap();
     let forwarding = client.get_workflow_handle::<PairForwarding>(format!("pair-{}", pair.id));
     forwarding.get_result(Default::default()).await.unwrap();

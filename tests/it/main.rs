@@ -4,6 +4,9 @@
 
 mod access;
 mod accounts;
+mod admin_queues;
+mod admin_system;
+mod admin_users;
 mod albums;
 mod alerts;
 mod announcements;
@@ -48,7 +51,9 @@ mod schema;
 mod second_factor;
 mod secrets;
 mod sessions;
+mod staff;
 mod status;
+mod store_admin;
 mod store_alerts;
 mod store_announcements;
 mod store_bot;

@@ -11,6 +11,7 @@ use workflows::{
     account::AccountSession,
     announcement::AnnouncementWorkflow,
     bot::NotificationBot,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
     erasure::DeleteUserWorkflow,
@@ -31,7 +32,10 @@ fn replayer() -> WorkflowReplayer {
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
+        .register_workflow::<BulkActWorkflow>()
+        .unwrap()
         .register_workflow::<DeleteUserWorkflow>()
+        .unwrap()
         .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
@@ -67,6 +71,11 @@ async fn account_session_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ask_chats_replays() {
     replay("ask_chats").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn bulk_act_replays() {
+    replay("bulk_act").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
