@@ -54,7 +54,7 @@ impl BulkActs {
             }
             let batch = self.0.do_batch(input.act).await.retry("database")?;
             for tell in &batch.tell {
-                self.0.tell(&client, *tell).await.retry("database")?;
+                self.0.tell_one(&client, *tell).await.retry("database")?;
             }
             progress.done += batch.done;
             progress.failed += batch.failed;
@@ -88,7 +88,7 @@ impl Context {
     }
 
     /// Tells a pair's workflow what the row says already. What cannot be told now, the sweep finds.
-    async fn tell(&self, client: &Client, tell: Tell) -> Result<(), StoreError> {
+    async fn tell_one(&self, client: &Client, tell: Tell) -> Result<(), StoreError> {
         let now = self.clock.now();
         let (pair, told) = match tell {
             Tell::Paused(pair) => (pair, wake::pause_pair(client, pair).await),

@@ -79,7 +79,7 @@ impl Context {
         let concern: Vec<&Alert> = known.iter().filter(|alert| alert.kind.concerns_operator()).collect();
         if let Some(say) = alert::due(&concern, Side::Operator, now) {
             let content = alert::for_operator(&say);
-            told += u32::from(self.tell(Recipient::Operator, Kind::HealthAlert, &say, &content, now).await?);
+            told += u32::from(self.tell_alert(Recipient::Operator, Kind::HealthAlert, &say, &content, now).await?);
         }
         let mut groups: BTreeMap<(UserId, Kind), Vec<&Alert>> = BTreeMap::new();
         for alert in &known {
@@ -91,13 +91,13 @@ impl Context {
             }
             let Some(say) = alert::due(&group, Side::User, now) else { continue };
             let content = alert::for_user(&say, topic, None);
-            told += u32::from(self.tell(Recipient::User(user), topic, &say, &content, now).await?);
+            told += u32::from(self.tell_alert(Recipient::User(user), topic, &say, &content, now).await?);
         }
         Ok(told)
     }
 
     /// Asks for the message and notes that it was, in one. True when it is new.
-    async fn tell(
+    async fn tell_alert(
         &self,
         to: Recipient<'_>,
         kind: Kind,
