@@ -76,7 +76,7 @@ async fn ids(pool: &PgPool, user: &str) -> Vec<String> {
 }
 
 /// The tables in which a row names one of these ids.
-async fn tables_with(pool: &PgPool, ids: &[String]) -> Vec<String> {
+pub async fn tables_with(pool: &PgPool, ids: &[String]) -> Vec<String> {
     let tables: Vec<String> = sqlx::query_scalar(
         "SELECT c.relname::text FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE n.nspname = 'public' AND c.relkind IN ('r', 'p') ORDER BY 1",

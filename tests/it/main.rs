@@ -47,6 +47,8 @@ mod sessions;
 mod status;
 mod store_changes;
 mod store_deliveries;
+mod store_erasure;
+mod store_identity;
 mod store_lineage;
 mod store_media;
 mod store_notifications;
