@@ -2,11 +2,14 @@
 
 #![expect(missing_docs, reason = "the macro makes items without documentation")]
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use domain::AccountStatus;
 use temporalio_macros::activities;
-use temporalio_sdk::activities::{ActivityContext, ActivityError};
+use temporalio_sdk::{
+    ApplicationFailure,
+    activities::{ActivityContext, ActivityError},
+};
 use workflows::{
     account::{
         AccountRef, ChatReply, ChatRequest, HostOutcome, Located, LoginReply, LoginRequest, Refusal, StatusChange,
@@ -15,6 +18,11 @@ use workflows::{
 };
 
 use crate::{context::Context, failure::Fail, hosting, login, platform::PlatformError};
+
+/// How soon a hosting that a draining worker was offered is offered again, at first.
+const NOT_HERE_FIRST: Duration = Duration::from_millis(50);
+/// And at the latest: a worker may have been started to take it.
+const NOT_HERE_MAX: Duration = Duration::from_secs(5);
 
 /// Implements the declarations of `workflows::account` that any worker may run.
 #[derive(Debug)]
@@ -39,6 +47,9 @@ impl Accounts {
         ctx: ActivityContext,
         input: AccountRef,
     ) -> Result<HostOutcome, ActivityError> {
+        if self.0.duty.orders().draining {
+            return Err(not_here(ctx.info().attempt));
+        }
         hosting::host(Arc::clone(&self.0), &ctx, input.account).await.retry("database")
     }
 
@@ -130,6 +141,18 @@ impl Accounts {
     pub async fn end_session(self: Arc<Self>, _ctx: ActivityContext, input: AccountRef) -> Result<(), ActivityError> {
         login::log_out(&self.0, input.account).await
     }
+}
+
+/// Temporal offers a hosting to whoever asks first, also to a worker that is being drained: another one shall have it. The
+/// more often nobody else was there, the longer it takes until it is offered again.
+fn not_here(attempt: u32) -> ActivityError {
+    let delay =
+        NOT_HERE_FIRST.saturating_mul(2_u32.saturating_pow(attempt.saturating_sub(1).min(10))).min(NOT_HERE_MAX);
+    ApplicationFailure::builder(std::io::Error::other("this worker is being drained"))
+        .type_name("draining".to_owned())
+        .next_retry_delay(delay)
+        .build()
+        .into()
 }
 
 /// A platform's answer as a refusal for the user.

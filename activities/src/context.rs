@@ -7,8 +7,8 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attachments::MediaSettings, bulk::Bulk, discord::DiscordConfig, gates::Gates, hosts::Hosts, mail::Mailer,
-    metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
+    attachments::MediaSettings, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates, hosts::Hosts,
+    mail::Mailer, metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -48,6 +48,8 @@ pub struct Context {
     pub paces: Arc<Paces>,
     /// How often each pair has something to do.
     pub rhythms: Rhythms,
+    /// What this worker was told to do.
+    pub duty: Duty,
     /// Counters for Prometheus.
     pub metrics: Metrics,
     /// The worker is stopping: hostings and drains end at their next safe point.

@@ -36,6 +36,8 @@ const HOLD_MAX: Duration = Duration::from_secs(1);
 /// A drain that Temporal did not start hands over after so many messages without a pause: whoever has so much to carry
 /// takes turns with others on the host's queue.
 const EXPRESS_SENT_MAX: u64 = 100;
+/// When to look again whether a maintenance that stops forwarding is over. Who ends it rouses whoever waits.
+const STILL_RETRY_MS: u64 = 30_000;
 /// When to look again for an attachment that did not come.
 pub(crate) const MEDIA_RETRY_MS: u64 = 2_000;
 
@@ -114,8 +116,16 @@ async fn begin(
     if pair.status == PairStatus::Paused {
         return ended(Next::Paused);
     }
+    if context.duty.orders().still {
+        return ended(Next::In { ms: STILL_RETRY_MS, reason: "maintenance".into() });
+    }
     let account = pair.destination_account_id;
     let Some(hosted) = context.hosts.get(account) else { return ended(Next::Moved) };
+    // Before the question: whoever gives the account away waits for this drain, or this drain sees it.
+    let _drains = hosted.drains.token();
+    if hosted.leaving.is_cancelled() {
+        return ended(Next::Moved);
+    }
     if let Some(left) = hosted.pacer.silence() {
         let reason = "the platform asks the destination account to wait".into();
         return ended(Next::In { ms: millis(left), reason });
@@ -237,15 +247,20 @@ impl Drain<'_> {
             () = self.runner.cancelled() => (),
             () = self.wakeup.wanted() => (),
             () = self.context.stopping.cancelled() => (),
+            () = self.hosted.leaving.cancelled() => (),
         }
         let mut database = self.context.database().await?;
         deliveries::acknowledge_wake(&mut database, self.pair.id).await?;
         Ok(false)
     }
 
-    /// The workflow, the worker or a younger drain wants this one to end.
+    /// The workflow, the worker, staff or a younger drain wants this one to end.
     fn stopping(&self) -> bool {
-        self.runner.is_cancelled() || self.wakeup.is_wanted() || self.context.stopping.is_cancelled()
+        self.runner.is_cancelled()
+            || self.wakeup.is_wanted()
+            || self.context.stopping.is_cancelled()
+            || self.hosted.leaving.is_cancelled()
+            || self.context.duty.orders().still
     }
 
     /// Others may be waiting.

@@ -8,7 +8,10 @@ use store::{StoreError, accounts::SecretColumn, leases::Lease};
 use temporalio_client::Client;
 use temporalio_sdk::activities::ActivityContext;
 use tokio::{sync::Notify, time::MissedTickBehavior};
-use tokio_util::task::AbortOnDropHandle;
+use tokio_util::{
+    sync::CancellationToken,
+    task::{AbortOnDropHandle, TaskTracker},
+};
 use workflows::account::HostOutcome;
 
 use crate::{
@@ -23,6 +26,7 @@ use crate::{
 
 mod connect;
 mod lease;
+mod leave;
 mod status;
 
 use lease::{Taking, take_lease};
@@ -46,6 +50,10 @@ struct Hosting {
     pacer: Arc<Pacer>,
     media: Arc<Notify>,
     closed: Arc<Closed>,
+    /// The account is about to be given away.
+    leaving: CancellationToken,
+    /// The drains that write through it.
+    drains: TaskTracker,
 }
 
 /// Hosts `account` under a new lease. Returns when it is told to stop, when another host has taken the account, or
@@ -69,17 +77,24 @@ pub async fn host(
         client: activity.client(),
         media: Arc::new(Notify::new()),
         closed: Arc::default(),
+        leaving: CancellationToken::new(),
+        drains: TaskTracker::new(),
         context,
         lease,
     };
-    let end = tokio::select! {
-        end = hosting.keep_lease(activity) => end,
-        end = hosting.run() => end,
-        error = hosting.pacer.stopped() => End::Gone(error),
+    let (end, turn) = tokio::select! {
+        end = hosting.keep_lease(activity) => (end, None),
+        end = hosting.run() => (end, None),
+        error = hosting.pacer.stopped() => (End::Gone(error), None),
+        (end, turn) = hosting.leave() => (end, Some(turn)),
     };
     hosting.context.hosts.remove(lease);
     hosting.context.metrics.hosted_accounts.set(i64::try_from(hosting.context.hosts.len()).unwrap_or(0));
-    hosting.finish(end).await
+    let outcome = hosting.finish(end).await;
+    if let Some(turn) = turn {
+        leave::see_off(hosting.context, account, turn);
+    }
+    outcome
 }
 
 impl Hosting {
@@ -102,6 +117,8 @@ impl Hosting {
             pacer: Arc::clone(&self.pacer),
             media: Arc::clone(&self.media),
             closed: Arc::clone(&self.closed),
+            leaving: self.leaving.clone(),
+            drains: self.drains.clone(),
         });
         self.context.metrics.hosted_accounts.set(i64::try_from(self.context.hosts.len()).unwrap_or(0));
         let closer = CloseOnDrop(Arc::clone(&connection));

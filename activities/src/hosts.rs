@@ -8,6 +8,7 @@ use std::{
 use domain::AccountId;
 use store::leases::Lease;
 use tokio::sync::Notify;
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 use crate::{catch_up::Closed, pace::Pacer, platform::Connection};
 
@@ -22,6 +23,10 @@ pub struct Hosted {
     pub pacer: Arc<Pacer>,
     /// Asks the attachment fetcher to look again.
     pub media: Arc<Notify>,
+    /// The account is about to be given away: drains end, and none begins.
+    pub(crate) leaving: CancellationToken,
+    /// The drains that write through it.
+    pub(crate) drains: TaskTracker,
     /// Source chats whose gap could not be read.
     pub(crate) closed: Arc<Closed>,
 }
@@ -58,6 +63,12 @@ impl Hosts {
         if hosts.get(&lease.account).is_some_and(|hosted| hosted.lease == lease) {
             hosts.remove(&lease.account);
         }
+    }
+
+    /// The accounts that are hosted here.
+    #[must_use]
+    pub fn accounts(&self) -> Vec<AccountId> {
+        self.lock().keys().copied().collect()
     }
 
     /// How many accounts are hosted here.

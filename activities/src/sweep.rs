@@ -15,6 +15,7 @@ use workflows::{
 };
 
 use crate::{
+    bulk_act,
     context::Context,
     failure::Fail,
     reconcile,
@@ -35,6 +36,8 @@ const BATCH: i64 = 500;
 const ERRORS_KEPT: TimeDelta = TimeDelta::days(30);
 /// For so long a finding of a reconciliation can be looked up; the newest one of each pair always can.
 const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
+/// A worker that has not been seen for so long is not coming back.
+const WORKERS_KEPT: TimeDelta = TimeDelta::days(7);
 /// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
 /// Windows of rate limits are a minute long; by then they are over by every clock.
@@ -84,6 +87,12 @@ impl Sweep {
                 report.workflows_started += 1;
             }
         }
+        for act in store::bulk_acts::open(&mut database, before, BATCH).await.retry("database")? {
+            if bulk_act::start(&client, act).await {
+                report.workflows_started += 1;
+            }
+        }
+        store::workers::forget(&mut database, now - WORKERS_KEPT).await.retry("database")?;
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;

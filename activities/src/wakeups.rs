@@ -111,6 +111,18 @@ impl Wakeups {
         wakeup.turn.is_some().then_some(wakeup)
     }
 
+    /// Drains that run here, or wait for their turn.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    /// True when there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// Wakes the pair's drain, if one runs here.
     pub fn wake(&self, pair: PairId) {
         if let Some(ear) = self.lock().get(&pair) {

@@ -2,12 +2,12 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, ApiKeyId, MediaId, PairId, PlanId, Role, SessionId, UserId};
+use domain::{AccountId, ApiKeyId, BulkActId, MediaId, PairId, PlanId, Role, SessionId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
     http::header::AUTHORIZATION,
-    oapi::{BasicType, Components, EndpointArgRegister, Object, Operation, Parameter, ParameterIn},
+    oapi::{Components, EndpointArgRegister, Operation, Parameter, ParameterIn},
     prelude::*,
 };
 
@@ -115,12 +115,15 @@ from_the_door!(Operator, "operator", Identity::Operator => Operator);
 pub(crate) trait WireId: FromStr + Send {
     /// What a wrong one did not name.
     const THING: Thing;
+    /// What it begins with.
+    const PREFIX: &'static str;
 }
 
 macro_rules! wire_id {
     ($($id:ty => $thing:ident),* $(,)?) => {
         $(impl WireId for $id {
             const THING: Thing = Thing::$thing;
+            const PREFIX: &'static str = <$id>::PREFIX;
         })*
     };
 }
@@ -128,6 +131,7 @@ macro_rules! wire_id {
 wire_id! {
     AccountId => Account,
     ApiKeyId => ApiKey,
+    BulkActId => BulkAct,
     MediaId => Media,
     PairId => Pair,
     SessionId => Session,
@@ -151,12 +155,10 @@ impl<'ex, T: WireId> Extractible<'ex> for PathId<T> {
     }
 }
 
-impl<T> EndpointArgRegister for PathId<T> {
+impl<T: WireId> EndpointArgRegister for PathId<T> {
     fn register(_components: &mut Components, operation: &mut Operation, _arg: &str) {
-        let parameter = Parameter::new("id")
-            .location(ParameterIn::Path)
-            .required(true)
-            .schema(Object::with_type(BasicType::String));
+        let parameter =
+            Parameter::new("id").location(ParameterIn::Path).required(true).schema(crate::wire::id(T::PREFIX));
         operation.parameters.insert(parameter);
     }
 }

@@ -9,7 +9,7 @@ use salvo::{
         HeaderMap, ParseError,
         header::{CONTENT_ENCODING, CONTENT_TYPE},
     },
-    oapi::{Components, Content, EndpointArgRegister, Operation, RequestBody, ToSchema},
+    oapi::{Components, Content, EndpointArgRegister, Operation, RequestBody, Required, ToSchema},
     prelude::*,
 };
 use serde::de::DeserializeOwned;
@@ -30,6 +30,8 @@ pub enum BodyError {
     Malformed { detail: String },
     #[error("the body does not have the expected shape: {detail}")]
     Shape { field: String, detail: String },
+    #[error("a text holds the character U+0000")]
+    Nul { field: String },
     #[error("the body could not be read")]
     Unread,
     #[error("the body did not arrive in time")]
@@ -56,7 +58,8 @@ impl<'ex, T: DeserializeOwned + Send> Extractible<'ex> for JsonBody<T> {
 impl<T: ToSchema> EndpointArgRegister for JsonBody<T> {
     fn register(components: &mut Components, operation: &mut Operation, _arg: &str) {
         let content = Content::new(T::to_schema(components));
-        operation.request_body = Some(RequestBody::new().add_content("application/json", content));
+        operation.request_body =
+            Some(RequestBody::new().required(Required::True).add_content("application/json", content));
     }
 }
 
@@ -94,7 +97,12 @@ fn is_json(headers: &HeaderMap) -> bool {
     json && utf8 && plain
 }
 
+/// A body as a `T`. Texts with U+0000 are refused whatever field they are in: PostgreSQL can keep none, and nobody means
+/// one.
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
+    if let Some(field) = nul(bytes) {
+        return Err(BodyError::Nul { field });
+    }
     let mut deserializer = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| {
         // The body itself is the path `.`: nothing to name.
@@ -103,6 +111,38 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, BodyError> {
     })?;
     deserializer.end().map_err(|error| classify(&error, String::new()))?;
     Ok(value)
+}
+
+/// The first field with U+0000 in its text or its name. JSON can write it in one way only, so that other bodies are not
+/// read twice.
+fn nul(bytes: &[u8]) -> Option<String> {
+    const WRITTEN: &[u8] = b"\\u0000";
+    if !bytes.windows(WRITTEN.len()).any(|part| part == WRITTEN) {
+        return None;
+    }
+    // What is not JSON is told so by who reads it.
+    field_with_nul(&serde_json::from_slice(bytes).ok()?)
+}
+
+fn field_with_nul(value: &serde_json::Value) -> Option<String> {
+    use serde_json::Value;
+    let below = |place: String, rest: String| match rest.as_str() {
+        "" => place,
+        rest if rest.starts_with('[') => place + rest,
+        rest => format!("{place}.{rest}"),
+    };
+    match value {
+        Value::String(text) => text.contains('\0').then(String::new),
+        Value::Array(values) => {
+            let found = |(index, value)| Some(below(format!("[{index}]"), field_with_nul(value)?));
+            values.iter().enumerate().find_map(found)
+        }
+        Value::Object(fields) => fields.iter().find_map(|(name, value)| {
+            // The name is not repeated: it is the one thing that cannot be shown.
+            if name.contains('\0') { Some(String::new()) } else { Some(below(name.clone(), field_with_nul(value)?)) }
+        }),
+        Value::Null | Value::Bool(_) | Value::Number(_) => None,
+    }
 }
 
 fn classify(error: &serde_json::Error, field: String) -> BodyError {
@@ -167,6 +207,28 @@ mod tests {
     }
 
     #[test]
+    fn the_character_that_no_database_keeps_is_refused_wherever_it_stands() {
+        for (body, field) in [
+            (r#"{"inner":{"number":"a\u0000"}}"#, Some("inner.number")),
+            (r#"{"other":[1,["x","\u0000"]]}"#, Some("other[1][1]")),
+            (r#"{"other":[{"deep":"\u0000"}]}"#, Some("other[0].deep")),
+            (r#"{"other":{"a\u0000":1}}"#, Some("other")),
+            (r#""\u0000""#, Some("")),
+            // A backslash and five letters.
+            (r#"{"other":"a\\u0000"}"#, None),
+            (r#"{"other":"\u0001"}"#, None),
+            // No JSON: that is what is said of it.
+            (r#"{"other":"\u0000""#, None),
+        ] {
+            let found = match parse::<serde_json::Value>(body.as_bytes()) {
+                Err(BodyError::Nul { field }) => Some(field),
+                _ => None,
+            };
+            assert_eq!(found.as_deref(), field, "{body}");
+        }
+    }
+
+    #[test]
     fn the_body_must_say_that_it_is_json() {
         use salvo::http::HeaderValue;
         for (types, json) in [
@@ -210,7 +272,8 @@ mod tests {
             for body in [bytes.as_slice(), text.as_bytes()] {
                 let read = parse::<Outer>(body);
                 prop_assert!(!matches!(read, Err(BodyError::Unread)));
-                prop_assert_eq!(parse::<serde_json::Value>(body).is_ok(), serde_json::from_slice::<serde_json::Value>(body).is_ok());
+                let json = serde_json::from_slice::<serde_json::Value>(body);
+                prop_assert_eq!(parse::<serde_json::Value>(body).is_ok(), json.is_ok_and(|json| field_with_nul(&json).is_none()));
             }
         }
 

@@ -46,11 +46,31 @@ impl Door {
             Ok(None) | Err(_) => (Caller::Address(app.address(req)), app.limits.anonymous_per_minute()),
         };
         app.limits.take(caller, per_minute).await?.write(res);
-        if let Some(found) = found? {
+        let found = found?;
+        if self.waits_for_maintenance(req) {
+            no_maintenance(&app).await?;
+        }
+        if let Some(found) = found {
             depot.insert_typed(found.identity);
         }
-        Ok(())
+        if holds_nul(req) { Err(ApiError::NulInAddress) } else { Ok(()) }
     }
+
+    /// True for what a tenant would change. Some who only read send what they ask about; signing out is safe, and somebody
+    /// may need it.
+    fn waits_for_maintenance(&self, req: &Request) -> bool {
+        match self.0 {
+            Access::Tenant(scope) => scope != Scope::Read && !req.method().is_safe(),
+            Access::Person => !req.method().is_safe() && !is_sign_out(req),
+            Access::Open | Access::Probe | Access::Link | Access::Staff(_) | Access::Operator => false,
+        }
+    }
+}
+
+/// The path or the query holds U+0000, which PostgreSQL cannot look for and nobody means; bodies are read with the same
+/// care.
+fn holds_nul(req: &Request) -> bool {
+    req.uri().path_and_query().is_some_and(|address| address.as_str().contains("%00"))
 }
 
 /// Who has come in, and how their requests are counted.
@@ -67,6 +87,30 @@ impl Admitted {
             holder.requests_per_minute.map_or(0, |limit| u32::try_from(limit).unwrap_or(1).max(1));
         Self { identity, caller, requests_per_minute }
     }
+}
+
+/// Retry after so many seconds where nobody has said how long a maintenance takes.
+const MAINTENANCE_RETRY_SECONDS: i64 = 300;
+
+/// Refuses what a tenant would change while there is maintenance.
+pub(crate) async fn no_maintenance(app: &AppState) -> Result<(), ApiError> {
+    let (settings, now) = (app.settings().await?, app.clock.now());
+    let maintenance = &settings.maintenance;
+    if !maintenance.is_on(now) {
+        return Ok(());
+    }
+    let left = maintenance.until.map_or(MAINTENANCE_RETRY_SECONDS, |until| (until - now).num_seconds());
+    let message = match maintenance.message.as_str() {
+        "" => "there is maintenance; nothing was lost, try again later",
+        message => message,
+    };
+    let retry_after_seconds = u64::try_from(left.max(1)).unwrap_or(1);
+    Err(ApiError::Maintenance { message: message.to_owned(), retry_after_seconds })
+}
+
+fn is_sign_out(req: &Request) -> bool {
+    matches!(req.uri().path().trim_end_matches('/'), "/api/auth/logout" | "/api/auth/sessions")
+        || req.uri().path().starts_with("/api/auth/sessions/")
 }
 
 /// A tenant, by an access token or an API key. `scope` is what a key needs; without one, a key is not enough.

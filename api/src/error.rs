@@ -2,7 +2,7 @@
 
 use domain::{
     AccountStatus, Role, Scope, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
-    rules::RuleError,
+    rules::RuleError, setting::SettingError,
 };
 use store::StoreError;
 use workflows::account::Refusal;
@@ -29,6 +29,8 @@ pub enum Thing {
     Session,
     User,
     Plan,
+    Worker,
+    BulkAct,
 }
 
 /// Why a request got no good answer.
@@ -64,6 +66,24 @@ pub enum ApiError {
     Forbidden,
     #[error("the user is suspended")]
     Suspended,
+    #[error("the user is suspended; lift that first")]
+    UserSuspended,
+    #[error("nobody does this to themselves")]
+    Yourself,
+    #[error("there would be no admin any more")]
+    LastAdmin,
+    #[error("the pair is paused; resume it")]
+    PairPaused,
+    #[error("no other worker has room for its {accounts} accounts; `force` gives them away all the same")]
+    NoOtherWorker { accounts: i64 },
+    #[error("name a user, a pair, a code or a time")]
+    ScopeEmpty,
+    #[error("{0}")]
+    Setting(#[from] SettingError),
+    #[error("{message}")]
+    Maintenance { message: String, retry_after_seconds: u64 },
+    #[error("nobody new may register just now")]
+    RegistrationClosed,
     #[error("an API key cannot do this; sign in")]
     SessionRequired,
     #[error("the API key has not the scope `{}`", .0.as_str())]
@@ -116,6 +136,10 @@ pub enum ApiError {
     ReasonLength,
     #[error("it would end before it begins")]
     ExpiryPassed,
+    #[error("it would end before it begins")]
+    UntilPassed,
+    #[error("a code has at most 100 characters")]
+    CodeLength,
     #[error("{0}")]
     Pair(#[from] PairError),
     #[error("this source and this destination are a pair already")]
@@ -132,6 +156,8 @@ pub enum ApiError {
     RangeInvalid { size: u64 },
     #[error("{detail}")]
     Query { field: &'static str, detail: &'static str },
+    #[error("the address holds the character U+0000")]
+    NulInAddress,
     #[error("{0}")]
     Body(#[from] BodyError),
     #[error("the payload cannot be opened or sealed: {0}")]
@@ -191,5 +217,7 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Session => "session",
         Thing::User => "user",
         Thing::Plan => "plan",
+        Thing::Worker => "worker",
+        Thing::BulkAct => "act",
     }
 }

@@ -23,11 +23,13 @@ pub mod router;
 mod routes;
 mod second_factor;
 pub mod server;
+mod settings;
 mod sign_in;
 pub mod state;
 pub mod telemetry;
 mod temporal;
 mod token;
+mod wire;
 
 pub use error::Problem;
 pub use token::JwtKeys;

@@ -97,6 +97,7 @@ async fn serve() -> anyhow::Result<()> {
     });
     state.keep_temporal_connected();
     state.keep_credentials_fresh();
+    state.keep_settings_fresh();
     tracing::info!(listen.address = %listen, "The API is serving.");
     server.serve(router::service(state.clone())).await;
     state.close().await;

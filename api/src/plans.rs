@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Plan, PlanId, UserId,
-    gate::{self, Action},
+    gate::{self, Action, Bar},
 };
 use store::{
     PgConnection, StoreError,
@@ -103,7 +103,10 @@ async fn judge(app: &AppState, connection: &mut PgConnection, user: UserId, acti
     // On this connection: whoever holds the tenant's lock must not wait for another one.
     let catalogue = app.catalogue(connection).await?;
     let offers: Vec<Plan> = offers(&catalogue).cloned().collect();
-    gate::check(&tenancy, &used, action, &offers).map_err(|refusal| ApiError::PlanLimit(Box::new(refusal)))
+    gate::check(&tenancy, &used, action, &offers).map_err(|refusal| match refusal.bar {
+        Bar::Suspended => ApiError::Suspended,
+        Bar::Excess { .. } | Bar::Limit { .. } | Bar::Feature(_) => ApiError::PlanLimit(Box::new(refusal)),
+    })
 }
 
 /// Tells workflows what the plan has done, after the commit. What cannot be told now, the sweep tells.

@@ -2,7 +2,7 @@
 
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
-    Role::Support,
+    Role::{Admin, Support},
     Scope::{Accounts, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
@@ -150,6 +150,34 @@ fn administration() -> Vec<Route> {
         post("api/admin/auth/refresh", Open, admin::auth::refresh),
         post("api/admin/auth/logout", Staff(Support), admin::auth::log_out),
         get("api/admin/auth/me", Staff(Support), admin::auth::me),
+        get("api/admin/users", Staff(Support), admin::users::list),
+        get("api/admin/users/{id}", Staff(Support), admin::user::read),
+        post("api/admin/users/{id}/suspend", Staff(Admin), admin::change_user::suspend),
+        post("api/admin/users/{id}/lift", Staff(Admin), admin::change_user::lift),
+        put("api/admin/users/{id}/plan", Staff(Admin), admin::change_user::set_plan),
+        put("api/admin/users/{id}/limits", Staff(Admin), admin::change_user::set_limits),
+        delete("api/admin/users/{id}/limits", Staff(Admin), admin::change_user::end_limits),
+        put("api/admin/users/{id}/role", Staff(Admin), admin::change_user::set_role),
+        post("api/admin/users/{id}/pairs/pause", Staff(Support), admin::bulk_acts::pause_pairs),
+        post("api/admin/users/{id}/pairs/resume", Staff(Support), admin::bulk_acts::resume_pairs),
+        post("api/admin/users/{id}/pairs/delete", Staff(Admin), admin::bulk_acts::delete_pairs),
+        get("api/admin/accounts", Staff(Support), admin::accounts::list),
+        post("api/admin/accounts/{id}/reconnect", Staff(Support), admin::accounts::reconnect),
+        get("api/admin/pairs", Staff(Support), admin::pairs::list),
+        post("api/admin/pairs/{id}/restart", Staff(Support), admin::pairs::restart),
+        post("api/admin/dead-letters/retry", Staff(Support), admin::bulk_acts::retry_dead_letters),
+        post("api/admin/dead-letters/discard", Staff(Admin), admin::bulk_acts::discard_dead_letters),
+        get("api/admin/bulk-acts", Staff(Support), admin::bulk_acts::list),
+        get("api/admin/bulk-acts/{id}", Staff(Support), admin::bulk_acts::read),
+        post("api/admin/bulk-acts/{id}/cancel", Staff(Support), admin::bulk_acts::cancel),
+        get("api/admin/workers", Staff(Support), admin::workers::list),
+        post("api/admin/workers/{name}/drain", Staff(Admin), admin::workers::drain),
+        post("api/admin/workers/{name}/undrain", Staff(Admin), admin::workers::undrain),
+        put("api/admin/maintenance", Staff(Admin), admin::settings::maintain),
+        get("api/admin/settings", Staff(Support), admin::settings::read),
+        put("api/admin/settings", Staff(Admin), admin::settings::change),
+        get("api/admin/audit", Staff(Support), admin::logs::audit),
+        get("api/admin/errors", Staff(Support), admin::logs::errors),
     ]
 }
 

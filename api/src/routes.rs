@@ -65,6 +65,22 @@ impl<T: ToSchema> EndpointOutRegister for Accepted<T> {
     }
 }
 
+/// 204: it is done, and there is nothing to show.
+pub(crate) struct Done;
+
+#[async_trait]
+impl Writer for Done {
+    async fn write(self, _req: &mut Request, _depot: &mut Depot, res: &mut Response) {
+        res.status_code(StatusCode::NO_CONTENT);
+    }
+}
+
+impl EndpointOutRegister for Done {
+    fn register(_components: &mut Components, operation: &mut Operation) {
+        operation.responses.insert("204", OapiResponse::new("It is done."));
+    }
+}
+
 /// What is answered to whoever asks for a message to an address, whatever is known of the address.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = MailAsked))]

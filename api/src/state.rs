@@ -26,6 +26,7 @@ use crate::{
     peer,
     plans::Plans,
     server::Patience,
+    settings::KnownSettings,
     temporal::Temporal,
     token::Tokens,
 };
@@ -43,6 +44,7 @@ pub struct Shared {
     pub(crate) codec: Codec,
     pub(crate) tokens: Tokens,
     pub(crate) credentials: Credentials,
+    pub(crate) settings: KnownSettings,
     pub(crate) passwords: Passwords,
     pub(crate) metrics: Arc<Metrics>,
     pub(crate) limits: Limits,
@@ -104,6 +106,7 @@ impl AppState {
             temporal,
             tokens: Tokens::new(&config.jwt_keys, Arc::clone(&clock)),
             credentials: Credentials::default(),
+            settings: KnownSettings::default(),
             clock,
             sealer: config.sealer,
             codec: config.codec,
@@ -132,6 +135,12 @@ impl AppState {
     pub fn keep_credentials_fresh(&self) {
         let state = self.clone();
         tokio::spawn(async move { state.credentials.listen(&state.pool).await });
+    }
+
+    /// Hears in the background when a setting changes.
+    pub fn keep_settings_fresh(&self) {
+        let state = self.clone();
+        tokio::spawn(async move { state.settings.listen(&state.pool).await });
     }
 
     /// Lets go of the database.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, PairId, UserId};
+use domain::{AccountId, BulkActId, PairId, UserId};
 use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
@@ -18,10 +18,11 @@ use temporalio_common::{
 use tokio::sync::OnceCell;
 use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
+    bulk_act::{BulkActInput, BulkActWorkflow, BulkProgress},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
         CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
-        ask_chats_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
+        ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
     },
     erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
@@ -208,6 +209,17 @@ impl Temporal {
         let (client, input) = (self.client().await?, OutboxInput::default());
         let woken = client.signal_with_start_workflow(OutboxWorkflow::run, input, OutboxWorkflow::wake, (), options);
         bounded(CALL_MAX, woken).await?;
+        Ok(())
+    }
+
+    /// Makes sure that the workflow of an act on many things runs.
+    pub(crate) async fn start_bulk_act(&self, act: BulkActId) -> Result<(), TemporalError> {
+        let input = BulkActInput { act, progress: BulkProgress::default(), history_max: 0 };
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, bulk_act_workflow_id(act))
+            .id_conflict_policy(WorkflowIdConflictPolicy::UseExisting)
+            .build();
+        let client = self.client().await?;
+        bounded(CALL_MAX, client.start_workflow(BulkActWorkflow::run, input, options)).await?;
         Ok(())
     }
 

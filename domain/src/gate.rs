@@ -18,6 +18,11 @@ mod surplus;
 pub use needs::{Way, joins_a_chain, needs};
 pub use surplus::{Member, Move, Standing, settle};
 
+/// The code of a pair's or an account's state that the plan is the reason for.
+pub const PLAN_LIMIT: &str = "plan_limit";
+/// The code of a pair's or an account's state that its tenant's suspension is the reason for.
+pub const SUSPENDED: &str = "suspended";
+
 /// Accounts of one platform.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct AccountUse {
@@ -106,6 +111,9 @@ pub enum Action {
 /// What of a plan is in the way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Bar {
+    /// Not a plan's doing: staff has suspended the tenant.
+    #[error("the user is suspended")]
+    Suspended,
     /// One thing is larger than it may be.
     #[error("the plan allows {allowed} {}, and this has {used}", .limit.as_words())]
     Excess {
@@ -129,6 +137,17 @@ pub enum Bar {
     /// A feature is missing.
     #[error("the plan does not include {}", .0.as_words())]
     Feature(Feature),
+}
+
+impl Bar {
+    /// The stable code of what is paused for this.
+    #[must_use]
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Suspended => SUSPENDED,
+            Self::Excess { .. } | Self::Limit { .. } | Self::Feature(_) => PLAN_LIMIT,
+        }
+    }
 }
 
 /// A plan that would let an action pass.
@@ -164,7 +183,8 @@ impl std::error::Error for Refusal {}
 /// What is in the way, and which plan of `catalogue` would let the same action pass: the lowest by position.
 pub fn check(tenancy: &Tenancy, used: &Use, action: Action, catalogue: &[Plan]) -> Result<(), Refusal> {
     permits(&tenancy.terms(), used, action).map_err(|bar| {
-        let lifts = |plan: &&Plan| permits(&plan.terms(&tenancy.exception), used, action).is_ok();
+        let terms = |plan: &Plan| Terms { suspended: tenancy.suspended, ..plan.terms(&tenancy.exception) };
+        let lifts = |plan: &&Plan| permits(&terms(plan), used, action).is_ok();
         let lowest = catalogue.iter().filter(lifts).min_by_key(|plan| plan.position);
         Refusal { bar, lifted_by: lowest.map(|plan| Lift { code: plan.code.clone(), name: plan.name.clone() }) }
     })
@@ -175,6 +195,11 @@ pub fn check(tenancy: &Tenancy, used: &Use, action: Action, catalogue: &[Plan]) 
 /// # Errors
 /// What is in the way.
 pub fn permits(terms: &Terms, used: &Use, action: Action) -> Result<(), Bar> {
+    // What is on its way already is stopped as a whole, at its claim, and not for want of one of its parts.
+    let part = matches!(action, Action::SendMessage { .. } | Action::SendFile { .. });
+    if terms.suspended && !part {
+        return Err(Bar::Suspended);
+    }
     match action {
         Action::CreatePair { needs } => {
             includes(terms, needs)?;

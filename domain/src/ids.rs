@@ -135,6 +135,11 @@ id!(
     "ntf"
 );
 id!(
+    /// One act of staff on many things at once.
+    BulkActId,
+    "bulk"
+);
+id!(
     /// What a tenant pays for: a row of the table `plans`.
     PlanId,
     "plan"

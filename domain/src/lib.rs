@@ -6,6 +6,7 @@ pub mod access;
 pub mod account;
 #[cfg(test)]
 mod anything;
+pub mod bulk;
 pub mod change;
 pub mod chat;
 pub mod clock;
@@ -28,6 +29,7 @@ pub mod proof;
 pub mod rate;
 pub mod render;
 pub mod rules;
+pub mod setting;
 pub mod text;
 
 pub use access::{Access, Role, Scope};
@@ -38,8 +40,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, RegistrationId, SessionId,
-    SourceMessageId, UserId,
+    AccountId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, RegistrationId,
+    SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

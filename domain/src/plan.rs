@@ -95,6 +95,7 @@ impl Plan {
     #[must_use]
     pub fn terms(&self, exception: &Exception) -> Terms {
         Terms {
+            suspended: false,
             limits: self.limits.except(exception.limits),
             features: self.features.except(exception),
             priority_key: self.priority_key,
@@ -125,6 +126,8 @@ pub struct Exception {
 /// What holds for a tenant: the plan's word and what was settled beside it, in one.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Terms {
+    /// Nothing at all, until it is lifted.
+    pub suspended: bool,
     /// How much.
     pub limits: Limits,
     /// What.
@@ -146,6 +149,8 @@ impl Terms {
 /// A tenant's plan and the exceptions made for them.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenancy {
+    /// Staff has suspended the tenant: whatever the plan says, nothing is hosted, carried or begun.
+    pub suspended: bool,
     /// What they pay for.
     pub plan: Plan,
     /// When they fall back to Free; `None`: never by itself.
@@ -162,7 +167,7 @@ impl Tenancy {
     /// What holds.
     #[must_use]
     pub fn terms(&self) -> Terms {
-        self.plan.terms(&self.exception)
+        Terms { suspended: self.suspended, ..self.plan.terms(&self.exception) }
     }
 
     /// The same for whoever sends: [`Self::allowance`] in place of the limits on messages.

@@ -19,7 +19,7 @@ pub use self::{
     register::{register_by_mail, token_of},
     spot::{Controls, Direction, Route, Spot},
     standing::Standing,
-    tenant::{lift_limits, lift_request_rate, operator, register_unlimited, user_id},
+    tenant::{lift_limits, operator, register_unlimited, user_id},
 };
 
 /// How long one message may take before we give up on it.

@@ -1,12 +1,14 @@
 //! The only SQL of Causeway: one file per noun, free functions over a connection, every query checked at compile time.
 //!
 //! Functions that serve a request take the tenant's `UserId` first; those that serve the machinery take the id of the
-//! thing itself. Cross-tenant questions live in [`sweep`].
+//! thing itself. Cross-tenant questions live in [`sweep`] and [`admin`].
 
 pub mod accounts;
+pub mod admin;
 pub mod api_keys;
 pub mod audit;
 pub mod avatars;
+pub mod bulk_acts;
 pub mod chats;
 mod content;
 pub mod deliveries;
@@ -29,12 +31,15 @@ pub mod rules;
 pub mod seal;
 pub mod second_factors;
 pub mod sessions;
+pub mod settings;
 pub mod sign_in_failures;
 pub mod status;
+pub mod suspension;
 pub mod sweep;
 pub mod threads;
 pub mod users;
 pub mod why;
+pub mod workers;
 
 pub use error::StoreError;
 pub use listener::{Listener, listen};

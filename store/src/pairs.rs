@@ -17,7 +17,7 @@ mod change;
 mod list;
 mod workflow;
 
-pub use change::{PairChange, delete, set_blocked, set_paused, update};
+pub use change::{PairChange, delete, restart, set_blocked, set_paused, update};
 pub use list::{ListedPair, list};
 pub use workflow::{Route, route, set_workflow_started};
 

@@ -8,6 +8,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     AccountId, Plan, UserId,
+    gate::SUSPENDED,
     plan::{Exception, Features, Limits, Tenancy},
 };
 use sqlx::PgConnection;
@@ -21,6 +22,8 @@ mod hosting;
 mod told;
 mod used;
 
+pub use domain::gate::PLAN_LIMIT;
+
 pub use apply::{Applied, apply, give_room};
 pub use catalogue::{catalogue, find, insert, update};
 pub use change::{Made, end_exception, expire, mark_stale, set, set_exception, stale};
@@ -28,8 +31,8 @@ pub use hosting::{Hostable, end_hold, hold, hostable};
 pub use told::{Untold, account_told, pair_told, untold_accounts, untold_pairs};
 pub use used::{Chain, chain, used};
 
-/// The code of a pair's or an account's state that the plan is the reason for.
-pub const PLAN_LIMIT: &str = "plan_limit";
+/// The codes of what is held back: it is resumed when nothing is in its way any more.
+pub(crate) const HELD: [&str; 2] = [PLAN_LIMIT, SUSPENDED];
 
 /// Makes others who count for this tenant wait until the transaction ends. False when there is no such tenant.
 /// Whatever else a transaction locks, it locks this first.
@@ -86,7 +89,7 @@ use plan_in;
 /// until [`expire`] finds it.
 pub async fn tenancy(connection: &mut PgConnection, user: UserId) -> Result<Option<Tenancy>, StoreError> {
     let row = sqlx::query!(
-        "SELECT l.id, l.code, l.name, l.position, l.is_public, l.pairs_max, l.telegram_accounts_max,
+        r#"SELECT u.suspended_at IS NOT NULL AS "suspended!", l.id, l.code, l.name, l.position, l.is_public, l.pairs_max, l.telegram_accounts_max,
                 l.discord_accounts_max, l.messages_per_minute, l.messages_per_day, l.requests_per_minute,
                 l.media_bytes_max, l.copy_mode, l.chain_forwarding, l.discord_forwarding, l.webhook_identity,
                 l.filters, l.reports, l.priority, l.fairness_weight, u.plan_expires_at, u.plan_reason,
@@ -97,7 +100,7 @@ pub async fn tenancy(connection: &mut PgConnection, user: UserId) -> Result<Opti
                 x.chain_forwarding AS x_chain_forwarding, x.discord_forwarding AS x_discord_forwarding,
                 x.webhook_identity AS x_webhook_identity, x.filters AS x_filters, x.reports AS x_reports,
                 x.expires_at AS x_expires_at
-         FROM users u JOIN plans l ON l.id = u.plan_id LEFT JOIN user_limits x ON x.user_id = u.id WHERE u.id = $1",
+         FROM users u JOIN plans l ON l.id = u.plan_id LEFT JOIN user_limits x ON x.user_id = u.id WHERE u.id = $1"#,
         user as UserId
     )
     .fetch_optional(connection)
@@ -122,7 +125,9 @@ pub async fn tenancy(connection: &mut PgConnection, user: UserId) -> Result<Opti
     };
     let (plan_expires_at, exception_expires_at): (Option<DateTime<Utc>>, _) = (row.plan_expires_at, row.x_expires_at);
     let plan_reason = row.plan_reason.clone();
-    Ok(Some(Tenancy { plan: plan_in!(row), plan_expires_at, plan_reason, exception, exception_expires_at }))
+    let suspended = row.suspended;
+    let plan = plan_in!(row);
+    Ok(Some(Tenancy { suspended, plan, plan_expires_at, plan_reason, exception, exception_expires_at }))
 }
 
 /// A limit as its column has it.

@@ -270,6 +270,25 @@ pub async fn revoke_all(
     Ok(done.rows_affected())
 }
 
+/// Ends what somebody who is not staff any more had open of the administration. Returns how much.
+pub async fn revoke_staff(
+    connection: &mut PgConnection,
+    user: UserId,
+    reason: &str,
+    now: DateTime<Utc>,
+) -> Result<u64, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE sessions SET revoked_at = $3, revoked_reason = $2
+         WHERE user_id = $1 AND kind = 'staff' AND revoked_at IS NULL",
+        user as UserId,
+        reason,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected())
+}
+
 /// The tenant's sessions that are good, newest first.
 pub async fn list(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<Vec<Session>, StoreError> {
     let sessions = sqlx::query_as!(

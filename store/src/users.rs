@@ -170,3 +170,14 @@ pub async fn set_role(connection: &mut PgConnection, id: UserId, role: Role) -> 
     .await?;
     Ok(former)
 }
+
+/// Who may administer and is not suspended. Whoever asks before taking that from somebody holds all of their rows until
+/// the transaction ends, so that two who do so at once do not leave nobody.
+pub async fn lock_admins(connection: &mut PgConnection) -> Result<Vec<UserId>, StoreError> {
+    let admins = sqlx::query_scalar!(
+        "SELECT id FROM users WHERE role = 'admin' AND suspended_at IS NULL ORDER BY id FOR NO KEY UPDATE"
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(admins)
+}

@@ -41,6 +41,7 @@ mod reconcile;
 mod recovery;
 mod reseal;
 mod rules;
+mod schema;
 mod second_factor;
 mod secrets;
 mod sessions;

@@ -13,8 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    bulk::Bulk, context::Context, gates::Gates, hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces,
-    rhythm::Rhythms, wakeups::Wakeups,
+    bulk::Bulk, context::Context, duty::Duty, gates::Gates, hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces,
+    presence::Presence, rhythm::Rhythms, wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -72,6 +72,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         gates: Gates::default(),
         rules: RuleBook::default(),
         rhythms: Rhythms::default(),
+        duty: Duty::default(),
         metrics,
         stopping: stopping.clone(),
     });
@@ -93,8 +94,17 @@ async fn run(config: Config) -> anyhow::Result<()> {
     };
     stale::report(&context, &connected.client).await;
     tokio::spawn(activities::outbox::pass_on(Arc::clone(&context), connected.client.clone()));
+    let presence = Presence {
+        hosting_slots: config.hosting_slots,
+        drain_slots: config.drain_slots,
+        started_at: context.clock.now(),
+    };
+    // Before the first account is asked for.
+    presence.announce(&context).await;
+    let presence = tokio::spawn(presence.keep(Arc::clone(&context), connected.client.clone()));
     let paces = tokio::spawn(Arc::clone(&context.paces).keep(stopping));
     workers::run(&config, context, connected, ready).await?;
+    presence.await.context("the worker could not say that it stops")?;
     // The last budgets are written after the last send.
     paces.await.context("the budgets were not written")?;
     tracing::info!("The worker has stopped.");

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, context::Context, erasure::Erasure, forwarding::Forwarding, outbox::Outbox,
+    account::Accounts, bulk_act::BulkActs, context::Context, erasure::Erasure, forwarding::Forwarding, outbox::Outbox,
     reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
@@ -15,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     erasure::DeleteUserWorkflow,
@@ -60,6 +61,7 @@ pub async fn run(
     let control = WorkerOptions::new(CONTROL_QUEUE)
         .register_workflow::<AccountSession>()?
         .register_workflow::<AskChatsWorkflow>()?
+        .register_workflow::<BulkActWorkflow>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<DeleteUserWorkflow>()?
         .register_workflow::<OutboxWorkflow>()?
@@ -70,6 +72,7 @@ pub async fn run(
         .register_activities(forwarding())
         .register_activities(Erasure(Arc::clone(&context)))
         .register_activities(Outbox(Arc::clone(&context)))
+        .register_activities(BulkActs(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)

@@ -1,6 +1,6 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, ChatId, PairId, ReconciliationId, UserId};
+use domain::{AccountId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
@@ -46,6 +46,12 @@ pub const MAIL_OUTBOX_WORKFLOW_ID: &str = "outbox-email";
 #[must_use]
 pub fn reconcile_workflow_id(reconciliation: ReconciliationId) -> String {
     format!("reconcile-{reconciliation}")
+}
+
+/// The id of the workflow of an act of staff on many things.
+#[must_use]
+pub fn bulk_act_workflow_id(act: BulkActId) -> String {
+    format!("bulk-{act}")
 }
 
 /// The id of the schedule that reconciles every pair, and the stem of its workflow ids.

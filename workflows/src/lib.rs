@@ -8,6 +8,7 @@
 extern crate temporalio_common_wasm as temporalio_common;
 
 pub mod account;
+pub mod bulk_act;
 pub mod chats;
 pub mod codec;
 pub mod contract;

@@ -27,6 +27,8 @@ const DRAIN_MAX: Duration = Duration::from_secs(180);
 const RECONCILE_MAX: Duration = Duration::from_secs(120);
 /// A minute of e-mails, and what the last of them may take with all its time-outs.
 const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
+/// Some batches of an act of staff: the activity returns by itself well before.
+const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 /// A batch of rows, and a while of them; it returns by itself well before.
 const ERASE_MAX: Duration = Duration::from_secs(120);
 /// Behind everything that carries messages.
@@ -112,6 +114,23 @@ pub fn drain(queue: String, priority: Priority, token: WorkflowCancellationToken
         .retry_policy(RetryPolicy::builder().maximum_attempts(1).build())
         .priority(priority)
         .summary("drain the pair")
+        .build()
+}
+
+/// Some batches of an act of staff: retried for ever, because what is done is on record with how far it got. Behind
+/// whatever carries messages.
+#[must_use]
+pub fn bulk_act() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(BULK_BATCHES_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .maximum_interval(Duration::from_secs(20))
+                .build(),
+        )
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("do some batches of the act")
         .build()
 }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use domain::{
     AccountId, AccountStatus, Platform, UserId,
-    gate::{self, Bar, Use},
+    gate::{self, PLAN_LIMIT, Use},
 };
 use store::{
     PgConnection, StoreError,
@@ -43,12 +43,15 @@ pub(super) async fn take_lease(
     Ok(lease.map_or(gone, |lease| Taking::Taken(asked.platform, lease)))
 }
 
-/// Why the plan keeps the account from being hosted, if it does.
-async fn barred(database: &mut PgConnection, asked: &plans::Hostable) -> Result<Option<String>, StoreError> {
+/// Why the plan, or a suspension, keeps the account from being hosted, if one does: a code, and words.
+async fn barred(
+    database: &mut PgConnection,
+    asked: &plans::Hostable,
+) -> Result<Option<(&'static str, String)>, StoreError> {
     let Some(tenancy) = plans::tenancy(database, asked.user).await? else { return Ok(None) };
     let bar = gate::permits(&tenancy.terms(), &Use::default(), asked.action()).err();
-    let held = asked.held.then(|| "the plan has paused the account until there is room".to_owned());
-    Ok(bar.as_ref().map(Bar::to_string).or(held))
+    let held = asked.held.then(|| (PLAN_LIMIT, "the plan has paused the account until there is room".to_owned()));
+    Ok(bar.map(|bar| (bar.code(), bar.to_string())).or(held))
 }
 
 /// Records that the plan keeps the account back. False when it does not any more: a plan that gives room again meanwhile
@@ -57,8 +60,8 @@ async fn keep_back(context: &Context, user: UserId, account: AccountId) -> Resul
     let mut transaction = context.pool.begin().await?;
     plans::lock_user(&mut transaction, user).await?;
     let Some(asked) = plans::hostable(&mut transaction, account).await? else { return Ok(false) };
-    let Some(reason) = barred(&mut transaction, &asked).await? else { return Ok(false) };
-    plans::hold(&mut transaction, account, &reason, context.clock.now()).await?;
+    let Some((code, reason)) = barred(&mut transaction, &asked).await? else { return Ok(false) };
+    plans::hold(&mut transaction, account, (code, &reason), context.clock.now()).await?;
     transaction.commit().await?;
     tracing::info!(account.id = %account, reason, "The plan keeps an account from being hosted.");
     Ok(true)

@@ -70,6 +70,7 @@ impl From<&gate::Refusal> for PlanLimitProblem {
                 (limit.as_str(), Some(used), Some(allowed))
             }
             Bar::Feature(feature) => (feature.as_str(), None, None),
+            Bar::Suspended => (gate::SUSPENDED, None, None),
         };
         let lifted_by = refusal.lifted_by.as_ref().map(|lift| lift.code.clone());
         Self { limit: limit.to_owned(), used, allowed, lifted_by }
@@ -185,31 +186,30 @@ const DOCUMENTED: [(&str, &str); 11] = [
     ),
     (
         "403",
-        "`scope_missing`, `session_required`: the API key may not. `suspended`: the user is suspended. `forbidden`, \
-         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `second_factor_missing`: staff \
-         need one. `plan_limit`: the plan does not allow it; `plan_limit` says what is in the way and which plan lifts it.",
+        "`scope_missing`, `session_required`: the API key may not. `suspended`: the user is suspended. `registration_closed`: nobody new may register. `forbidden`, \
+         `role_missing`, `address_not_allowed`: not staff, not enough, or not from here. `second_factor_missing`: staff need one. `plan_limit`: the plan does not \
+         allow it; `plan_limit` says what is in the way and which plan lifts it.",
     ),
     (
         "404",
         "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`, `api_key_not_found`, \
-         `session_not_found`, `user_not_found`, `plan_not_found`: unknown, or not yours.",
+         `session_not_found`, `user_not_found`, `plan_not_found`, `worker_not_found`, `bulk_act_not_found`: unknown, or not yours.",
     ),
     ("408", "`body_timed_out`: the body did not arrive in time."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`, `second_factor_on`, `second_factor_off`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `too_many_keys`, `second_factor_on`, `second_factor_off`. Administration: `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),
     (
         "422",
-        "`invalid_body`, `invalid_query`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
+        "`invalid_body`, `invalid_query`, `invalid_character`, `email_invalid`, `password_length`, `phone_invalid`, `phone_unregistered`, \
          `phone_banned`, `code_invalid`, `code_expired`, `password_invalid`, `token_invalid`, `intent_missing`, \
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
-         `bad_name`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `second_factor_wrong`, \
-         `proof_invalid`, `scopes_invalid`, `expiry_invalid`, `invalid_options` (`errors` names every field), \
-         `payload_refused`, `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
+         `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `second_factor_wrong`, `proof_invalid`, `scopes_invalid`, `expiry_invalid`, \
+         `invalid_options` (`errors` names every field), `payload_refused`, `time_zone_invalid`, `quiet_hours_invalid`; a platform may have further reasons.",
     ),
     (
         "429",
@@ -219,7 +219,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
     (
         "503",
         "`database_unavailable`, `temporal_unavailable`, `worker_unavailable`, `platform_unavailable`, `timed_out`: \
-         nothing was lost; try again.",
+         nothing was lost; try again. `maintenance`: tenants' changes wait for its end.",
     ),
 ];
 

@@ -62,6 +62,20 @@ impl ApiError {
             },
             Self::Forbidden => Shape::new(S::FORBIDDEN, "forbidden"),
             Self::Suspended => Shape::new(S::FORBIDDEN, "suspended"),
+            Self::UserSuspended => Shape::new(S::CONFLICT, "user_suspended"),
+            Self::Yourself => Shape::new(S::CONFLICT, "yourself"),
+            Self::LastAdmin => Shape::new(S::CONFLICT, "last_admin"),
+            Self::PairPaused => Shape::new(S::CONFLICT, "pair_paused"),
+            Self::NoOtherWorker { .. } => Shape::new(S::CONFLICT, "no_other_worker"),
+            Self::ScopeEmpty => Shape::new(S::UNPROCESSABLE_ENTITY, "scope_empty"),
+            Self::Setting(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "setting_invalid").field(error.field()),
+            Self::Maintenance { retry_after_seconds, .. } => Shape {
+                retry_after_seconds: Some(*retry_after_seconds),
+                ..Shape::new(S::SERVICE_UNAVAILABLE, "maintenance")
+            },
+            Self::RegistrationClosed => Shape::new(S::FORBIDDEN, "registration_closed"),
+            Self::NotFound(Thing::Worker) => Shape::new(S::NOT_FOUND, "worker_not_found"),
+            Self::NotFound(Thing::BulkAct) => Shape::new(S::NOT_FOUND, "bulk_act_not_found"),
             Self::SessionRequired => Shape::new(S::FORBIDDEN, "session_required"),
             Self::ScopeMissing(_) => Shape::new(S::FORBIDDEN, "scope_missing"),
             Self::RoleMissing(_) => Shape::new(S::FORBIDDEN, "role_missing"),
@@ -106,9 +120,12 @@ impl ApiError {
             Self::PlanLimit(_) => Shape::new(S::FORBIDDEN, "plan_limit"),
             Self::LimitTooLow => Shape::new(S::UNPROCESSABLE_ENTITY, "limit_too_low"),
             Self::ReasonLength => Shape::new(S::UNPROCESSABLE_ENTITY, "reason_length").field("reason"),
+            Self::UntilPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("until"),
+            Self::CodeLength => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_body").field("code"),
             Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
+            Self::NulInAddress => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_character"),
             Self::Body(error) => body(error),
             Self::Payload(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "payload_refused"),
             Self::RateLimited(refused) => Shape {
@@ -129,6 +146,10 @@ fn body(error: &BodyError) -> Shape {
         BodyError::ContentType => Shape::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
         BodyError::TimedOut => Shape::new(StatusCode::REQUEST_TIMEOUT, "body_timed_out"),
         BodyError::TooLarge { .. } => Shape::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large"),
+        BodyError::Nul { field } => {
+            let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_character");
+            if field.is_empty() { shape } else { shape.field(field.clone()) }
+        }
         BodyError::Malformed { .. } | BodyError::Unread => Shape::new(StatusCode::BAD_REQUEST, "malformed_json"),
         BodyError::Shape { field, .. } => {
             let shape = Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid_body");

@@ -36,11 +36,11 @@ pub(crate) struct AccountOut {
     #[salvo(schema(value_type = String))]
     id: AccountId,
     /// `telegram` or `discord`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PlatformDoc))]
     platform: Platform,
     /// `new`, `awaiting_code`, `awaiting_password`, `connecting`, `online`, `reconnecting`, `paused`, `limited`,
     /// `revoked`, `banned` or `logged_out`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::AccountStatusDoc))]
     status: AccountStatus,
     /// Stable code of why.
     reason_code: Option<String>,
@@ -108,7 +108,7 @@ pub(crate) struct AccountsOut {
 #[salvo(schema(name = AccountLive))]
 pub(crate) struct LiveOut {
     /// The state, as far as the workflow knows.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::AccountStatusDoc))]
     status: AccountStatus,
     /// A hosting is running or waiting for a worker.
     hosting: bool,

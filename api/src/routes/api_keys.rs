@@ -31,7 +31,7 @@ pub(crate) struct KeyIn {
     /// 1 to 100 characters.
     name: String,
     /// What it may do: of `read`, `forward`, `accounts`, `notifications` and `billing`. None implies another.
-    #[salvo(schema(value_type = Vec<String>))]
+    #[salvo(schema(value_type = Vec<crate::wire::ScopeDoc>))]
     scopes: Vec<Scope>,
     /// When it ends by itself, at most ten years from now; without it, never.
     #[serde(default)]
@@ -49,7 +49,7 @@ pub(crate) struct KeyOut {
     /// The user's name for it.
     name: String,
     /// What it may do.
-    #[salvo(schema(value_type = Vec<String>))]
+    #[salvo(schema(value_type = Vec<crate::wire::ScopeDoc>))]
     scopes: Vec<Scope>,
     /// When it was made.
     #[salvo(schema(value_type = String, format = DateTime))]

@@ -14,6 +14,7 @@ use crate::{
     letters,
     password::Passwords,
     proofs::{self, Origin},
+    routes::Done,
     sign_in::{self, Attempt, Signed},
     state::AppState,
 };
@@ -66,7 +67,7 @@ pub(crate) struct UserOut {
     /// The plan's code, such as `free`.
     plan: String,
     /// `user`, `support` or `admin`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::RoleDoc))]
     role: Role,
     /// When they registered.
     #[salvo(schema(value_type = String, format = DateTime))]
@@ -174,7 +175,7 @@ pub(crate) async fn change_password(
     body: JsonBody<PasswordIn>,
     req: &mut Request,
     depot: &mut Depot,
-) -> Result<StatusCode, ApiError> {
+) -> Result<Done, ApiError> {
     let PasswordIn { password, new_password } = body.0;
     if !Passwords::acceptable(&new_password) {
         return Err(ApiError::NewPasswordLength);
@@ -197,7 +198,7 @@ pub(crate) async fn change_password(
     proofs::tell(&app, &mut transaction, Recipient::User(person.user), &letters::password_changed()).await?;
     transaction.commit().await.map_err(StoreError::from)?;
     app.credentials.forget(Some(person.user));
-    Ok(StatusCode::NO_CONTENT)
+    Ok(Done)
 }
 
 /// Makes sure that somebody who is signed in knows the password, too; returns its hash.

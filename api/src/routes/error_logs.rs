@@ -70,9 +70,9 @@ pub(crate) struct ErrorLogsOut {
     operation_id = "list_errors",
     tags("status"),
     parameters(
-        ("account" = Option<String>, Query, description = "Only what happened to this account."),
-        ("pair" = Option<String>, Query, description = "Only what happened to this pair."),
-        ("limit" = Option<i64>, Query, description = "Entries on a page: 1 to 200, 50 unless given."),
+        ("account" = Option<crate::wire::AccountIdDoc>, Query, description = "Only what happened to this account."),
+        ("pair" = Option<crate::wire::PairIdDoc>, Query, description = "Only what happened to this pair."),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Entries on a page: 1 to 200, 50 unless given."),
         ("before" = Option<i64>, Query, description = "Only entries below this `id`.")
     )
 )]

@@ -62,7 +62,12 @@ pub(crate) async fn ready(app: AppState, res: &mut Response) -> Json<ReadyOut> {
 #[endpoint(
     operation_id = "metrics",
     tags("operation"),
-    responses((status_code = 200, description = "Metrics in Prometheus' text format."))
+    responses((
+        status_code = 200,
+        description = "Metrics in Prometheus' text format.",
+        body = String,
+        content_type = "text/plain"
+    ))
 )]
 pub(crate) async fn metrics(app: AppState, res: &mut Response) -> Result<(), ApiError> {
     res.body(app.metrics.text().map_err(ApiError::internal)?);

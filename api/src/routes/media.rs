@@ -19,7 +19,7 @@ use store::{
 
 use crate::{
     auth::PathId,
-    error::{ApiError, Thing},
+    error::{ApiError, Problem, Thing},
     state::AppState,
 };
 
@@ -39,8 +39,10 @@ const SANDBOX_POLICY: (&str, &str) = ("content-security-policy", "default-src 'n
         ("signature" = String, Query, description = "HMAC-SHA256 over id and end, hexadecimal."),
     ),
     responses(
-        (status_code = 200, description = "The whole file, to be saved."),
-        (status_code = 206, description = "The part that `Range` asked for."),
+        (status_code = 200, description = "The whole file, to be saved.", body = String, content_type = "*/*"),
+        (status_code = 206, description = "The part that `Range` asked for.", body = String, content_type = "*/*"),
+        (status_code = 410, description = "`link_expired`.", body = Problem, content_type = "application/problem+json"),
+        (status_code = 416, description = "`range_invalid`.", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub(crate) async fn download(

@@ -25,10 +25,10 @@ const PAGE_MAX: i64 = 200;
 #[salvo(schema(name = NotificationSend))]
 pub(crate) struct SendOut {
     /// `email` or `bot`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::ChannelDoc))]
     channel: Channel,
     /// `pending`, `sending`, `sent`, `failed` or `dropped`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::SendStateDoc))]
     state: SendState,
     /// When it may be sent, or is tried again.
     #[salvo(schema(value_type = String, format = DateTime))]
@@ -66,7 +66,7 @@ pub(crate) struct NotificationOut {
     #[salvo(schema(value_type = String))]
     id: NotificationId,
     /// What it is about, such as `session_warning`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::NotificationKindDoc))]
     kind: Kind,
     /// Subject to the opt-out of promotions.
     promotional: bool,
@@ -105,8 +105,8 @@ pub(crate) struct NotificationsOut {
     operation_id = "list_notifications",
     tags("notifications"),
     parameters(
-        ("limit" = Option<i64>, Query, description = "Messages on a page: 1 to 200, 50 unless given."),
-        ("before" = Option<String>, Query, description = "The `next` of the page before.")
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Messages on a page: 1 to 200, 50 unless given."),
+        ("before" = Option<crate::wire::NotificationIdDoc>, Query, description = "The `next` of the page before.")
     )
 )]
 pub(crate) async fn list(actor: Actor, app: AppState, req: &mut Request) -> Result<Json<NotificationsOut>, ApiError> {

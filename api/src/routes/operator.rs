@@ -2,17 +2,24 @@
 //! queued too.
 
 use chrono::{DateTime, Utc};
-use domain::{AccountId, PairId, UserId, plan::REASON_CHARS_MAX};
+use domain::{
+    AccountId, PairId, UserId,
+    plan::{REASON_CHARS_MAX, Tenancy},
+};
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use store::{
-    StoreError,
+    PgConnection,
     plans::{Applied, Made},
 };
 
-use super::plans::{FeaturesIn, LimitsIn};
+use super::{
+    admin::act::{Acting, Deed},
+    plans::{FeaturesIn, LimitsIn, LimitsOut},
+};
 use crate::{
-    auth::{Operator, PathId},
+    auth::PathId,
     body::JsonBody,
     error::{ApiError, Thing},
     plans,
@@ -85,53 +92,119 @@ impl From<Applied> for AppliedOut {
 /// Gives a tenant a plan. Going down pauses the newest surplus, going up resumes it.
 #[endpoint(operation_id = "set_user_plan", tags("operator"))]
 pub(crate) async fn set_plan(
-    _operator: Operator,
+    acting: Acting,
     app: AppState,
     id: PathId<UserId>,
     body: JsonBody<PlanIn>,
 ) -> Result<Json<AppliedOut>, ApiError> {
-    let (PlanIn { plan, reason, expires_at }, now) = (body.0, app.clock.now());
-    let made = made(&reason, expires_at, now)?;
-    let mut transaction = app.transaction().await?;
-    let found = store::plans::find(&mut transaction, &plan).await?;
-    let found = found.ok_or(ApiError::NotFound(Thing::Plan))?;
-    let applied = store::plans::set(&mut transaction, id.0, found.id, made, now).await?;
-    tracing::info!(user.id = %id.0, plan = found.code, "The operator has changed a tenant's plan.");
-    settled(&app, transaction, applied, now).await
+    change_plan(&acting, &app, id.0, body.0).await
 }
 
 /// Makes exceptions for a tenant, instead of those that there may be.
 #[endpoint(operation_id = "set_user_limits", tags("operator"))]
 pub(crate) async fn set_limits(
-    _operator: Operator,
+    acting: Acting,
     app: AppState,
     id: PathId<UserId>,
     body: JsonBody<ExceptionsIn>,
 ) -> Result<Json<AppliedOut>, ApiError> {
-    let (ExceptionsIn { limits, features, reason, expires_at }, now) = (body.0, app.clock.now());
-    let made = made(&reason, expires_at, now)?;
-    let exception = limits.with(features);
-    if !exception.limits.has_rates() {
-        return Err(ApiError::LimitTooLow);
-    }
-    let mut transaction = app.transaction().await?;
-    let applied = store::plans::set_exception(&mut transaction, id.0, &exception, made, now).await?;
-    tracing::info!(user.id = %id.0, "The operator has made exceptions for a tenant.");
-    settled(&app, transaction, applied, now).await
+    make_exception(&acting, &app, id.0, body.0).await
 }
 
 /// Ends the exceptions that were made for a tenant.
 #[endpoint(operation_id = "end_user_limits", tags("operator"))]
 pub(crate) async fn end_limits(
-    _operator: Operator,
+    acting: Acting,
     app: AppState,
     id: PathId<UserId>,
 ) -> Result<Json<AppliedOut>, ApiError> {
+    end_exception(&acting, &app, id.0).await
+}
+
+/// Gives a tenant a plan.
+pub(super) async fn change_plan(
+    acting: &Acting,
+    app: &AppState,
+    user: UserId,
+    body: PlanIn,
+) -> Result<Json<AppliedOut>, ApiError> {
+    let (PlanIn { plan, reason, expires_at }, now) = (body, app.clock.now());
+    let made = made(&reason, expires_at, now)?;
+    let mut act = acting.begin(app).await?;
+    let found = store::plans::find(&mut act, &plan).await?.ok_or(ApiError::NotFound(Thing::Plan))?;
+    let before = tenancy(&mut act, user).await?;
+    let applied = store::plans::set(&mut act, user, found.id, made, now).await?;
+    let applied = applied.ok_or(ApiError::NotFound(Thing::User))?;
+    let after = tenancy(&mut act, user).await?;
+    let deed = Deed { before: Some(plan_json(&before)), after: Some(plan_json(&after)), ..deed("user.plan", user) };
+    act.commit(Deed { reason: Some(made.reason), ..deed }).await?;
+    plans::tell(app, &applied, now).await;
+    Ok(Json(applied.into()))
+}
+
+/// Makes exceptions for a tenant.
+pub(super) async fn make_exception(
+    acting: &Acting,
+    app: &AppState,
+    user: UserId,
+    body: ExceptionsIn,
+) -> Result<Json<AppliedOut>, ApiError> {
+    let (ExceptionsIn { limits, features, reason, expires_at }, now) = (body, app.clock.now());
+    let made = made(&reason, expires_at, now)?;
+    let exception = limits.with(features);
+    if !exception.limits.has_rates() {
+        return Err(ApiError::LimitTooLow);
+    }
+    let mut act = acting.begin(app).await?;
+    let before = tenancy(&mut act, user).await?;
+    let applied = store::plans::set_exception(&mut act, user, &exception, made, now).await?;
+    let applied = applied.ok_or(ApiError::NotFound(Thing::User))?;
+    let after = tenancy(&mut act, user).await?;
+    let (before, after) = (exception_json(&before), exception_json(&after));
+    let deed = Deed { before: Some(before), after: Some(after), ..deed("user.limits", user) };
+    act.commit(Deed { reason: Some(made.reason), ..deed }).await?;
+    plans::tell(app, &applied, now).await;
+    Ok(Json(applied.into()))
+}
+
+/// Ends the exceptions that were made for a tenant.
+pub(super) async fn end_exception(acting: &Acting, app: &AppState, user: UserId) -> Result<Json<AppliedOut>, ApiError> {
     let now = app.clock.now();
-    let mut transaction = app.transaction().await?;
-    let applied = store::plans::end_exception(&mut transaction, id.0, now).await?;
-    tracing::info!(user.id = %id.0, "The operator has ended the exceptions for a tenant.");
-    settled(&app, transaction, applied, now).await
+    let mut act = acting.begin(app).await?;
+    let before = tenancy(&mut act, user).await?;
+    let applied = store::plans::end_exception(&mut act, user, now).await?;
+    let applied = applied.ok_or(ApiError::NotFound(Thing::User))?;
+    act.commit(Deed { before: Some(exception_json(&before)), ..deed("user.limits_end", user) }).await?;
+    plans::tell(app, &applied, now).await;
+    Ok(Json(applied.into()))
+}
+
+fn deed(action: &str, user: UserId) -> Deed<'_> {
+    Deed { action, subject: user.to_string(), user: Some(user), ..Deed::default() }
+}
+
+async fn tenancy(connection: &mut PgConnection, user: UserId) -> Result<Tenancy, ApiError> {
+    store::plans::tenancy(connection, user).await?.ok_or(ApiError::NotFound(Thing::User))
+}
+
+fn plan_json(tenancy: &Tenancy) -> Value {
+    json!({
+        "plan": tenancy.plan.code, "expires_at": tenancy.plan_expires_at, "reason": tenancy.plan_reason,
+    })
+}
+
+/// What was settled beside the plan, as far as something was.
+fn exception_json(tenancy: &Tenancy) -> Value {
+    let exception = &tenancy.exception;
+    json!({
+        "limits": LimitsOut::from(exception.limits),
+        "features": {
+            "copy_mode": exception.copy_mode, "chain_forwarding": exception.chain_forwarding,
+            "discord_forwarding": exception.discord_forwarding, "webhook_identity": exception.webhook_identity,
+            "filters": exception.filters, "reports": exception.reports,
+        },
+        "expires_at": tenancy.exception_expires_at,
+    })
 }
 
 fn made(reason: &str, until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Made<'_>, ApiError> {
@@ -143,16 +216,4 @@ fn made(reason: &str, until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Resul
         return Err(ApiError::ExpiryPassed);
     }
     Ok(Made { reason, until })
-}
-
-async fn settled(
-    app: &AppState,
-    transaction: store::Transaction<'static, store::Postgres>,
-    applied: Option<Applied>,
-    now: DateTime<Utc>,
-) -> Result<Json<AppliedOut>, ApiError> {
-    let applied = applied.ok_or(ApiError::NotFound(Thing::User))?;
-    transaction.commit().await.map_err(StoreError::from)?;
-    plans::tell(app, &applied, now).await;
-    Ok(Json(applied.into()))
 }

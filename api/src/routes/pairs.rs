@@ -37,7 +37,7 @@ pub(crate) struct EndpointOut {
     #[salvo(schema(value_type = String))]
     account: AccountId,
     /// `telegram` or `discord`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PlatformDoc))]
     platform: Platform,
     /// The platform's id of the chat, decimal.
     #[salvo(schema(value_type = String))]
@@ -60,7 +60,7 @@ pub(crate) struct PairOut {
     /// Where they go.
     destination: EndpointOut,
     /// `copy` or `forward`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::CopyModeDoc))]
     mode: CopyMode,
     /// Seconds between receipt and delivery.
     delay_seconds: i32,
@@ -70,7 +70,7 @@ pub(crate) struct PairOut {
     #[salvo(schema(value_type = PairOptionsDoc))]
     options: Cow<'static, RawValue>,
     /// `active`, `paused` or `blocked`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PairStatusDoc))]
     status: PairStatus,
     /// Stable code of why.
     reason_code: Option<String>,

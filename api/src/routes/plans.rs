@@ -2,7 +2,7 @@
 
 mod wire;
 
-pub(crate) use wire::{FeaturesIn, LimitsIn};
+pub(crate) use wire::{FeaturesIn, LimitsIn, LimitsOut};
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -13,7 +13,7 @@ use domain::{
 use salvo::prelude::*;
 use serde::Serialize;
 
-use self::wire::{FeaturesOut, LimitsOut};
+use self::wire::FeaturesOut;
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
 /// A plan that anybody may choose.
@@ -162,7 +162,8 @@ pub(crate) async fn usage(actor: Actor, app: AppState) -> Result<Json<UsageOut>,
     usage_of(&app, actor.user).await?.map(Json).ok_or(ApiError::Unauthorized)
 }
 
-async fn usage_of(app: &AppState, user: UserId) -> Result<Option<UsageOut>, ApiError> {
+/// What a tenant uses of their plan; `None` when there is no such tenant.
+pub(crate) async fn usage_of(app: &AppState, user: UserId) -> Result<Option<UsageOut>, ApiError> {
     let mut database = app.database().await?;
     let Some(tenancy) = store::plans::tenancy(&mut database, user).await? else { return Ok(None) };
     let used = store::plans::used(&mut database, user, app.clock.now()).await?;

@@ -12,6 +12,7 @@ use store::{StoreError, notifications::Recipient, proofs::Owner, sessions::Sessi
 use crate::{
     body::JsonBody,
     config::Registration,
+    door::no_maintenance,
     error::ApiError,
     letters,
     password::Passwords,
@@ -95,6 +96,10 @@ pub(crate) async fn register(
     let email = Email::parse(&email).map_err(|_| ApiError::EmailInvalid)?;
     if !Passwords::acceptable(&password) {
         return Err(ApiError::PasswordLength);
+    }
+    no_maintenance(&app).await?;
+    if app.settings().await?.registration.closed {
+        return Err(ApiError::RegistrationClosed);
     }
     let attempt = Attempt::new(email.as_str(), app.address(req));
     let hash = app.passwords.hash(SecretString::from(password)).await?;

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::SessionId;
 use salvo::prelude::*;
 use serde::Serialize;
-use store::sessions::SessionKind;
+use store::sessions::{Session, SessionKind};
 
 use crate::{
     auth::{PathId, Person},
@@ -39,6 +39,22 @@ pub(crate) struct SignInOut {
     expires_at: DateTime<Utc>,
 }
 
+impl SignInOut {
+    /// As it is shown to whoever asks with the session `current`.
+    pub(crate) fn new(session: Session, current: Option<SessionId>) -> Self {
+        Self {
+            id: session.id,
+            current: Some(session.id) == current,
+            staff: session.kind == SessionKind::Staff,
+            address: session.address,
+            user_agent: session.user_agent,
+            created_at: session.created_at,
+            last_used_at: session.last_used_at,
+            expires_at: session.expires_at,
+        }
+    }
+}
+
 /// The tenant's sign-ins.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = SignIns))]
@@ -51,16 +67,7 @@ pub(crate) struct SignInsOut {
 #[endpoint(operation_id = "list_sessions", tags("auth"))]
 pub(crate) async fn list(person: Person, app: AppState) -> Result<Json<SignInsOut>, ApiError> {
     let sessions = store::sessions::list(&mut *app.database().await?, person.user, app.clock.now()).await?;
-    let sessions = sessions.into_iter().map(|session| SignInOut {
-        id: session.id,
-        current: session.id == person.session,
-        staff: session.kind == SessionKind::Staff,
-        address: session.address,
-        user_agent: session.user_agent,
-        created_at: session.created_at,
-        last_used_at: session.last_used_at,
-        expires_at: session.expires_at,
-    });
+    let sessions = sessions.into_iter().map(|session| SignInOut::new(session, Some(person.session)));
     Ok(Json(SignInsOut { sessions: sessions.collect() }))
 }
 

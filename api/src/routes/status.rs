@@ -16,12 +16,12 @@ pub(crate) struct AccountHealthOut {
     #[salvo(schema(value_type = String))]
     id: AccountId,
     /// `telegram` or `discord`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PlatformDoc))]
     platform: Platform,
     /// The name on the platform.
     display_name: Option<String>,
     /// Its state, as in `GET /api/accounts/{id}`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::AccountStatusDoc))]
     status: AccountStatus,
     /// Stable code of why.
     reason_code: Option<String>,
@@ -55,7 +55,7 @@ pub(crate) struct PairHealthOut {
     /// Its name.
     name: String,
     /// `active`, `paused` or `blocked`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PairStatusDoc))]
     status: PairStatus,
     /// Stable code of why.
     reason_code: Option<String>,

@@ -284,3 +284,25 @@ proptest! {
         prop_assert_eq!(permits(&terms, &used, Action::SendMessage { at: now() }).is_ok(), open);
     }
 }
+
+#[test]
+fn who_is_suspended_may_do_nothing_and_no_plan_lifts_it() {
+    let tenancy = Tenancy { suspended: true, ..free() };
+    for action in [
+        Action::CreatePair { needs: Features::NONE },
+        Action::ChangePair { before: Features::ALL, after: Features::NONE },
+        Action::ResumePair { needs: Features::NONE },
+        Action::CarryPair { needs: Features::NONE },
+        Action::LinkAccount(Platform::Telegram),
+        Action::ResumeAccount(Platform::Discord),
+        Action::HostAccount { platform: Platform::Telegram, before: 0 },
+        Action::Report,
+    ] {
+        let refusal = check(&tenancy, &Use::default(), action, &catalogue()).unwrap_err();
+        assert_eq!(
+            (refusal.bar, refusal.bar.code(), refusal.lifted_by),
+            (Bar::Suspended, SUSPENDED, None),
+            "{action:?}"
+        );
+    }
+}

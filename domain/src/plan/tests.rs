@@ -18,6 +18,7 @@ pub(crate) fn boundless(position: i32) -> Plan {
 /// A tenant of `plan` without exceptions.
 pub(crate) fn tenant(plan: Plan) -> Tenancy {
     Tenancy {
+        suspended: false,
         plan,
         plan_expires_at: None,
         plan_reason: None,

@@ -11,8 +11,6 @@ use crate::{
 
 /// More than anybody here makes.
 const PLENTY: u32 = 1_000_000;
-/// More than anybody here asks in a minute.
-const REQUESTS: u32 = 1_000_000_000;
 
 /// Registers a user and lifts what their plan limits, but for messages: those are only limited by exceptions of a test's
 /// own, because the stack runs without assumed limits.
@@ -33,7 +31,7 @@ pub async fn lift_limits(stack: &Stack, api: &CausewayClient) -> anyhow::Result<
     let exceptions = json!({
         "limits": {
             "pairs": PLENTY, "telegram_accounts": PLENTY, "discord_accounts": PLENTY,
-            "requests_per_minute": REQUESTS, "media_bytes": 1_u64 << 40,
+            "media_bytes": 1_u64 << 40,
         },
         "features": {
             "copy_mode": true, "chain_forwarding": true, "discord_forwarding": true, "webhook_identity": true,
@@ -42,14 +40,6 @@ pub async fn lift_limits(stack: &Stack, api: &CausewayClient) -> anyhow::Result<
         "reason": "a sandbox",
     });
     except(stack, api, &exceptions).await
-}
-
-/// Makes an exception from nothing but the rate of requests, because a test asks again and again.
-///
-/// # Errors
-/// When the API refuses.
-pub async fn lift_request_rate(stack: &Stack, api: &CausewayClient) -> anyhow::Result<()> {
-    except(stack, api, &json!({ "limits": { "requests_per_minute": REQUESTS }, "reason": "a sandbox" })).await
 }
 
 async fn except(stack: &Stack, api: &CausewayClient, exceptions: &Value) -> anyhow::Result<()> {

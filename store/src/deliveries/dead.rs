@@ -49,28 +49,34 @@ pub enum Decision {
     Retry,
     /// Forget them: they become skipped, with the history that says so.
     Discard,
+    /// The same, on behalf of the installation.
+    DiscardByStaff,
 }
 
-/// Decides about the tenant's dead letters of a pair: all of them, or the one with number `seq`. Returns how many there
+/// Decides about the tenant's dead letters of a pair: all of them, or those with the numbers `seqs`. Returns how many there
 /// were: deciding twice finds none the second time. A pair with something to try again is marked as to be woken.
 pub async fn decide(
     connection: &mut PgConnection,
     user: UserId,
     pair: PairId,
-    seq: Option<i64>,
+    seqs: Option<&[i64]>,
     decision: Decision,
     now: DateTime<Utc>,
 ) -> Result<u64, StoreError> {
-    let retry = decision == Decision::Retry;
+    let (retry, who) = match decision {
+        Decision::Retry => (true, ""),
+        Decision::Discard => (false, "the user"),
+        Decision::DiscardByStaff => (false, "the operators"),
+    };
     let done = sqlx::query!(
         r#"WITH decided AS (
              UPDATE deliveries d SET
                  state = CASE WHEN $4 THEN 'pending' ELSE 'skipped' END::delivery_state,
                  reason_code = CASE WHEN $4 THEN NULL ELSE 'discarded' END,
-                 reason = CASE WHEN $4 THEN NULL ELSE 'discarded by the user; before that: ' || coalesce(d.reason, d.reason_code, 'no reason') END,
+                 reason = CASE WHEN $4 THEN NULL ELSE 'discarded by ' || $6 || '; before that: ' || coalesce(d.reason, d.reason_code, 'no reason') END,
                  due_at = CASE WHEN $4 THEN least(d.due_at, $5) ELSE d.due_at END,
                  settled_at = CASE WHEN $4 THEN NULL ELSE $5::timestamptz END
-             WHERE d.pair_id = $2 AND d.state = 'dead' AND ($3::bigint IS NULL OR d.seq = $3)
+             WHERE d.pair_id = $2 AND d.state = 'dead' AND ($3::bigint[] IS NULL OR d.seq = ANY($3))
                AND EXISTS (SELECT FROM pairs p WHERE p.id = $2 AND p.user_id = $1 AND p.deleted_at IS NULL)
              RETURNING d.pair_id, d.seq, d.source_message_id),
            flag AS (UPDATE pairs SET wake_pending = true WHERE $4 AND id IN (SELECT pair_id FROM decided)),
@@ -83,9 +89,10 @@ pub async fn decide(
            SELECT pair_id, seq, $5, CASE WHEN $4 THEN 'retried' ELSE 'discarded' END, NULL FROM decided"#,
         user as UserId,
         pair as PairId,
-        seq,
+        seqs,
         retry,
-        now
+        now,
+        who
     )
     .execute(connection)
     .await?;

@@ -54,7 +54,7 @@ pub async fn begin_drain(
          FROM users u JOIN plans l ON l.id = u.plan_id LEFT JOIN user_limits x ON x.user_id = u.id
          WHERE p.id = $1 AND u.id = p.user_id AND p.deleted_at IS NULL AND p.destination_account_id = $2
            AND EXISTS (SELECT FROM accounts WHERE id = $2 AND lease_epoch = $3)
-         RETURNING p.drain_fence AS drain, l.priority, l.fairness_weight,
+         RETURNING p.drain_fence AS drain, u.suspended_at IS NOT NULL AS "suspended!", l.priority, l.fairness_weight,
                    coalesce(x.media_bytes_max, l.media_bytes_max) AS media_bytes_max,
                    coalesce(x.copy_mode, l.copy_mode) AS "copy_mode!",
                    coalesce(x.chain_forwarding, l.chain_forwarding) AS "chain_forwarding!",
@@ -72,6 +72,7 @@ pub async fn begin_drain(
     Ok(row.map(|row| Begun {
         fence: Fence { pair, drain: row.drain, account, epoch },
         terms: Terms {
+            suspended: row.suspended,
             limits: Limits {
                 media_bytes_max: row.media_bytes_max.and_then(|bytes| u64::try_from(bytes).ok()),
                 ..Limits::default()

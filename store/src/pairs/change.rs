@@ -114,3 +114,18 @@ pub async fn delete(
     .await?;
     Ok(done.rows_affected() == 1)
 }
+
+/// Has the pair of whatever tenant begin anew: it is not blocked any more, what drains it now claims nothing from now on,
+/// and the next sweep rouses it, should nobody else. False when there is none, or it is paused.
+pub async fn restart(connection: &mut PgConnection, id: PairId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query!(
+        "UPDATE pairs SET status = 'active', reason_code = NULL, reason = NULL, drain_fence = drain_fence + 1,
+                wake_pending = false, swept_at = NULL, updated_at = $2
+         WHERE id = $1 AND deleted_at IS NULL AND status <> 'paused'",
+        id as PairId,
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

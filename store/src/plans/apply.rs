@@ -11,7 +11,7 @@ use domain::{
 use serde::Deserialize as _;
 use sqlx::PgConnection;
 
-use super::{PLAN_LIMIT, lock_user, tenancy};
+use super::{HELD, lock_user, tenancy};
 use crate::StoreError;
 
 /// What was paused and resumed. The rows say so already, and nothing is claimed or hosted against them; workflows have
@@ -88,20 +88,25 @@ async fn settle_accounts(
         let accounts: Vec<_> = rows.iter().filter(|row| row.platform == platform).collect();
         let members: Vec<Member> = accounts
             .iter()
-            .map(|row| Member { standing: account_standing(row.held, row.status), permitted: true })
+            .map(|row| Member { standing: account_standing(row.held, row.status), permitted: !terms.suspended })
             .collect();
         let limit = Limit::accounts(platform);
-        let bar = Bar::Limit { limit, allowed: terms.limits.get(limit).unwrap_or(0), used: running(&members) };
+        let bar = match terms.suspended {
+            true => Bar::Suspended,
+            false => Bar::Limit { limit, allowed: terms.limits.get(limit).unwrap_or(0), used: running(&members) },
+        };
         for (index, moved) in gate::settle(&members, terms.limits.get(limit)) {
             let Some(row) = accounts.get(index) else { continue };
             match moved {
                 Move::Hold => {
-                    super::hold(connection, row.id, &bar.to_string(), now).await?;
+                    super::hold(connection, row.id, (bar.code(), &bar.to_string()), now).await?;
                     applied.accounts_paused.push(row.id);
                 }
                 Move::Release => {
                     release_account(connection, row.id, now).await?;
-                    applied.accounts_resumed.push(row.id);
+                    if row.status == AccountStatus::Paused {
+                        applied.accounts_resumed.push(row.id);
+                    }
                 }
             }
         }
@@ -161,7 +166,9 @@ impl Carried {
     fn standing(&self) -> Standing {
         match self.status {
             PairStatus::Active | PairStatus::Blocked => Standing::Running,
-            PairStatus::Paused if self.reason_code.as_deref() == Some(PLAN_LIMIT) => Standing::Held,
+            PairStatus::Paused if self.reason_code.as_deref().is_some_and(|code| HELD.contains(&code)) => {
+                Standing::Held
+            }
             PairStatus::Paused => Standing::Stopped,
         }
     }
@@ -263,7 +270,7 @@ async fn hold_pair(
         "UPDATE pairs SET status = 'paused', reason_code = $2, reason = $3, plan_untold_since = $4, updated_at = $4
          WHERE id = $1 AND deleted_at IS NULL AND status <> 'paused'",
         pair as PairId,
-        PLAN_LIMIT,
+        bar.code(),
         bar.to_string(),
         now
     )
@@ -275,9 +282,9 @@ async fn hold_pair(
 async fn release_pair(connection: &mut PgConnection, pair: PairId, now: DateTime<Utc>) -> Result<bool, StoreError> {
     let done = sqlx::query!(
         "UPDATE pairs SET status = 'active', reason_code = NULL, reason = NULL, plan_untold_since = $3, updated_at = $3
-         WHERE id = $1 AND deleted_at IS NULL AND status = 'paused' AND reason_code = $2",
+         WHERE id = $1 AND deleted_at IS NULL AND status = 'paused' AND reason_code = ANY($2)",
         pair as PairId,
-        PLAN_LIMIT,
+        &HELD.map(str::to_owned)[..],
         now
     )
     .execute(connection)

@@ -4,7 +4,6 @@ use chrono::{DateTime, Utc};
 use domain::{AccountId, Platform, UserId, gate::Action};
 use sqlx::PgConnection;
 
-use super::PLAN_LIMIT;
 use crate::StoreError;
 
 /// What a host asks before it hosts.
@@ -49,12 +48,12 @@ pub async fn hostable(connection: &mut PgConnection, account: AccountId) -> Resu
     }))
 }
 
-/// The plan pauses the account, for this reason: its host sees it in the lease, and nothing is claimed for it from now on. A state that
+/// The plan pauses the account, or its tenant's suspension does, for this code and reason: its host sees it in the lease, and nothing is claimed for it from now on. A state that
 /// is not one of running stays what it is. Twice is the same as once.
 pub async fn hold(
     connection: &mut PgConnection,
     account: AccountId,
-    reason: &str,
+    (code, reason): (&str, &str),
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(
@@ -68,7 +67,7 @@ pub async fn hold(
                 host = NULL, host_task_token = NULL, updated_at = $4
          WHERE id = $1 AND status <> 'logged_out'",
         account as AccountId,
-        PLAN_LIMIT,
+        code,
         reason,
         now
     )

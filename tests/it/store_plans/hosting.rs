@@ -29,7 +29,7 @@ async fn the_newest_account_loses_its_host_and_comes_back_when_there_is_room() {
     let asked = plans::hostable(&mut database, newest).await.unwrap().unwrap();
     assert!(asked.held && asked.before == 1, "{asked:?}");
     for _ in 0..2 {
-        plans::hold(&mut database, newest, "no room", now).await.unwrap();
+        plans::hold(&mut database, newest, (plans::PLAN_LIMIT, "no room"), now).await.unwrap();
     }
     assert!(tenant.apply().await.is_empty());
     let up = tenant.set(PlanId::PRO).await;

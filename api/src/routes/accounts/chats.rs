@@ -23,7 +23,7 @@ pub(crate) struct ChatOut {
     #[salvo(schema(value_type = String))]
     id: ChatId,
     /// `direct`, `group`, `channel`, `text` or `thread`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::ChatKindDoc))]
     kind: ChatKind,
     /// Its title; a person's name for a private conversation.
     title: String,

@@ -55,7 +55,7 @@ pub(crate) async fn update(
 #[salvo(schema(name = Budget))]
 pub(crate) struct BudgetOut {
     /// `account` (all messages), `global` (all requests) or `chat`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PaceScopeDoc))]
     scope: Scope,
     /// The platform's id of the chat.
     #[salvo(schema(value_type = Option<String>))]

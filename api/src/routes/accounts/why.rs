@@ -26,7 +26,7 @@ pub(crate) struct OnPairOut {
     /// Its name.
     name: String,
     /// `active`, `paused` or `blocked`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PairStatusDoc))]
     status: PairStatus,
     /// The deliveries that the message caused: the first one, then those of its edits and deletion.
     deliveries: Vec<DeliveryOut>,
@@ -63,8 +63,8 @@ pub(crate) struct TraceOut {
     operation_id = "trace_message",
     tags("accounts"),
     parameters(
-        ("chat" = String, Path, description = "The platform's id of the chat."),
-        ("message" = String, Path, description = "The platform's id of the message.")
+        ("chat" = crate::wire::ChatIdDoc, Path, description = "The platform's id of the chat."),
+        ("message" = crate::wire::NumberDoc, Path, description = "The platform's id of the message.")
     )
 )]
 pub(crate) async fn trace(

@@ -17,22 +17,22 @@ use crate::{auth::Actor, body::JsonBody, error::ApiError, state::AppState};
 #[serde(deny_unknown_fields)]
 pub(crate) struct KindsDoc {
     /// A session is about to end, or has ended.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PreferenceDoc))]
     session_warning: Preference,
     /// A limit of the plan is reached.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PreferenceDoc))]
     limit_reached: Preference,
     /// An account or a pair has stopped carrying messages.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PreferenceDoc))]
     health_alert: Preference,
     /// News of whoever runs this installation.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PreferenceDoc))]
     announcement: Preference,
     /// A report is ready.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PreferenceDoc))]
     report: Preference,
     /// A payment is due, was made or has failed.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::PreferenceDoc))]
     payment: Preference,
 }
 

@@ -7,7 +7,10 @@ use salvo::{
 };
 use store::StoreError;
 
-use crate::{error::ApiError, state::AppState};
+use crate::{
+    error::{ApiError, Problem},
+    state::AppState,
+};
 
 /// Nothing is fetched, nothing runs, and the form goes back here.
 const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
@@ -20,7 +23,10 @@ const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'n
     operation_id = "ask_unsubscribe",
     tags("notifications"),
     parameters(("token" = String, Path, description = "From the message.")),
-    responses((status_code = 200, description = "The page, as `text/html`."))
+    responses(
+        (status_code = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status_code = 410, description = "`link_expired`.", body = Problem, content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn ask(app: AppState, req: &mut Request, res: &mut Response) -> Result<(), ApiError> {
     let what = what(&app, req)?;
@@ -42,7 +48,10 @@ pub(crate) async fn ask(app: AppState, req: &mut Request, res: &mut Response) ->
     operation_id = "unsubscribe",
     tags("notifications"),
     parameters(("token" = String, Path, description = "From the message.")),
-    responses((status_code = 200, description = "A page that says so, as `text/html`."))
+    responses(
+        (status_code = 200, description = "A page that says so.", body = String, content_type = "text/html"),
+        (status_code = 410, description = "`link_expired`.", body = Problem, content_type = "application/problem+json"),
+    )
 )]
 pub(crate) async fn turn_off(app: AppState, req: &mut Request, res: &mut Response) -> Result<(), ApiError> {
     let Unsubscribe { user, topic } = what(&app, req)?;

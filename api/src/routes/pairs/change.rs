@@ -37,7 +37,7 @@ pub(crate) struct ChangeIn {
     /// 1 to 100 characters.
     name: Option<String>,
     /// `copy` or `forward`.
-    #[salvo(schema(value_type = Option<String>))]
+    #[salvo(schema(value_type = Option<crate::wire::CopyModeDoc>))]
     mode: Option<CopyMode>,
     /// Seconds between receipt and delivery, at most 86,400; for messages that come from now on.
     delay_seconds: Option<u32>,

@@ -33,13 +33,14 @@ use crate::{
 #[serde(deny_unknown_fields)]
 pub(crate) struct EndpointIn {
     /// `acc_…`.
+    #[salvo(schema(value_type = crate::wire::AccountIdDoc))]
     account: String,
     /// The platform's id of the chat, decimal.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::ChatIdDoc))]
     chat: ChatId,
     /// One topic of a Telegram forum, decimal; without it the whole chat. On Discord a thread is a chat of its own.
     #[serde(default)]
-    #[salvo(schema(value_type = Option<String>))]
+    #[salvo(schema(value_type = Option<crate::wire::NumberDoc>))]
     topic_id: Option<TopicId>,
 }
 
@@ -70,7 +71,7 @@ pub(crate) struct PairIn {
     /// `copy` (posted as the destination account's own, the default) or `forward` (Telegram's native forward between
     /// Telegram chats, a line of attribution elsewhere).
     #[serde(default)]
-    #[salvo(schema(value_type = Option<String>))]
+    #[salvo(schema(value_type = crate::wire::CopyModeDoc))]
     mode: CopyMode,
     /// Seconds between receipt and delivery, at most 86,400.
     #[serde(default)]

@@ -162,8 +162,16 @@ async fn decide(
     seq: Option<i64>,
     decision: Decision,
 ) -> Result<u64, ApiError> {
-    let now = app.clock.now();
-    let count = store::deliveries::decide(&mut *app.database().await?, actor.user, pair, seq, decision, now).await?;
+    let (now, seqs) = (app.clock.now(), seq.map(|seq| [seq]));
+    let count = store::deliveries::decide(
+        &mut *app.database().await?,
+        actor.user,
+        pair,
+        seqs.as_ref().map(|seqs| &seqs[..]),
+        decision,
+        now,
+    )
+    .await?;
     if count > 0 && decision == Decision::Retry {
         told(pair, app.temporal.signal_pair(pair, PairForwarding::configure).await);
     }

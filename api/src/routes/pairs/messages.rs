@@ -46,14 +46,14 @@ pub(crate) struct DeliveryOut {
     /// Its place in the pair's order; `before` takes it.
     seq: i64,
     /// `post`, or `edit` or `delete` of what an earlier delivery posted.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::OperationDoc))]
     operation: Operation,
     /// The `seq` of the delivery that this one changes, or with which it travels as part of an album.
     root_seq: Option<i64>,
     /// The source platform's id of the message.
     source_message_id: String,
     /// `pending`, `sending`, `sent`, `skipped` or `dead`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::DeliveryStateDoc))]
     state: DeliveryState,
     /// Stable code of why.
     reason_code: Option<String>,
@@ -111,9 +111,9 @@ pub(crate) struct DeliveriesOut {
     operation_id = "list_messages",
     tags("pairs"),
     parameters(
-        ("limit" = Option<i64>, Query, description = "Messages on a page: 1 to 200, 50 unless given."),
+        ("limit" = Option<i64>, Query, minimum = 1, maximum = 200, description = "Messages on a page: 1 to 200, 50 unless given."),
         ("before" = Option<i64>, Query, description = "Only messages below this `seq`."),
-        ("state" = Option<String>, Query, description = "Only `pending`, `sending`, `sent`, `skipped` or `dead` ones.")
+        ("state" = Option<crate::wire::DeliveryStateDoc>, Query, description = "Only `pending`, `sending`, `sent`, `skipped` or `dead` ones.")
     )
 )]
 pub(crate) async fn list(

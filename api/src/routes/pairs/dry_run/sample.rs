@@ -72,7 +72,7 @@ struct SampleAuthor {
 #[serde(deny_unknown_fields)]
 struct SampleMedia {
     /// `photo`, `video`, `video_note`, `animation`, `audio`, `voice`, `sticker` or `document`.
-    #[salvo(schema(value_type = String))]
+    #[salvo(schema(value_type = crate::wire::MediaKindDoc))]
     kind: MediaKind,
     /// In bytes.
     #[serde(default)]
