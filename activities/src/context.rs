@@ -7,8 +7,9 @@ use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    attachments::MediaSettings, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates, hosts::Hosts,
-    mail::Mailer, metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig, wakeups::Wakeups,
+    attachments::MediaSettings, bot::BotDesk, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates,
+    hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig,
+    wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -36,6 +37,8 @@ pub struct Context {
     pub reconcile_every: Duration,
     /// Accounts hosted here.
     pub hosts: Hosts,
+    /// The Telegram bot, where this worker may host it.
+    pub bot: BotDesk,
     /// Drains that run here and can be woken without Temporal.
     pub wakeups: Arc<Wakeups>,
     /// Turns of those who carry much.

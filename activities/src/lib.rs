@@ -4,7 +4,9 @@
 //! `Sweep` are registered by the worker.
 
 pub mod account;
+pub mod announcement;
 pub mod attachments;
+pub mod bot;
 pub mod bulk;
 pub mod bulk_act;
 mod catch_up;
@@ -18,6 +20,7 @@ pub mod erasure;
 mod failure;
 pub mod forwarding;
 pub mod gates;
+pub mod health;
 pub mod hosting;
 pub mod hosts;
 mod ingest;

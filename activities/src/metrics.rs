@@ -4,10 +4,12 @@ use prometheus::{
     Gauge, GaugeVec, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry,
 };
 
+mod bot;
 mod egress;
 mod notifications;
 mod pace;
 
+pub use bot::BotMetrics;
 pub use egress::EgressMetrics;
 pub use notifications::NotificationMetrics;
 pub use pace::PaceMetrics;
@@ -56,6 +58,8 @@ pub struct Metrics {
     pub accounts: IntGaugeVec,
     /// `causeway_dead_letters`: messages given up that nobody has decided about, in the whole installation.
     pub dead_letters: IntGauge,
+    /// `causeway_bot_*`.
+    pub bot: BotMetrics,
     /// `causeway_egress_*`.
     pub egress: EgressMetrics,
     /// `causeway_notifications_*`, `causeway_mail_configured`.
@@ -117,6 +121,7 @@ impl Metrics {
             )?,
             accounts: IntGaugeVec::new(Opts::new("causeway_accounts", "Accounts by state"), &["platform", "status"])?,
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
+            bot: BotMetrics::new(registry)?,
             egress: EgressMetrics::new(registry)?,
             notifications: NotificationMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,

@@ -56,6 +56,12 @@ pub struct Paces {
 }
 
 impl Paces {
+    /// What is assumed of limits that nobody has stated.
+    #[must_use]
+    pub const fn mode(&self) -> Mode {
+        self.mode
+    }
+
     /// Nothing hosted yet.
     #[must_use]
     pub fn new(config: &PaceConfig, pool: PgPool, clock: Arc<dyn Clock>, metrics: Metrics) -> Self {

@@ -40,6 +40,8 @@ const RECONCILIATIONS_KEPT: TimeDelta = TimeDelta::days(30);
 const WORKERS_KEPT: TimeDelta = TimeDelta::days(7);
 /// Pictures of authors that nobody writes under any more are kept for so long after their last link has ended.
 const PORTRAITS_KEPT: TimeDelta = TimeDelta::days(2);
+/// A command to the bot is recognised for so long when Telegram tells of it again; it does so for a day.
+const BOT_MESSAGES_KEPT: TimeDelta = TimeDelta::days(7);
 /// Windows of rate limits are a minute long; by then they are over by every clock.
 const RATE_LIMITS_KEPT: TimeDelta = TimeDelta::minutes(5);
 /// Fingerprints of content forgotten by one sweep: some ten thousand messages a minute with that option; as many callers
@@ -93,8 +95,13 @@ impl Sweep {
             }
         }
         store::workers::forget(&mut database, now - WORKERS_KEPT).await.retry("database")?;
+        drop(database);
+        report.workflows_started += self.0.sweep_announcements(&client, before, BATCH).await.retry("database")?;
+        let mut database = self.0.database().await.retry("database")?;
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
+        store::bot::prune(&mut database, now - BOT_MESSAGES_KEPT, PRUNED).await.retry("database")?;
+        store::bot::prune_tokens(&mut database, now, PRUNED).await.retry("database")?;
         store::reconcile::prune(&mut database, now - RECONCILIATIONS_KEPT, BATCH).await.retry("database")?;
         store::rate_limits::prune(&mut database, now - RATE_LIMITS_KEPT, PRUNED).await.retry("database")?;
         drop(database);

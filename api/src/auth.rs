@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, ApiKeyId, BulkActId, MediaId, PairId, PlanId, Role, SessionId, UserId};
+use domain::{AccountId, AnnouncementId, ApiKeyId, BulkActId, MediaId, PairId, PlanId, Role, SessionId, UserId};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -130,6 +130,7 @@ macro_rules! wire_id {
 
 wire_id! {
     AccountId => Account,
+    AnnouncementId => Announcement,
     ApiKeyId => ApiKey,
     BulkActId => BulkAct,
     MediaId => Media,

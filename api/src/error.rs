@@ -1,7 +1,7 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
+    AccountStatus, Role, Scope, announcement, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
     rules::RuleError, setting::SettingError,
 };
 use store::StoreError;
@@ -31,6 +31,7 @@ pub enum Thing {
     Plan,
     Worker,
     BulkAct,
+    Announcement,
 }
 
 /// Why a request got no good answer.
@@ -120,10 +121,16 @@ pub enum ApiError {
     TokenInvalid,
     #[error("the account's state is `{}`", AccountStatus::as_str(*.0))]
     WrongState(AccountStatus),
+    #[error("the announcement's state is `{}`", announcement::State::as_str(*.0))]
+    AnnouncementState(announcement::State),
+    #[error("{0}")]
+    Announcement(#[from] announcement::AnnouncementError),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
     AccountInUse,
+    #[error("there is no bot to link just now")]
+    BotUnavailable,
     #[error("this message is not a dead letter")]
     NotDead,
     #[error("{}", .refusal.detail)]
@@ -219,5 +226,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Plan => "plan",
         Thing::Worker => "worker",
         Thing::BulkAct => "act",
+        Thing::Announcement => "announcement",
     }
 }

@@ -10,8 +10,8 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, codec, confirm, email, error_logs, health, me, media, notifications, operator,
-        pairs, password, plans, registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, bot, codec, confirm, email, error_logs, health, me, media, notifications,
+        operator, pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -137,6 +137,9 @@ fn messages() -> Vec<Route> {
         get("api/me/notifications", Tenant(Read), notifications::list),
         get("api/me/notifications/preferences", Tenant(Read), notifications::preferences::read),
         put("api/me/notifications/preferences", Tenant(Notifications), notifications::preferences::set),
+        get("api/me/bot", Tenant(Read), bot::read),
+        delete("api/me/bot", Person, bot::unlink),
+        post("api/me/bot/link", Person, bot::invite),
         get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
         post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),
@@ -178,6 +181,16 @@ fn administration() -> Vec<Route> {
         put("api/admin/settings", Staff(Admin), admin::settings::change),
         get("api/admin/audit", Staff(Support), admin::logs::audit),
         get("api/admin/errors", Staff(Support), admin::logs::errors),
+        get("api/admin/announcements", Staff(Admin), admin::announcements::list),
+        post("api/admin/announcements", Staff(Admin), admin::announcements::create),
+        get("api/admin/announcements/{id}", Staff(Admin), admin::announcements::read),
+        patch("api/admin/announcements/{id}", Staff(Admin), admin::announcements::change),
+        post("api/admin/announcements/{id}/preview", Staff(Admin), admin::announcements::acts::preview),
+        post("api/admin/announcements/{id}/start", Staff(Admin), admin::announcements::acts::start),
+        post("api/admin/announcements/{id}/pause", Staff(Admin), admin::announcements::acts::pause),
+        post("api/admin/announcements/{id}/resume", Staff(Admin), admin::announcements::acts::resume),
+        post("api/admin/announcements/{id}/cancel", Staff(Admin), admin::announcements::acts::cancel),
+        get("api/admin/announcements/{id}/recipients", Staff(Admin), admin::announcements::recipients::list),
     ]
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, BulkActId, PairId, UserId};
+use domain::{AccountId, AnnouncementId, BulkActId, PairId, UserId};
 use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
@@ -18,11 +18,13 @@ use temporalio_common::{
 use tokio::sync::OnceCell;
 use workflows::{
     account::{AccountInput, AccountSession, AccountView, ChatReply, LoginReply, LoginStep},
+    announcement::{AnnouncementInput, AnnouncementWorkflow},
     bulk_act::{BulkActInput, BulkActWorkflow, BulkProgress},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
         CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
-        ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
+        announcement_workflow_id, ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id,
+        pair_workflow_id, reconcile_workflow_id,
     },
     erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
@@ -198,6 +200,18 @@ impl Temporal {
             .build();
         let client = self.client().await?;
         bounded(CALL_MAX, client.start_workflow(DeleteUserWorkflow::run, input, options)).await?;
+        Ok(())
+    }
+
+    /// Signals an announcement's workflow, which is started if need be.
+    pub(crate) async fn signal_announcement<S>(&self, id: AnnouncementId, signal: S) -> Result<(), TemporalError>
+    where
+        S: SignalDefinition<Workflow = <AnnouncementWorkflow as HasRun>::Run, Input = ()>,
+    {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, announcement_workflow_id(id)).build();
+        let (client, input) = (self.client().await?, AnnouncementInput { announcement: id, history_max: 0 });
+        let told = client.signal_with_start_workflow(AnnouncementWorkflow::run, input, signal, (), options);
+        bounded(CALL_MAX, told).await?;
         Ok(())
     }
 

@@ -140,6 +140,11 @@ id!(
     "bulk"
 );
 id!(
+    /// News of the operator to the tenants of some plans.
+    AnnouncementId,
+    "ann"
+);
+id!(
     /// What a tenant pays for: a row of the table `plans`.
     PlanId,
     "plan"

@@ -4,8 +4,11 @@
 
 pub mod access;
 pub mod account;
+pub mod alert;
+pub mod announcement;
 #[cfg(test)]
 mod anything;
+pub mod bot;
 pub mod bulk;
 pub mod change;
 pub mod chat;
@@ -40,8 +43,8 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId, RegistrationId,
-    SessionId, SourceMessageId, UserId,
+    AccountId, AnnouncementId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId,
+    RegistrationId, SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

@@ -215,6 +215,17 @@ impl Preference {
             Self::Both | Self::Bot => Self::Bot,
         }
     }
+
+    /// The channels that both name.
+    #[must_use]
+    pub const fn within(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Off, _) | (_, Self::Off) | (Self::Email, Self::Bot) | (Self::Bot, Self::Email) => Self::Off,
+            (Self::Both, one) | (one, Self::Both) => one,
+            (Self::Email, Self::Email) => Self::Email,
+            (Self::Bot, Self::Bot) => Self::Bot,
+        }
+    }
 }
 
 /// Where one message stands on one channel.

@@ -11,5 +11,7 @@ pub use self::{
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
     smtp::{Mail, SmtpControl},
-    telegram::{NewUser, TelegramBot, TelegramChat, TelegramControl, TelegramMessage},
+    telegram::{
+        NewUser, TelegramBot, TelegramBotFacts, TelegramChat, TelegramCommand, TelegramControl, TelegramMessage,
+    },
 };

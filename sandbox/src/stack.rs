@@ -46,8 +46,12 @@ use self::{
     ports::Ports,
     postgres::Cluster,
     process::{Launch, Process, run},
-    secrets::Secrets,
+    secrets::{Secrets, TELEGRAM_BOT_ID},
 };
+use crate::client::TelegramControl;
+
+/// The username of the bot that the worker gets a token of.
+pub const TELEGRAM_BOT: &str = "causeway_bot";
 
 /// How long a part may take to become ready. The slowest is the first start of Temporal on a busy machine.
 const READY_PATIENCE: Duration = Duration::from_secs(120);
@@ -117,6 +121,12 @@ impl Stack {
         &self.plan.secrets.operator_token
     }
 
+    /// The id of the Telegram bot that the worker has a token of; its name is [`TELEGRAM_BOT`].
+    #[must_use]
+    pub const fn telegram_bot(&self) -> i64 {
+        TELEGRAM_BOT_ID
+    }
+
     /// The directory of PostgreSQL's programs.
     #[must_use]
     pub fn postgres_bin(&self) -> Option<&Path> {
@@ -168,6 +178,7 @@ impl Stack {
         self.ready(part).await?;
         if part == Part::Telegram {
             self.fetch_telegram_key().await?;
+            self.make_telegram_bot().await?;
         }
         progress.done(started, &format!("{:<17} {}", part.title(), self.plan.address(part)));
         Ok(())
@@ -265,6 +276,15 @@ impl Stack {
         let url = format!("{}/rsa.pem", self.plan.ports.url("telegram-control"));
         let key = self.http.get(url).send().await?.error_for_status()?.bytes().await?;
         fs::write(self.plan.telegram_key(), key).context("cannot keep the Telegram sandbox's key")
+    }
+
+    async fn make_telegram_bot(&self) -> anyhow::Result<()> {
+        let token = &self.plan.secrets.telegram_bot_token;
+        if !token.is_empty() {
+            let control = TelegramControl::new(&self.plan.ports.url("telegram-control"))?;
+            control.create_bot(TELEGRAM_BOT, "Causeway", Some(token)).await.context("the bot could not be made")?;
+        }
+        Ok(())
     }
 
     fn log(&self, name: &str) -> PathBuf {

@@ -21,6 +21,9 @@ mod pairs;
 
 pub use batch::{Batch, Tell, batch};
 
+/// The act that stands in the way of a new one may end just then.
+const INSERTS: usize = 3;
+
 /// One act.
 #[derive(Clone, Debug)]
 pub struct BulkAct {
@@ -86,36 +89,35 @@ pub async fn insert(
     now: DateTime<Utc>,
 ) -> Result<BulkAct, StoreError> {
     let scope = serde_json::to_value(act.scope)?;
-    sqlx::query!(
-        "INSERT INTO bulk_acts (id, kind, scope, state, reason, started_by, created_at)
-         VALUES ($1, $2, $3, 'pending', $4, $5, $6)
-         ON CONFLICT (kind, scope) WHERE state IN ('pending', 'running') DO NOTHING",
-        act.id as BulkActId,
-        act.kind as BulkKind,
-        scope,
-        act.reason,
-        act.started_by as UserId,
-        now
-    )
-    .execute(&mut *connection)
-    .await?;
-    let found = sqlx::query_as!(
-        BulkAct,
-        "SELECT id, kind, scope, state, reason, started_by, total, done, failed, error, created_at, started_at,
-                cancel_requested_at, finished_at
-         FROM bulk_acts WHERE kind = $1 AND scope = $2 AND (id = $3 OR state IN ('pending', 'running'))
-         ORDER BY id LIMIT 1",
-        act.kind as BulkKind,
-        scope,
-        act.id as BulkActId
-    )
-    .fetch_optional(&mut *connection)
-    .await?;
-    match found {
-        Some(found) => Ok(found),
-        // The one that stood in the way has ended just now.
-        None => Err(StoreError::Conflict { constraint: "bulk_acts_open_key".to_owned() }),
+    for _ in 0..INSERTS {
+        sqlx::query!(
+            "INSERT INTO bulk_acts (id, kind, scope, state, reason, started_by, created_at)
+             VALUES ($1, $2, $3, 'pending', $4, $5, $6)
+             ON CONFLICT (kind, scope) WHERE state IN ('pending', 'running') DO NOTHING",
+            act.id as BulkActId,
+            act.kind as BulkKind,
+            scope,
+            act.reason,
+            act.started_by as UserId,
+            now
+        )
+        .execute(&mut *connection)
+        .await?;
+        let found = sqlx::query_as!(
+            BulkAct,
+            "SELECT id, kind, scope, state, reason, started_by, total, done, failed, error, created_at, started_at,
+                    cancel_requested_at, finished_at
+             FROM bulk_acts WHERE kind = $1 AND scope = $2 AND state IN ('pending', 'running')",
+            act.kind as BulkKind,
+            scope
+        )
+        .fetch_optional(&mut *connection)
+        .await?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
     }
+    Err(StoreError::Conflict { constraint: "bulk_acts_open_key".to_owned() })
 }
 
 /// The act.

@@ -5,9 +5,12 @@
 
 pub mod accounts;
 pub mod admin;
+pub mod alerts;
+pub mod announcements;
 pub mod api_keys;
 pub mod audit;
 pub mod avatars;
+pub mod bot;
 pub mod bulk_acts;
 pub mod chats;
 mod content;

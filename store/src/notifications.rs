@@ -4,7 +4,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Email, FixedClock, NotificationId, UserId,
-    notification::{Channel, Content, Kind, Route, Wishes, route},
+    notification::{Channel, Content, Kind, Preference, Route, Wishes, route},
 };
 use sqlx::PgConnection;
 
@@ -63,6 +63,17 @@ pub async fn enqueue(
     new: &NewNotification<'_>,
     now: DateTime<Utc>,
 ) -> Result<Option<NotificationId>, StoreError> {
+    enqueue_by(connection, sealer, new, Preference::Both, now).await
+}
+
+/// As [`enqueue`], by these channels only, of those that the reader wants.
+pub async fn enqueue_by(
+    connection: &mut PgConnection,
+    sealer: &Sealer,
+    new: &NewNotification<'_>,
+    via: Preference,
+    now: DateTime<Utc>,
+) -> Result<Option<NotificationId>, StoreError> {
     let (user, address) = match new.to {
         Recipient::User(user) => (Some(user), None),
         Recipient::UserAt(user, address) => (Some(user), Some(address.as_str())),
@@ -75,6 +86,7 @@ pub async fn enqueue(
     };
     let Some(mut wishes) = wishes else { return Ok(None) };
     wishes.bot_linked &= address.is_none();
+    wishes.preference = wishes.preference.within(via);
     let routes = route(new.kind, new.promotional, &wishes, now);
     let id = NotificationId::new(&FixedClock::at(now));
     let sealed = match routes.iter().any(|route| route.fate.is_ok()) {

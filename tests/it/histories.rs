@@ -7,25 +7,32 @@ use std::{
 
 use domain::notification::Kind;
 use reqwest::Method;
-use sandbox::stack::Stack;
+use sandbox::stack::{Part, Stack};
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
+    bot::NotificationBot,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
-    contract::{CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
+    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    health::{HealthInput, HealthReport, HealthWorkflow},
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
 
 use crate::{
-    harness::{self, PAYLOAD_KEYS},
+    announcements::{self, Announcing},
+    bot::Chat,
+    harness::{self, PAYLOAD_KEYS, on_stack_runtime},
     mail::Mailing,
+    staff::Staff,
     world::{PASSWORD, World, place},
 };
 
@@ -50,6 +57,16 @@ pub async fn sweep(client: &Client) -> String {
     id
 }
 
+/// Looks at what is wrong now, instead of at the next minute; the workflow's id and what it has done.
+pub async fn look(client: &Client) -> (String, HealthReport) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let id = format!("health-now-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let options = WorkflowStartOptions::new(CONTROL_QUEUE, id.clone()).build();
+    let started = client.start_workflow(HealthWorkflow::run, HealthInput {}, options).await.expect("a look starts");
+    let report = started.get_result(Default::default()).await.expect("a look ends");
+    (id, report)
+}
+
 fn codec() -> Codec {
     Codec::parse(PAYLOAD_KEYS).expect("the key is good")
 }
@@ -65,11 +82,19 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
+        .register_workflow::<BulkActWorkflow>()
+        .unwrap()
         .register_workflow::<DeleteUserWorkflow>()
+        .unwrap()
+        .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<OutboxWorkflow>()
+        .unwrap()
+        .register_workflow::<AnnouncementWorkflow>()
+        .unwrap()
+        .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -127,6 +152,12 @@ async fn what_ran_replays_and_shows_nothing() {
     let all = client.start_workflow(ReconcileAllWorkflow::run, ReconcileAllInput {}, options).await.unwrap();
     all.get_result(Default::default()).await.unwrap();
     check("reconcile_all", all.fetch_history(Default::default()), &[]).await;
+    let staff = Staff::new(&stack, "admin").await;
+    let user = sandbox::scene::user_id(&world.api).await.unwrap();
+    let act = staff.ended(&staff.act(&format!("/users/{user}/pairs/pause")).await).await;
+    let bulk = client.get_workflow_handle::<BulkActWorkflow>(format!("bulk-{}", act["id"].as_str().unwrap()));
+    bulk.get_result(Default::default()).await.unwrap();
+    check("bulk_act", bulk.fetch_history(Default::default()), &secrets).await;
     world.api.delete_pair(&pair.id).await.unwrap();
     let forwarding = client.get_workflow_handle::<PairForwarding>(format!("pair-{}", pair.id));
     forwarding.get_result(Default::default()).await.unwrap();
@@ -142,6 +173,22 @@ async fn what_ran_replays_and_shows_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_bots_history_replays_and_shows_nothing_of_what_is_said() {
+    let stack = harness::exclusive().await;
+    let chat = Chat::new(&stack).await;
+    let payload = chat.link().await;
+    chat.ask("a secret word", "I am the bot of Causeway").await;
+    let running = stack.stack();
+    // In good order, so that the history has a hosting that has ended.
+    on_stack_runtime(running.stop_part(Part::Worker)).await;
+    on_stack_runtime(running.start_part(Part::Worker)).await.unwrap();
+    chat.ask("/pairs", "You have no pairs yet.").await;
+    let client = temporal(&stack).await;
+    let bot = client.get_workflow_handle::<NotificationBot>(BOT_WORKFLOW_ID);
+    check("notification_bot", bot.fetch_history(Default::default()), &["secret word", &payload, "no pairs"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_outbox_that_is_ended_begins_anew_and_its_history_shows_nothing() {
     let stack = harness::exclusive().await;
     let mailing = Mailing::new(&stack).await;
@@ -154,4 +201,25 @@ async fn an_outbox_that_is_ended_begins_anew_and_its_history_shows_nothing() {
         mailing.arrived(number + 1).await;
     }
     check("outbox", outbox.fetch_history(Default::default()), &["secret message", &mailing.email]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_announcement_and_a_look_replay_and_show_nothing() {
+    let stack = harness::exclusive().await;
+    let scene = Announcing::new(&stack, 3).await;
+    let client = temporal(&stack).await;
+    // Slow enough to be held between two batches.
+    let id = scene.draft(json!({ "per_minute": 60 })).await;
+    scene.act(&id, "start", json!({})).await;
+    scene.reaches(&id, |one| one["enqueued"].as_i64() >= Some(1)).await;
+    scene.act(&id, "pause", json!({})).await;
+    scene.act(&id, "resume", json!({})).await;
+    scene.reaches(&id, |one| one["state"] == "done").await;
+    let workflow = client.get_workflow_handle::<AnnouncementWorkflow>(format!("announcement-{id}"));
+    workflow.get_result(Default::default()).await.unwrap();
+    let secrets = [announcements::SUBJECT, "example.org"];
+    check("announcement", workflow.fetch_history(Default::default()), &secrets).await;
+    let (looked, _) = look(&client).await;
+    let looked = client.get_workflow_handle::<HealthWorkflow>(looked);
+    check("health", looked.fetch_history(Default::default()), &["example.org"]).await;
 }

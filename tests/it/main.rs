@@ -4,8 +4,14 @@
 
 mod access;
 mod accounts;
+mod admin_queues;
+mod admin_system;
+mod admin_users;
 mod albums;
+mod alerts;
+mod announcements;
 mod api_keys;
+mod bot;
 mod chains;
 mod changes;
 mod configuration;
@@ -45,7 +51,12 @@ mod schema;
 mod second_factor;
 mod secrets;
 mod sessions;
+mod staff;
 mod status;
+mod store_admin;
+mod store_alerts;
+mod store_announcements;
+mod store_bot;
 mod store_changes;
 mod store_deliveries;
 mod store_erasure;

@@ -5,7 +5,8 @@ use std::time::Duration;
 use anyhow::Context as _;
 use store::PgPool;
 use temporalio_client::{
-    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, RpcOptions,
+    Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, RpcOptions, WorkflowStartOptions,
+    errors::WorkflowStartError,
     schedules::{
         CreateScheduleOptions, ScheduleAction, ScheduleError, ScheduleOverlapPolicy, ScheduleSpec, ScheduleUpdate,
     },
@@ -15,7 +16,11 @@ use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest,
 };
 use workflows::{
-    contract::{CONTROL_QUEUE, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID},
+    bot::{BotInput, NotificationBot},
+    contract::{
+        BOT_WORKFLOW_ID, CONTROL_QUEUE, HEALTH_SCHEDULE_ID, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID,
+    },
+    health::{HealthInput, HealthWorkflow},
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
@@ -28,6 +33,8 @@ const RETRY_FIRST: Duration = Duration::from_millis(200);
 const RETRY_MAX: Duration = Duration::from_secs(5);
 /// What a crash has left is found within this time.
 const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// What is wrong is seen within this time.
+const HEALTH_EVERY: Duration = Duration::from_secs(60);
 
 /// Temporal is there.
 pub struct Connected {
@@ -46,6 +53,7 @@ pub async fn temporal(config: &Config) -> Connected {
         let client = connect(config).await?;
         register_search_attributes(&client).await?;
         schedule_sweep(&client).await?;
+        schedule_health(&client).await?;
         schedule_reconciliation(&client, config.reconcile_every).await?;
         Ok(client)
     })
@@ -61,6 +69,19 @@ pub async fn connect(config: &Config) -> anyhow::Result<Client> {
         .data_converter(config.codec.clone().data_converter())
         .build();
     Client::new(connection, options).context("the Temporal client could not be made")
+}
+
+/// Makes sure that the bot's workflow runs, however long that takes. One that has ended, because Telegram had refused the
+/// token, is begun anew: it may be another token now.
+pub async fn bot(client: Client) {
+    retried("the bot's workflow could not be started", || async {
+        let options = WorkflowStartOptions::new(CONTROL_QUEUE, BOT_WORKFLOW_ID).build();
+        match client.start_workflow(NotificationBot::run, BotInput::default(), options).await {
+            Ok(_) | Err(WorkflowStartError::AlreadyStarted { .. }) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    })
+    .await;
 }
 
 async fn register_search_attributes(client: &Client) -> anyhow::Result<()> {
@@ -90,6 +111,22 @@ async fn schedule_sweep(client: &Client) -> anyhow::Result<()> {
         Ok(_) => Ok(()),
         Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
         Err(error) => Err(error).context("the sweep could not be scheduled"),
+    }
+}
+
+async fn schedule_health(client: &Client) -> anyhow::Result<()> {
+    let id = HEALTH_SCHEDULE_ID;
+    let action = ScheduleAction::start_workflow(HealthWorkflow::run, HealthInput {}, CONTROL_QUEUE, id);
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(HEALTH_EVERY))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("tells tenants and the operator what is wrong")
+        .build();
+    match client.create_schedule(id, options).await {
+        Ok(_) => Ok(()),
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => Ok(()),
+        Err(error) => Err(error).context("the look at what is wrong could not be scheduled"),
     }
 }
 

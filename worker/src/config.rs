@@ -9,7 +9,7 @@ use activities::{
     discord::{DiscordConfig, DiscordEndpoint},
     mail::{MailFrom, MailServer, MailSettings},
     pace::PaceConfig,
-    telegram::{TelegramConfig, TelegramEndpoint},
+    telegram::{BotToken, TelegramConfig, TelegramEndpoint},
 };
 use chrono::TimeDelta;
 use domain::{
@@ -47,6 +47,8 @@ pub struct Config {
     pub reconcile_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
+    /// `TELEGRAM_BOT_TOKEN`.
+    pub telegram_bot: Option<BotToken>,
     /// `DISCORD_*`.
     pub discord: DiscordConfig,
     /// `MEDIA_*` and `PUBLIC_URL`.
@@ -121,6 +123,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
         let telegram = self.telegram();
+        let telegram_bot = self
+            .optional("TELEGRAM_BOT_TOKEN")
+            .and_then(|token| self.checked("TELEGRAM_BOT_TOKEN", BotToken::parse(&token)));
         let discord = self.discord();
         let media = self.media();
         let mail = self.mail();
@@ -140,6 +145,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
             telegram: telegram?,
+            telegram_bot,
             discord: discord?,
             media: media?,
             mail: mail?,

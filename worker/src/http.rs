@@ -52,14 +52,20 @@ async fn live() -> &'static str {
 
 #[handler]
 async fn readiness(depot: &mut Depot, res: &mut Response) {
-    let (temporal, database, hosted) = match depot.get_typed::<Arc<State>>() {
+    let (temporal, database, hosted, bot) = match depot.get_typed::<Arc<State>>() {
         Ok(state) => {
-            (state.ready.is_cancelled(), store::ping(&state.context.pool).await.is_ok(), state.context.hosts.len())
+            let database = store::ping(&state.context.pool).await.is_ok();
+            (state.ready.is_cancelled(), database, state.context.hosts.len(), state.context.bot.describe())
         }
-        Err(_) => (false, false, 0),
+        Err(_) => (false, false, 0, String::new()),
     };
     if !(temporal && database) {
         res.status_code(StatusCode::SERVICE_UNAVAILABLE);
     }
-    res.render(Json(serde_json::json!({ "temporal": temporal, "database": database, "hosted_accounts": hosted })));
+    res.render(Json(serde_json::json!({
+        "temporal": temporal,
+        "database": database,
+        "hosted_accounts": hosted,
+        "bot": bot,
+    })));
 }

@@ -13,8 +13,8 @@ mod workers;
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    bulk::Bulk, context::Context, duty::Duty, gates::Gates, hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces,
-    presence::Presence, rhythm::Rhythms, wakeups::Wakeups,
+    bot::BotDesk, bulk::Bulk, context::Context, duty::Duty, gates::Gates, hosts::Hosts, mail::Mailer, metrics::Metrics,
+    pace::Paces, presence::Presence, rhythm::Rhythms, wakeups::Wakeups,
 };
 use anyhow::Context as _;
 use config::Config;
@@ -67,6 +67,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         health_check_period: config.health_check_period,
         reconcile_every: config.reconcile_every,
         hosts: Hosts::default(),
+        bot: BotDesk::new(config.telegram_bot.clone()),
         wakeups: Arc::new(Wakeups::default()),
         bulk: Bulk::default(),
         gates: Gates::default(),
@@ -93,6 +94,9 @@ async fn run(config: Config) -> anyhow::Result<()> {
         connected = bootstrap::temporal(&config) => connected,
     };
     stale::report(&context, &connected.client).await;
+    if context.bot.token().is_some() {
+        tokio::spawn(bootstrap::bot(connected.client.clone()));
+    }
     tokio::spawn(activities::outbox::pass_on(Arc::clone(&context), connected.client.clone()));
     let presence = Presence {
         hosting_slots: config.hosting_slots,

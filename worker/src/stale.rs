@@ -38,5 +38,6 @@ async fn tokens(context: &Context) -> Result<Vec<Vec<u8>>, store::StoreError> {
     let mut database = context.database().await?;
     let hostings = store::leases::left_by(&mut database, &context.worker).await?;
     let drains = store::deliveries::drains_left_by(&mut database, &context.worker).await?;
-    Ok(hostings.into_iter().map(|attempt| attempt.task_token).chain(drains).collect())
+    let bot = store::bot::left_by(&mut database, &context.worker).await?;
+    Ok(hostings.into_iter().map(|attempt| attempt.task_token).chain(drains).chain(bot).collect())
 }

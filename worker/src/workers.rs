@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use activities::{
-    account::Accounts, bulk_act::BulkActs, context::Context, erasure::Erasure, forwarding::Forwarding, outbox::Outbox,
-    reconcile::Reconcile, sweep::Sweep,
+    account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
+    forwarding::Forwarding, health::Health, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -15,11 +15,14 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
+    bot::NotificationBot,
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
-    contract::{CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
+    contract::{BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    health::HealthWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -40,6 +43,8 @@ const STICKY_PATIENCE: Duration = Duration::from_secs(1);
 const WORKFLOW_SLOTS: usize = 100;
 /// Light activities at once.
 const CONTROL_SLOTS: usize = 50;
+/// The bot has one host. A worker that is asked again while its former hosting ends takes the new one at once.
+const BOT_SLOTS: usize = 2;
 /// A stopping worker waits so long for its activities, which end by themselves at their next safe point.
 const GRACE: Duration = Duration::from_secs(8);
 
@@ -62,9 +67,12 @@ pub async fn run(
         .register_workflow::<AccountSession>()?
         .register_workflow::<AskChatsWorkflow>()?
         .register_workflow::<BulkActWorkflow>()?
+        .register_workflow::<NotificationBot>()?
         .register_workflow::<PairForwarding>()?
         .register_workflow::<DeleteUserWorkflow>()?
         .register_workflow::<OutboxWorkflow>()?
+        .register_workflow::<AnnouncementWorkflow>()?
+        .register_workflow::<HealthWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
@@ -73,6 +81,8 @@ pub async fn run(
         .register_activities(Erasure(Arc::clone(&context)))
         .register_activities(Outbox(Arc::clone(&context)))
         .register_activities(BulkActs(Arc::clone(&context)))
+        .register_activities(Announcements(Arc::clone(&context)))
+        .register_activities(Health(Arc::clone(&context)))
         .register_activities(Sweep(Arc::clone(&context)))
         .register_activities(reconcile())
         .max_cached_workflows(CACHED_WORKFLOWS)
@@ -97,7 +107,18 @@ pub async fn run(
         .graceful_shutdown_period(GRACE)
         .build();
     let (ended, mut ends) = mpsc::unbounded_channel();
-    for (name, options) in [("control", control), ("hosts", hosts), ("host", hosted)] {
+    let mut workers = vec![("control", control), ("hosts", hosts), ("host", hosted)];
+    if context.bot.token().is_some() {
+        let bot = WorkerOptions::new(BOT_QUEUE)
+            .register_activities(Bot(Arc::clone(&context)))
+            .tuner(slots(WORKFLOW_SLOTS, BOT_SLOTS))
+            .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
+            .activity_inbound_interceptor(Trace)
+            .graceful_shutdown_period(GRACE)
+            .build();
+        workers.push(("bot", bot));
+    }
+    for (name, options) in workers {
         let worker = Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?;
         spawn(name, worker, context.stopping.clone(), ended.clone());
     }

@@ -1,12 +1,19 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
+use domain::{AccountId, AnnouncementId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
 pub const CONTROL_QUEUE: &str = "control";
 /// Hosting slots: one running activity for each hosted account.
 pub const HOSTS_QUEUE: &str = "hosts";
+
+/// The one hosting of the Telegram bot. A queue of its own, asked only by workers that have the bot's token: so it takes no
+/// slot from the accounts of users, and goes to nobody who could not sign in.
+pub const BOT_QUEUE: &str = "bot";
+
+/// The id of the workflow that keeps the bot hosted.
+pub const BOT_WORKFLOW_ID: &str = "bot";
 
 /// Everything for the accounts that `worker` hosts.
 #[must_use]
@@ -41,6 +48,15 @@ pub fn delete_user_workflow_id(user: UserId) -> String {
 
 /// The id of the workflow that sends e-mails.
 pub const MAIL_OUTBOX_WORKFLOW_ID: &str = "outbox-email";
+
+/// The id of an announcement's workflow.
+#[must_use]
+pub fn announcement_workflow_id(announcement: AnnouncementId) -> String {
+    format!("announcement-{announcement}")
+}
+
+/// The id of the schedule that looks for what is wrong, and the stem of its workflow ids.
+pub const HEALTH_SCHEDULE_ID: &str = "health";
 
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]

@@ -8,12 +8,15 @@
 extern crate temporalio_common_wasm as temporalio_common;
 
 pub mod account;
+pub mod announcement;
+pub mod bot;
 pub mod bulk_act;
 pub mod chats;
 pub mod codec;
 pub mod contract;
 pub mod erasure;
 pub mod forwarding;
+pub mod health;
 pub mod options;
 pub mod outbox;
 pub mod reconcile;

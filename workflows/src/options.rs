@@ -27,6 +27,10 @@ const DRAIN_MAX: Duration = Duration::from_secs(180);
 const RECONCILE_MAX: Duration = Duration::from_secs(120);
 /// A minute of e-mails, and what the last of them may take with all its time-outs.
 const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
+/// A hundred messages in one transaction, on a machine that is busy.
+const HAND_OUT_MAX: Duration = Duration::from_secs(60);
+/// Some questions about all tenants and half a minute of telling.
+const LOOK_MAX: Duration = Duration::from_secs(120);
 /// Some batches of an act of staff: the activity returns by itself well before.
 const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 /// A batch of rows, and a while of them; it returns by itself well before.
@@ -56,6 +60,27 @@ pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOpt
         .do_not_eagerly_execute(true)
         .priority(priority)
         .summary("host the account")
+        .build()
+}
+
+/// Hosting the bot: retried for ever, because a host that died must be replaced. Telegram is not asked so often: signing
+/// in and connecting have a back-off of their own.
+#[must_use]
+pub fn host_bot(token: WorkflowCancellationToken) -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
+        .task_queue(crate::contract::BOT_QUEUE)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
+        .cancellation_token(token)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(200))
+                .backoff_coefficient(2.0)
+                .maximum_interval(HOSTING_RETRY_MAX)
+                .build(),
+        )
+        .do_not_eagerly_execute(true)
+        .summary("host the bot")
         .build()
 }
 
@@ -184,6 +209,29 @@ pub fn erase() -> ActivityOptions {
 #[must_use]
 pub fn backoff(failures: u32, first: Duration, max: Duration) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(failures.saturating_sub(1).min(20))).min(max)
+}
+
+/// A batch of an announcement: retried for ever, because it must happen. What was done is on record with it.
+#[must_use]
+pub fn hand_out() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(HAND_OUT_MAX)
+        .retry_policy(
+            RetryPolicy::builder()
+                .initial_interval(Duration::from_millis(500))
+                .maximum_interval(Duration::from_secs(30))
+                .build(),
+        )
+        .summary("hand the announcement to the next tenants")
+        .build()
+}
+
+/// A look at what is wrong: few tries, because the next one comes within a minute and knows more.
+#[must_use]
+pub fn look() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(LOOK_MAX)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
+        .summary("compare what is wrong with what was told")
+        .build()
 }
 
 #[cfg(test)]

@@ -9,10 +9,14 @@ use temporalio_client::WorkflowHistory;
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
 use workflows::{
     account::AccountSession,
+    announcement::AnnouncementWorkflow,
+    bot::NotificationBot,
+    bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
+    health::HealthWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -28,11 +32,19 @@ fn replayer() -> WorkflowReplayer {
         .unwrap()
         .register_workflow::<AskChatsWorkflow>()
         .unwrap()
+        .register_workflow::<BulkActWorkflow>()
+        .unwrap()
         .register_workflow::<DeleteUserWorkflow>()
+        .unwrap()
+        .register_workflow::<NotificationBot>()
         .unwrap()
         .register_workflow::<PairForwarding>()
         .unwrap()
         .register_workflow::<OutboxWorkflow>()
+        .unwrap()
+        .register_workflow::<AnnouncementWorkflow>()
+        .unwrap()
+        .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -62,8 +74,18 @@ async fn ask_chats_replays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn bulk_act_replays() {
+    replay("bulk_act").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn delete_user_replays() {
     replay("delete_user").await;
+}
+
+#[tokio::test]
+async fn notification_bot_replays() {
+    replay("notification_bot").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,6 +96,16 @@ async fn pair_forwarding_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn outbox_replays() {
     replay("outbox").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn announcement_replays() {
+    replay("announcement").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_replays() {
+    replay("health").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -53,7 +53,8 @@ impl Context {
         Ok(!applied.is_empty())
     }
 
-    async fn tell_pair(
+    /// Tells a pair's workflow what its row says already. Gone or not, the row is not untold any more.
+    pub(crate) async fn tell_pair(
         &self,
         client: &Client,
         pair: PairId,
@@ -73,7 +74,13 @@ impl Context {
         }
     }
 
-    async fn tell_account(&self, client: &Client, account: AccountId, since: DateTime<Utc>) -> Result<(), StoreError> {
+    /// Tells an account's workflow to host it, as its row says already.
+    pub(crate) async fn tell_account(
+        &self,
+        client: &Client,
+        account: AccountId,
+        since: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         let mut database = self.database().await?;
         let told = match wake::resume_account(client, account).await {
             Roused::Told => true,

@@ -222,8 +222,8 @@ async fn send_code(config: &TelegramConfig, link: &Link, phone: &str) -> Result<
     code_sent(link, phone, answer).await
 }
 
-/// A number lives in one data centre, and only Telegram knows in which.
-async fn call_where_it_belongs<R>(link: &Link, request: &R) -> Result<R::Return, CallError>
+/// A number or bot lives in one data centre, and only Telegram knows in which.
+pub(super) async fn call_where_it_belongs<R>(link: &Link, request: &R) -> Result<R::Return, CallError>
 where
     R: RemoteCall + Sync,
 {

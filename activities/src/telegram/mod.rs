@@ -6,6 +6,7 @@
 mod account;
 mod album;
 mod backoff;
+mod bot;
 mod chats;
 mod client;
 mod differences;
@@ -39,6 +40,7 @@ mod topics;
 mod updates;
 mod upload;
 
+pub use bot::{BotConnection, BotLink, BotToken, BotTokenError, connect_bot, sign_in_bot};
 pub use client::{SessionHandle, TelegramLink, connect, connect_observed};
 pub use endpoint::{CALL_TIMEOUT, EndpointError, TelegramConfig, TelegramEndpoint};
 pub use rsa_key::{RsaKeyError, RsaPublicKey};

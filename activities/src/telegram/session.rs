@@ -117,6 +117,11 @@ impl TelegramSession {
         self.lock().0.peers.values().all(is_self)
     }
 
+    /// Forgets all peers but the account itself.
+    pub(super) fn forget_others(&self) {
+        self.lock().0.peers.retain(|_, peer| is_self(peer));
+    }
+
     /// Whether the data centre that requests go to has a key.
     pub(super) fn has_key(&self) -> bool {
         let inner = self.lock();

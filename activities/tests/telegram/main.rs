@@ -4,6 +4,7 @@
 #![cfg(test)]
 
 mod albums;
+mod bot;
 mod changes;
 mod chats;
 mod contents;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{notification::QuietError, pair::PairError};
+use domain::{announcement::AnnouncementError, notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
 use workflows::account::Refusal;
 
@@ -93,9 +93,14 @@ impl ApiError {
             Self::PhoneInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "phone_invalid").field("phone"),
             Self::PhoneAlreadyLinked => Shape::new(S::CONFLICT, "phone_already_linked").field("phone"),
             Self::TokenInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "token_invalid").field("token"),
-            Self::WrongState(_) => Shape::new(S::CONFLICT, "wrong_state"),
+            Self::NotFound(Thing::Announcement) => Shape::new(S::NOT_FOUND, "announcement_not_found"),
+            Self::Announcement(error) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "announcement_invalid").field(announcement_field(*error))
+            }
+            Self::WrongState(_) | Self::AnnouncementState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
+            Self::BotUnavailable => Shape::new(S::CONFLICT, "bot_unavailable"),
             Self::NotDead => Shape::new(S::CONFLICT, "not_dead"),
             Self::Refused { refusal, field } => refused(refusal, *field),
             Self::Pair(PairError::SourceIsDestination) => {
@@ -138,6 +143,20 @@ impl ApiError {
             Self::DatabaseUnavailable => Shape::away("database_unavailable"),
             Self::Internal(_) => Shape::new(S::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+/// The part of an announcement that is wrong.
+const fn announcement_field(error: AnnouncementError) -> &'static str {
+    match error {
+        AnnouncementError::Subject => "content.subject",
+        AnnouncementError::Blocks | AnnouncementError::Block => "content.blocks",
+        AnnouncementError::Button => "content.button",
+        AnnouncementError::Note => "content.note",
+        AnnouncementError::Plans => "plans",
+        AnnouncementError::Channels => "channels",
+        AnnouncementError::Rate => "per_minute",
+        AnnouncementError::Schedule => "at",
     }
 }
 

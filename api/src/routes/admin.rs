@@ -2,6 +2,7 @@
 
 pub(crate) mod accounts;
 pub(crate) mod act;
+pub(crate) mod announcements;
 pub(crate) mod auth;
 pub(crate) mod bulk_acts;
 pub(crate) mod change_user;

@@ -30,6 +30,24 @@ pub struct TelegramBot {
     pub token: String,
 }
 
+/// A bot as it shows itself.
+#[derive(Clone, Debug, Deserialize)]
+pub struct TelegramBotFacts {
+    /// Its menu, in order.
+    pub commands: Vec<TelegramCommand>,
+    /// Log-ins that stand.
+    pub sessions: u32,
+}
+
+/// An entry of a bot's menu.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct TelegramCommand {
+    /// Without the slash.
+    pub command: String,
+    /// For people.
+    pub description: String,
+}
+
 /// A chat that was made.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TelegramChat {
@@ -101,6 +119,49 @@ impl TelegramControl {
     pub async fn create_user(&self, user: &NewUser) -> Result<i64, CallError> {
         let Id { id } = self.0.post("/users", user).await?;
         Ok(id)
+    }
+
+    /// Makes a bot; the same one again is the same bot. Without a `token`, one is made up.
+    ///
+    /// # Errors
+    /// When the username or the token's id is taken.
+    pub async fn create_bot(&self, username: &str, name: &str, token: Option<&str>) -> Result<TelegramBot, CallError> {
+        self.0.post("/bots", &json!({ "username": username, "name": name, "token": token })).await
+    }
+
+    /// What a bot shows of itself.
+    ///
+    /// # Errors
+    /// When there is no such bot.
+    pub async fn bot(&self, bot: i64) -> Result<TelegramBotFacts, CallError> {
+        self.0.get(&format!("/bots/{bot}")).await
+    }
+
+    /// `user` follows `t.me/<bot>?start=<payload>` and presses "start"; a block ends by it. Text for the bot is said with
+    /// [`Self::say`], with the bot's id as the dialog.
+    ///
+    /// # Errors
+    /// When no link can hold the payload.
+    pub async fn press_start(&self, bot: i64, user: i64, payload: &str) -> Result<i64, CallError> {
+        let Id { id } =
+            self.0.post(&format!("/bots/{bot}/start"), &json!({ "user": user, "payload": payload })).await?;
+        Ok(id)
+    }
+
+    /// `user` blocks the bot, or takes the block back.
+    ///
+    /// # Errors
+    /// When there is no such bot or user.
+    pub async fn block_bot(&self, bot: i64, user: i64, blocked: bool) -> Result<Value, CallError> {
+        self.0.post(&format!("/bots/{bot}/block"), &json!({ "user": user, "blocked": blocked })).await
+    }
+
+    /// What `user` sees in the private chat with `other`, a bot or a person, oldest first.
+    ///
+    /// # Errors
+    /// When there is no such user.
+    pub async fn private_chat(&self, user: i64, other: i64) -> Result<Vec<TelegramMessage>, CallError> {
+        self.0.get(&format!("/chats/{other}/messages?as={user}")).await
     }
 
     /// The login code that was last sent to `phone`.

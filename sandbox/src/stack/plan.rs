@@ -202,6 +202,7 @@ impl Plan {
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
             .env("TELEGRAM_ENDPOINT", self.ports.address("telegram"))
+            .env("TELEGRAM_BOT_TOKEN", &self.secrets.telegram_bot_token)
             .env("TELEGRAM_RSA_KEY_FILE", self.telegram_key().display().to_string())
             .env("DISCORD_ENDPOINT", self.ports.address("discord-tls"))
             .env("DISCORD_CA_FILE", self.discord_ca().display().to_string())

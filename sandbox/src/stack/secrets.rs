@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::process::write_private;
 
+/// Below the ids that the Telegram sandbox gives out, so that it is free in every world.
+pub const TELEGRAM_BOT_ID: i64 = 1_000_000_001;
+
 /// What the parts share and nobody else may know. Kept in a file that only its owner can read.
 #[derive(Serialize, Deserialize)]
 pub struct Secrets {
@@ -24,6 +27,9 @@ pub struct Secrets {
     /// `MEDIA_LINK_KEY` of worker and API; empty in a file that is older than the setting, which has no links.
     #[serde(default)]
     pub media_link_key: String,
+    /// The token of the Telegram bot; empty in a file that is older than the bot, which has none.
+    #[serde(default)]
+    pub telegram_bot_token: String,
 }
 
 impl Secrets {
@@ -43,6 +49,7 @@ impl Secrets {
             jwt_secret: hex_key(32)?,
             operator_token: hex_key(24)?,
             media_link_key: hex_key(32)?,
+            telegram_bot_token: format!("{TELEGRAM_BOT_ID}:{}", hex_key(18)?),
         };
         write_private(path, &serde_json::to_vec_pretty(&secrets)?)?;
         Ok(secrets)

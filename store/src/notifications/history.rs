@@ -1,5 +1,7 @@
 //! What was sent to a user, and how long that is kept.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{
     NotificationId, UserId,
@@ -59,25 +61,33 @@ pub async fn list(
     )
     .fetch_all(&mut *connection)
     .await?;
-    let sends = sqlx::query!(
+    let ids: Vec<NotificationId> = rows.iter().map(|row| row.id).collect();
+    let mut sends = sends(connection, &ids).await?;
+    let notifications = rows.into_iter().map(|row| Notification {
+        id: row.id,
+        kind: row.kind,
+        promotional: row.promotional,
+        created_at: row.created_at,
+        sends: sends.remove(&row.id).unwrap_or_default(),
+    });
+    Ok(notifications.collect())
+}
+
+/// Where these messages stand on each of their channels.
+pub(crate) async fn sends(
+    connection: &mut PgConnection,
+    ids: &[NotificationId],
+) -> Result<HashMap<NotificationId, Vec<SendRecord>>, StoreError> {
+    let rows = sqlx::query!(
         "SELECT notification_id, channel, state, due_at, sent_at, attempts, reason_code, reason
          FROM notification_sends WHERE notification_id = ANY($1) ORDER BY notification_id, channel",
-        &rows.iter().map(|row| row.id.as_uuid()).collect::<Vec<_>>()
+        &ids.iter().map(NotificationId::as_uuid).collect::<Vec<_>>()
     )
     .fetch_all(connection)
     .await?;
-    let mut notifications: Vec<_> = rows
-        .into_iter()
-        .map(|row| Notification {
-            id: row.id,
-            kind: row.kind,
-            promotional: row.promotional,
-            created_at: row.created_at,
-            sends: Vec::new(),
-        })
-        .collect();
-    for row in sends {
-        let send = SendRecord {
+    let mut sends: HashMap<_, Vec<_>> = HashMap::new();
+    for row in rows {
+        sends.entry(row.notification_id).or_default().push(SendRecord {
             channel: row.channel,
             state: row.state,
             due_at: row.due_at,
@@ -85,12 +95,9 @@ pub async fn list(
             attempts: row.attempts,
             reason_code: row.reason_code,
             reason: row.reason,
-        };
-        if let Some(owner) = notifications.iter_mut().find(|one| one.id == row.notification_id) {
-            owner.sends.push(send);
-        }
+        });
     }
-    Ok(notifications)
+    Ok(sends)
 }
 
 /// The message of this key, if it was asked for.

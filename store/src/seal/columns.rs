@@ -104,6 +104,8 @@ pub const SEALED: &[SealedColumn] = &[
     .once_clear("title IS NOT NULL", "convert_to(title, 'UTF8')", "title = NULL"),
     sealed("notifications", "content", &[("id", "uuid")], "notifications/ntf_{0}/content"),
     sealed("second_factors", "secret", &[("user_id", "uuid")], "users/user_{0}/totp"),
+    sealed("bots", "session", &[("id", "bigint")], "bots/{0}/session"),
+    sealed("bot_messages", "answer", &[("bot_id", "bigint"), ("message_id", "bigint")], "bot_messages/{0}/{1}/answer"),
 ];
 
 /// Columns of bytes that are not sealed: table, column, and why.
@@ -111,6 +113,8 @@ pub const NOT_SEALED: &[(&str, &str, &str)] = &[
     ("_sqlx_migrations", "checksum", "a hash of a file of the repository"),
     ("accounts", "host_task_token", "names an attempt inside Temporal; of no use without access to it"),
     ("pairs", "drain_task_token", "names an attempt inside Temporal; of no use without access to it"),
+    ("bots", "host_task_token", "names an attempt inside Temporal; of no use without access to it"),
+    ("bot_link_tokens", "token_hash", "a hash of 192 random bits, which must be found by its value"),
     ("api_keys", "hash", "a hash of 256 random bits"),
     ("refresh_tokens", "hash", "a hash of 256 random bits, which must be found by its value"),
     ("proofs", "hash", "a hash of 256 random bits, which must be found by its value"),

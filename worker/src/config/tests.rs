@@ -63,6 +63,7 @@ fn everything_that_is_wrong_is_named_together() {
         ("HEALTH_CHECK_SECONDS", "0"),
         ("LOG_FORMAT", "xml"),
         ("WORKER_NAME", "a b"),
+        ("TELEGRAM_BOT_TOKEN", "not-a-token"),
         ("PACE", "open"),
         ("DRAIN_SLOTS", "0"),
         ("DISCORD_ENDPOINT", "93.184.216.34:443"),
@@ -86,6 +87,7 @@ fn everything_that_is_wrong_is_named_together() {
         "HEALTH_CHECK_SECONDS is wrong",
         "LOG_FORMAT is wrong",
         "WORKER_NAME is wrong",
+        "TELEGRAM_BOT_TOKEN is wrong",
         "PACE is wrong",
         "DRAIN_SLOTS is wrong",
         "DISCORD_ENDPOINT is wrong",
@@ -101,6 +103,7 @@ fn everything_that_is_wrong_is_named_together() {
         assert!(problems.contains(name), "{name} is not in: {problems}");
     }
     assert!(!problems.contains("too-short"), "a secret is repeated: {problems}");
+    assert!(!problems.contains("not-a-token"), "a secret is repeated: {problems}");
     assert!(!problems.contains("hunter2"), "a secret is repeated: {problems}");
     assert!(!problems.contains("not-a-key"), "a secret is repeated: {problems}");
 }

@@ -2,6 +2,7 @@
 
 mod attachments;
 mod bench;
+mod bots;
 mod chats;
 mod faults;
 mod limits;
@@ -83,7 +84,14 @@ pub(super) fn router(server: Arc<Server>) -> Router {
                 .push(Router::with_path("{user_id}/photo").put(users::set_photo)),
         )
         .push(Router::with_path("limits").get(limits::show).put(limits::set))
-        .push(Router::with_path("bots").post(users::create_bot))
+        .push(
+            Router::with_path("bots").post(bots::create).push(
+                Router::with_path("{bot_id}")
+                    .get(bots::show)
+                    .push(Router::with_path("start").post(bots::start))
+                    .push(Router::with_path("block").post(bots::block)),
+            ),
+        )
         .push(Router::with_path("codes/{phone}").get(users::code))
         .push(
             Router::with_path("chats")

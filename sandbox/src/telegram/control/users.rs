@@ -5,7 +5,6 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Answer, Refusal, attachments, body, path, server};
-use crate::telegram::net::crypto::random;
 use crate::telegram::net::srp::Verifier;
 use crate::telegram::rpc::parse_phone;
 use crate::telegram::world::event::Event;
@@ -19,11 +18,6 @@ struct NewUser {
     last_name: String,
     username: Option<String>,
     password: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct NewBot {
-    username: String,
 }
 
 #[handler]
@@ -73,28 +67,6 @@ pub(super) async fn create(request: &mut Request, depot: &mut Depot) -> Answer {
     };
     state.commit(vec![Event::UserSaved { user }])?;
     Ok(Json(json!({ "id": id })))
-}
-
-#[handler]
-pub(super) async fn create_bot(request: &mut Request, depot: &mut Depot) -> Answer {
-    let new: NewBot = body(request).await?;
-    let server = server(depot)?;
-    let mut state = server.lock();
-    free_username(&state.world, Some(&new.username))?;
-    let id = state.world.next_id();
-    let token = format!("{id}:{}", hex::encode(random::<18>()));
-    let user = User {
-        id,
-        phone: None,
-        first_name: new.username.clone(),
-        last_name: String::new(),
-        username: Some(new.username),
-        bot_token: Some(token.clone()),
-        password: None,
-        photo: None,
-    };
-    state.commit(vec![Event::UserSaved { user }])?;
-    Ok(Json(json!({ "id": id, "token": token })))
 }
 
 #[handler]

@@ -2,6 +2,7 @@
 
 mod account;
 mod auth;
+mod bots;
 mod channels;
 mod chats;
 mod dialogs;
@@ -22,6 +23,7 @@ mod users;
 use grammers_tl_types::{self as tl, Deserializable, Identifiable as _, Serializable as _, deserialize, functions};
 
 pub(crate) use self::auth::parse_phone;
+pub(crate) use self::bots::start_text;
 pub(crate) use self::edit::{mailbox_deletion, target};
 use self::failure::Failure;
 pub(crate) use self::forum::topic_post;

@@ -4,6 +4,7 @@ use grammers_tl_types::enums::{InputChannel, InputPeer, InputUser};
 
 use super::Call;
 use super::failure::Failure;
+use crate::telegram::world::bot::Closed;
 use crate::telegram::world::model::{Channel, Role};
 use crate::telegram::world::peer::{Peer, access_hash};
 
@@ -33,10 +34,14 @@ impl Call<'_> {
         }
         let peer = self.readable(peer)?;
         match peer {
-            Peer::User(id) if self.is_bot() && self.state.world.users.get(&id).is_some_and(|u| u.is_bot()) => {
-                Err(Failure::forbidden("USER_IS_BOT"))
-            }
-            Peer::User(_) => Ok(peer),
+            Peer::User(id) => match self.state.world.closed(self.me, id) {
+                None => Ok(peer),
+                Some(Closed::BotToBot) => Err(Failure::forbidden("USER_IS_BOT")),
+                Some(Closed::BlockedByWriter) => Err(Failure::bad("YOU_BLOCKED_USER")),
+                Some(Closed::BlockedByOther) if self.is_bot() => Err(Failure::forbidden("USER_IS_BLOCKED")),
+                Some(Closed::BlockedByOther) => Err(Failure::bad("USER_IS_BLOCKED")),
+                Some(Closed::NeverStarted) => Err(Failure::bad("PEER_ID_INVALID")),
+            },
             Peer::Group(id) => {
                 let role = self.state.world.groups.get(&id).and_then(|g| g.members.get(&self.me)).map(|m| m.role);
                 match role {
@@ -102,7 +107,7 @@ impl Call<'_> {
     }
 
     pub(super) fn is_bot(&self) -> bool {
-        self.state.world.users.get(&self.me).is_some_and(|user| user.is_bot())
+        self.state.world.is_bot(self.me)
     }
 
     /// Fails unless the caller manages the chat.

@@ -4,7 +4,8 @@ use grammers_tl_types::{self as tl, Deserializable as _, Identifiable as _, Seri
 
 use super::failure::Failure;
 use super::{
-    Call, account, auth, channels, chats, dialogs, edit, forum, forward, help, history, send, updates, upload, users,
+    Call, account, auth, bots, channels, chats, dialogs, edit, forum, forward, help, history, send, updates, upload,
+    users,
 };
 use crate::telegram::world::model::Login;
 
@@ -36,6 +37,9 @@ pub(super) fn route(call: &mut Call<'_>, id: u32, arguments: &[u8]) -> Result<Ve
     }
     if call.state.world.is_banned(call.me) {
         return Err(Failure::unauthorized("USER_DEACTIVATED_BAN"));
+    }
+    if call.is_bot() && is_closed_to_bots(id) {
+        return Err(Failure::bad("BOT_METHOD_INVALID"));
     }
     if let Some(answer) = account_methods(call, id, arguments)? {
         return Ok(answer);
@@ -80,7 +84,35 @@ fn account_methods(call: &mut Call<'_>, id: u32, arguments: &[u8]) -> Result<Opt
         upload::SaveFilePart => upload::save_file_part,
         upload::SaveBigFilePart => upload::save_big_file_part,
         upload::GetFile => upload::get_file,
+        contacts::Block => bots::block,
+        contacts::Unblock => bots::unblock,
+        bots::SetBotCommands => bots::set_bot_commands,
+        bots::GetBotCommands => bots::get_bot_commands,
     }))
+}
+
+/// What only people may ask: bots cannot look back, list, or join by themselves.
+fn is_closed_to_bots(id: u32) -> bool {
+    [
+        functions::messages::GetDialogs::CONSTRUCTOR_ID,
+        functions::messages::GetPinnedDialogs::CONSTRUCTOR_ID,
+        functions::messages::GetPeerDialogs::CONSTRUCTOR_ID,
+        functions::messages::GetHistory::CONSTRUCTOR_ID,
+        functions::messages::GetReplies::CONSTRUCTOR_ID,
+        functions::messages::Search::CONSTRUCTOR_ID,
+        functions::messages::ReadHistory::CONSTRUCTOR_ID,
+        functions::messages::CreateChat::CONSTRUCTOR_ID,
+        functions::messages::AddChatUser::CONSTRUCTOR_ID,
+        functions::messages::StartBot::CONSTRUCTOR_ID,
+        functions::channels::ReadHistory::CONSTRUCTOR_ID,
+        functions::channels::CreateChannel::CONSTRUCTOR_ID,
+        functions::channels::InviteToChannel::CONSTRUCTOR_ID,
+        functions::channels::JoinChannel::CONSTRUCTOR_ID,
+        functions::contacts::GetContacts::CONSTRUCTOR_ID,
+        functions::contacts::Block::CONSTRUCTOR_ID,
+        functions::contacts::Unblock::CONSTRUCTOR_ID,
+    ]
+    .contains(&id)
 }
 
 /// Methods about chats and messages.
@@ -101,6 +133,7 @@ fn message_methods(call: &mut Call<'_>, id: u32, arguments: &[u8]) -> Result<Opt
         messages::SendMultiMedia => send::send_multi_media,
         messages::UploadMedia => send::upload_media,
         messages::SetTyping => send::set_typing,
+        messages::StartBot => bots::start_bot,
         messages::ForwardMessages => forward::forward_messages,
         messages::EditMessage => edit::edit_message,
         messages::DeleteMessages => edit::delete_messages,

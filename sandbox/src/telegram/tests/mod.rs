@@ -1,5 +1,6 @@
 //! Stock client library against a running sandbox: everything goes over real sockets.
 
+mod bots;
 mod catch_up;
 mod changes;
 mod contents;

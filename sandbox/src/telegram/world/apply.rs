@@ -25,6 +25,9 @@ impl World {
                 self.take_id(file.id);
                 self.files.insert(file.id, file);
             }
+            Event::CommandsSet { bot, commands } => drop(self.commands.insert(bot, commands)),
+            Event::BlockSet { by, user, blocked: true } => drop(self.blocks.insert((by, user))),
+            Event::BlockSet { by, user, blocked: false } => drop(self.blocks.remove(&(by, user))),
             Event::ChatMade { chat } => return self.make_chat(chat),
             Event::MemberSet { chat, user, role, by, date } => return self.set_member(chat, user, role, by, date),
             Event::TitleSet { chat, title, by, date } => return self.set_title(chat, title, by, date),

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::bot::BotCommand;
 use super::entity::Entity;
 use super::model::{Attached, ChatKind, Code, Content, File, LogEntry, Login, Reply, Role, User};
 use super::peer::Peer;
@@ -79,6 +80,17 @@ pub(crate) enum Event {
     },
     FileSaved {
         file: File,
+    },
+    /// A bot's menu.
+    CommandsSet {
+        bot: i64,
+        commands: Vec<BotCommand>,
+    },
+    /// `by` blocks `user`, or takes the block back.
+    BlockSet {
+        by: i64,
+        user: i64,
+        blocked: bool,
     },
 }
 

@@ -2,6 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod attached;
+pub(crate) mod bot;
 pub(crate) mod chat;
 pub(crate) mod entity;
 pub(crate) mod event;
@@ -13,6 +14,7 @@ pub(crate) mod query;
 
 use std::collections::{HashMap, HashSet};
 
+use self::bot::BotCommand;
 use self::model::{Account, Channel, Code, File, Group, Login, User};
 use self::peer::Peer;
 use super::net::crypto::AuthKeyBytes;
@@ -28,6 +30,10 @@ pub(crate) struct World {
     /// Codes by phone (digits).
     pub(crate) codes: HashMap<String, Code>,
     pub(crate) banned: HashSet<String>,
+    /// Who has blocked whom.
+    pub(crate) blocks: HashSet<(i64, i64)>,
+    /// What each bot offers in its menu.
+    pub(crate) commands: HashMap<i64, Vec<BotCommand>>,
     pub(crate) keys: HashMap<i64, AuthKeyBytes>,
     pub(crate) logins: HashMap<i64, Login>,
     /// Logged-in keys by user.
