@@ -59,6 +59,8 @@ mod store_announcements;
 mod store_bot;
 mod store_changes;
 mod store_deliveries;
+mod store_erasure;
+mod store_identity;
 mod store_lineage;
 mod store_media;
 mod store_notifications;

@@ -19,6 +19,7 @@ use sqlx::PgPool;
 use self::needle::{Search, Secrets};
 use crate::{
     harness::{self, MEDIA_LINK_KEY, PAYLOAD_KEYS, SEAL_KEYS},
+    member,
     rules::new_pair,
     world::{Bot, PASSWORD, PATIENCE, Person, World, pair, place},
 };
@@ -167,11 +168,28 @@ impl Run {
                 secrets.add("a token of the tenant", text);
             }
         });
+        self.identity(&mut secrets).await;
         for text in self.session(database).await {
             let key = STANDARD.decode(&text).unwrap();
             secrets.add("a key of the Telegram session", key);
         }
         secrets
+    }
+
+    /// What the tenant proves who they are with.
+    async fn identity(&self, secrets: &mut Secrets) {
+        let http = self.world.api.http();
+        let key: Value = http.post("/keys", &json!({ "name": "key", "scopes": ["read"] })).await.unwrap();
+        let secret = key["key"].as_str().unwrap().splitn(3, '_').nth(2).unwrap();
+        secrets.add("an API key", secret);
+        let _: Value = http.post("/auth/password/forgot", &json!({ "email": self.email })).await.unwrap();
+        let token = member::token_in(&self.world.controls.smtp, &self.email, "Choose another password").await;
+        secrets.add("a mailed token", token);
+        let begun: Value = http.post("/auth/totp", &json!({ "password": PASSWORD })).await.unwrap();
+        let secret = begun["secret"].as_str().unwrap();
+        let on: Value = http.post("/auth/totp/confirm", &json!({ "code": member::code(secret, 0) })).await.unwrap();
+        each_text(&on, &mut |code| secrets.add("a recovery code", code));
+        secrets.add("the secret of the second factor", secret);
     }
 
     /// The authorisation keys of the Telegram account, in base64.
