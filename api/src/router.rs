@@ -155,6 +155,7 @@ fn administration() -> Vec<Route> {
         get("api/admin/auth/me", Staff(Support), admin::auth::me),
         get("api/admin/users", Staff(Support), admin::users::list),
         get("api/admin/users/{id}", Staff(Support), admin::user::read),
+        delete("api/admin/users/{id}", Staff(Admin), admin::change_user::delete),
         post("api/admin/users/{id}/suspend", Staff(Admin), admin::change_user::suspend),
         post("api/admin/users/{id}/lift", Staff(Admin), admin::change_user::lift),
         put("api/admin/users/{id}/plan", Staff(Admin), admin::change_user::set_plan),

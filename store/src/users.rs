@@ -171,11 +171,12 @@ pub async fn set_role(connection: &mut PgConnection, id: UserId, role: Role) -> 
     Ok(former)
 }
 
-/// Who may administer and is not suspended. Whoever asks before taking that from somebody holds all of their rows until
-/// the transaction ends, so that two who do so at once do not leave nobody.
+/// Who may administer, is not suspended, and does not leave. Whoever asks before taking that from somebody holds all of
+/// their rows until the transaction ends, so that two who do so at once do not leave nobody.
 pub async fn lock_admins(connection: &mut PgConnection) -> Result<Vec<UserId>, StoreError> {
     let admins = sqlx::query_scalar!(
-        "SELECT id FROM users WHERE role = 'admin' AND suspended_at IS NULL ORDER BY id FOR NO KEY UPDATE"
+        "SELECT id FROM users WHERE role = 'admin' AND suspended_at IS NULL AND leaving_at IS NULL
+         ORDER BY id FOR NO KEY UPDATE"
     )
     .fetch_all(connection)
     .await?;

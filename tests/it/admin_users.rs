@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use crate::{
     harness,
     staff::{Staff, email},
-    world::{Bot, Person, World, assert_refused, place},
+    world::{Bot, PATIENCE, Person, World, assert_refused, place},
 };
 
 /// A tenant with a pair from Telegram to Discord.
@@ -245,6 +245,7 @@ async fn support_looks_and_mends_and_only_admins_change() {
     let nothing = "01a1fc9353a677b991ee21a9d7231a0b";
     let reason = json!({ "reason": "a test" });
     let for_admins = [
+        (Method::DELETE, format!("/users/{id}"), reason.clone()),
         (Method::POST, format!("/users/{id}/suspend"), reason.clone()),
         (Method::POST, format!("/users/{id}/lift"), reason.clone()),
         (Method::PUT, format!("/users/{id}/plan"), json!({ "plan": "pro", "reason": "a test" })),
@@ -299,4 +300,33 @@ async fn support_looks_and_mends_and_only_admins_change() {
         let nobody = nobody.call::<Value>(method.clone(), &path, Some(&json!({}))).await.unwrap_err();
         assert_refused(&nobody, 401, "unauthorized");
     }
+}
+
+#[tokio::test]
+async fn a_deleted_user_is_out_at_once_and_gone_soon() {
+    let stack = harness::shared().await;
+    let staff = Staff::new(&stack, "admin").await;
+    let tenant = Tenant::new(World::new(&stack).await).await;
+    tenant.say("one").await;
+    tenant.world.discord_holds(&tenant.bot.channel, &["one"]).await;
+    let path = tenant.path("");
+    let reason = json!({ "reason": "a test" });
+    staff.try_call(Method::DELETE, &path, &reason).await.unwrap();
+    match staff.try_call(Method::DELETE, &path, &reason).await {
+        Ok(_) => (),
+        Err(gone) => assert_refused(&gone, 404, "user_not_found"),
+    }
+    let out = tenant.world.api.http().get::<Value>("/pairs").await.unwrap_err();
+    assert_refused(&out, 401, "unauthorized");
+    scene::until("the user is gone", PATIENCE, async || {
+        let found = staff.get(&format!("/users?q={}", tenant.id)).await;
+        Ok(users(&found).is_empty().then_some(()))
+    })
+    .await
+    .unwrap();
+    let log = staff.audit(&tenant.id, "user.delete").await;
+    assert!(log.iter().any(|entry| entry["actor"] == json!(staff.id) && entry["reason"] == "a test"), "{log:#?}");
+    let myself = format!("/users/{}", staff.id);
+    let refused = staff.try_call(Method::DELETE, &myself, &reason).await.unwrap_err();
+    assert_refused(&refused, 409, "yourself");
 }

@@ -36,6 +36,13 @@ pub(crate) struct LeavingOut {
     detail: &'static str,
 }
 
+impl LeavingOut {
+    /// `detail` says whose.
+    pub(super) const fn new(detail: &'static str) -> Self {
+        Self { detail }
+    }
+}
+
 /// Deletes the user with everything of theirs: pairs, accounts, which are logged out, messages, files, settings. Every
 /// session and API key ends at once; the rest takes a few minutes, and cannot be stopped. A message says when it is done.
 #[endpoint(operation_id = "delete_me", tags("auth"))]
@@ -64,5 +71,5 @@ pub(crate) async fn delete(
         // The row says so, and the sweep starts what the row asks for.
         tracing::warn!(user.id = %person.user, "The deletion of a user waits for the sweep.");
     }
-    Ok(Accepted(LeavingOut { detail: "everything of yours is being deleted" }))
+    Ok(Accepted(LeavingOut::new("everything of yours is being deleted")))
 }

@@ -1,4 +1,4 @@
-//! What admins change of a user: suspension, plan, limits, role.
+//! What admins change of a user: suspension, plan, limits, role; and the end.
 
 use chrono::{DateTime, Utc};
 use domain::{Role, UserId};
@@ -17,7 +17,11 @@ use crate::{
     body::JsonBody,
     error::{ApiError, Thing},
     plans,
-    routes::operator::{self, AppliedOut, ExceptionsIn, PlanIn},
+    routes::{
+        Accepted,
+        me::LeavingOut,
+        operator::{self, AppliedOut, ExceptionsIn, PlanIn},
+    },
     state::AppState,
 };
 
@@ -167,6 +171,30 @@ pub(crate) async fn set_role(
     act.commit(deed).await?;
     app.credentials.forget(Some(user));
     Ok(Json(RoleOut { role }))
+}
+
+/// Deletes a user with everything of theirs: pairs, accounts, which are logged out, messages, files, settings. Every session
+/// and API key ends at once; the rest takes a few minutes, and cannot be stopped.
+#[endpoint(operation_id = "admin_delete_user", tags("admin"))]
+pub(crate) async fn delete(
+    acting: Acting,
+    app: AppState,
+    id: PathId<UserId>,
+    body: JsonBody<ReasonIn>,
+) -> Result<Accepted<LeavingOut>, ApiError> {
+    let (user, now, reason) = (id.0, app.clock.now(), page::reason(&body.0.reason)?);
+    let mut act = acting.begin(&app).await?;
+    keep_an_admin(&mut act, &acting, user).await?;
+    if !store::erasure::begin(&mut act, user, acting.actor(), Some(reason), now).await? {
+        return Err(ApiError::NotFound(Thing::User));
+    }
+    act.commit(Deed { reason: Some(reason), ..deed("user.delete", user) }).await?;
+    app.credentials.forget(Some(user));
+    if app.temporal.start_delete_user(user, acting.actor(), Some(reason)).await.is_err() {
+        // The row says so, and the sweep starts what the row asks for.
+        tracing::warn!(user.id = %user, "The deletion of a user waits for the sweep.");
+    }
+    Ok(Accepted(LeavingOut::new("everything of theirs is being deleted")))
 }
 
 /// Nobody takes themselves away, nor the last admin.
