@@ -19,7 +19,7 @@ use store::{
     workers::{self, Beat, Orders, Worker},
 };
 
-use crate::ledger::{Scene, scene};
+use crate::ledger::{Scene, scene, sealer};
 
 const MADE: Made<'static> = Made { reason: "a test", until: None };
 
@@ -174,7 +174,7 @@ async fn dead_letters_are_acted_on_by_code_and_time_and_none_that_dies_later() {
         let code = if row.seq == 3 { "odd" } else { "refused" };
         let dead = Settlement::Dead { code, text: "no" };
         let now = scene.clock.now();
-        store::deliveries::settle(&mut scene.database, pair, row.seq, dead, now).await.unwrap();
+        store::deliveries::settle(&mut scene.database, sealer(), pair, row.seq, dead, now).await.unwrap();
     }
     scene.clock.advance(TimeDelta::hours(1));
     let scope = |code: &str| BulkScope { code: Some(code.to_owned()), ..BulkScope::default() };
@@ -183,7 +183,7 @@ async fn dead_letters_are_acted_on_by_code_and_time_and_none_that_dies_later() {
     // It dies once more, after the act was asked for.
     scene.clock.advance(TimeDelta::minutes(1));
     let (now, again) = (scene.clock.now(), Settlement::Dead { code: "refused", text: "no" });
-    store::deliveries::settle(&mut scene.database, pair, 1, again, now).await.unwrap();
+    store::deliveries::settle(&mut scene.database, sealer(), pair, 1, again, now).await.unwrap();
     assert_eq!(batch(&mut scene, &act, 10).await, (1, 0, false, vec![Tell::Rouse(pair)]));
     assert_eq!(batch(&mut scene, &act, 10).await, (0, 0, true, vec![]));
     assert_eq!(progress(&mut scene, &act).await, (BulkState::Done, Some(2), 2, 0));
