@@ -1,8 +1,12 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, announcement, gate, notification::QuietError, pair::PairError, plan::REASON_CHARS_MAX,
-    rules::RuleError, setting::SettingError,
+    AccountStatus, Role, Scope, announcement, gate,
+    notification::QuietError,
+    pair::PairError,
+    plan::{PlanError, REASON_CHARS_MAX},
+    rules::RuleError,
+    setting::SettingError,
 };
 use store::StoreError;
 use workflows::account::Refusal;
@@ -81,6 +85,10 @@ pub enum ApiError {
     ScopeEmpty,
     #[error("{0}")]
     Setting(#[from] SettingError),
+    #[error("{0}")]
+    Plan(#[from] PlanError),
+    #[error("there is a plan with this code already")]
+    PlanExists,
     #[error("{message}")]
     Maintenance { message: String, retry_after_seconds: u64 },
     #[error("nobody new may register just now")]

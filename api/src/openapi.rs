@@ -138,7 +138,10 @@ mod tests {
                     // The same body as 200, which says what is away.
                     "503" if name.ends_with(" /health/ready") => kinds.is_some(),
                     status if status.starts_with('2') => kinds.is_some_and(|kinds| !kinds.contains_key(problem)),
-                    status if status.starts_with(['4', '5']) => kinds.is_some_and(|kinds| kinds.contains_key(problem)),
+                    // A person's browser is answered with a page.
+                    status if status.starts_with(['4', '5']) => {
+                        kinds.is_some_and(|kinds| kinds.contains_key(problem) || kinds.contains_key("text/html"))
+                    }
                     _ => false,
                 };
                 if !fits {

@@ -55,6 +55,11 @@ impl Shared {
         Ok(plans)
     }
 
+    /// Has the catalogue read anew: it was changed here.
+    pub(crate) fn forget_plans(&self) {
+        *self.plans.0.write().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// The plans that anybody may choose, the lowest first; at most a minute old.
     pub(crate) async fn offers(&self) -> Result<Vec<Plan>, ApiError> {
         let plans = match self.kept_catalogue() {

@@ -66,6 +66,20 @@ pub enum PlanError {
     Rate,
 }
 
+impl PlanError {
+    /// The field that is wrong, as on the wire.
+    #[must_use]
+    pub const fn field(self) -> &'static str {
+        match self {
+            Self::Code => "code",
+            Self::Name => "terms.name",
+            Self::Priority => "terms.priority",
+            Self::Weight => "terms.fairness_weight",
+            Self::Rate => "terms.limits",
+        }
+    }
+}
+
 impl Plan {
     /// Checks what its fields may hold.
     ///

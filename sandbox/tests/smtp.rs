@@ -80,7 +80,7 @@ impl Talk {
     async fn hear(&mut self) -> String {
         let mut line = String::new();
         self.from.read_line(&mut line).await.unwrap();
-        line.trim_end().to_owned()
+        line.trim_end_matches(['\r', '\n']).to_owned()
     }
 
     async fn write(&mut self, text: &str) {

@@ -25,7 +25,7 @@ mod used;
 pub use domain::gate::PLAN_LIMIT;
 
 pub use apply::{Applied, apply, give_room};
-pub use catalogue::{catalogue, find, insert, update};
+pub use catalogue::{PLAN_CODE, catalogue, census, find, insert, update};
 pub use change::{Made, end_exception, expire, mark_stale, set, set_exception, stale};
 pub use hosting::{Hostable, end_hold, hold, hostable};
 pub use told::{Untold, account_told, pair_told, untold_accounts, untold_pairs};

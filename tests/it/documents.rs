@@ -79,7 +79,7 @@ fn every_document_is_reached_from_the_readme() -> anyhow::Result<()> {
 fn every_problem_code_is_documented() -> anyhow::Result<()> {
     let code = fs::read_to_string(root().join("api/src/error/shape.rs"))?;
     let page = fs::read_to_string(root().join("docs/api.md"))?;
-    let shapes = ["Shape::new(", "Shape::away("].into_iter().flat_map(|call| code.split(call).skip(1));
+    let shapes = ["Shape::new(", "Shape::away(", "of("].into_iter().flat_map(|call| code.split(call).skip(1));
     let codes: Vec<&str> = shapes.filter_map(|rest| rest.split(')').next()?.split('"').nth(1)).collect();
     assert!(codes.len() > 20, "only {} codes were found in api/src/error/shape.rs", codes.len());
     for code in codes {

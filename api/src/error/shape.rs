@@ -36,16 +36,12 @@ impl Shape {
 
 impl ApiError {
     /// How the wire says it.
+    #[expect(clippy::too_many_lines, reason = "a table, one line for each error")]
     pub(super) fn shape(&self) -> Shape {
         use StatusCode as S;
         match self {
+            Self::NotFound(thing) => not_found(*thing),
             Self::AccountInBody { field } => Shape::new(S::NOT_FOUND, "account_not_found").field(*field),
-            Self::NotFound(Thing::Account) => Shape::new(S::NOT_FOUND, "account_not_found"),
-            Self::NotFound(Thing::Pair) => Shape::new(S::NOT_FOUND, "pair_not_found"),
-            Self::NotFound(Thing::ApiKey) => Shape::new(S::NOT_FOUND, "api_key_not_found"),
-            Self::NotFound(Thing::Session) => Shape::new(S::NOT_FOUND, "session_not_found"),
-            Self::NotFound(Thing::User) => Shape::new(S::NOT_FOUND, "user_not_found"),
-            Self::NotFound(Thing::Message) => Shape::new(S::NOT_FOUND, "message_not_found"),
             Self::Unauthorized => Shape::new(S::UNAUTHORIZED, "unauthorized"),
             Self::BadCredentials => Shape::new(S::UNAUTHORIZED, "bad_credentials"),
             Self::RefreshInvalid => Shape::new(S::UNAUTHORIZED, "refresh_invalid"),
@@ -74,8 +70,6 @@ impl ApiError {
                 ..Shape::new(S::SERVICE_UNAVAILABLE, "maintenance")
             },
             Self::RegistrationClosed => Shape::new(S::FORBIDDEN, "registration_closed"),
-            Self::NotFound(Thing::Worker) => Shape::new(S::NOT_FOUND, "worker_not_found"),
-            Self::NotFound(Thing::BulkAct) => Shape::new(S::NOT_FOUND, "bulk_act_not_found"),
             Self::SessionRequired => Shape::new(S::FORBIDDEN, "session_required"),
             Self::ScopeMissing(_) => Shape::new(S::FORBIDDEN, "scope_missing"),
             Self::RoleMissing(_) => Shape::new(S::FORBIDDEN, "role_missing"),
@@ -93,7 +87,6 @@ impl ApiError {
             Self::PhoneInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "phone_invalid").field("phone"),
             Self::PhoneAlreadyLinked => Shape::new(S::CONFLICT, "phone_already_linked").field("phone"),
             Self::TokenInvalid => Shape::new(S::UNPROCESSABLE_ENTITY, "token_invalid").field("token"),
-            Self::NotFound(Thing::Announcement) => Shape::new(S::NOT_FOUND, "announcement_not_found"),
             Self::Announcement(error) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "announcement_invalid").field(announcement_field(*error))
             }
@@ -111,7 +104,6 @@ impl ApiError {
             }
             Self::Pair(PairError::BadName) => Shape::new(S::UNPROCESSABLE_ENTITY, "bad_name").field("name"),
             Self::InvalidOptions(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_options").field("options"),
-            Self::NotFound(Thing::Media) => Shape::new(S::NOT_FOUND, "media_not_found"),
             Self::QuietHours(QuietError::Zone) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "time_zone_invalid").field("time_zone")
             }
@@ -121,13 +113,14 @@ impl ApiError {
             Self::LinkInvalid => Shape::new(S::FORBIDDEN, "link_invalid"),
             Self::LinkExpired => Shape::new(S::GONE, "link_expired"),
             Self::RangeInvalid { .. } => Shape::new(S::RANGE_NOT_SATISFIABLE, "range_invalid"),
-            Self::NotFound(Thing::Plan) => Shape::new(S::NOT_FOUND, "plan_not_found").field("plan"),
             Self::PlanLimit(_) => Shape::new(S::FORBIDDEN, "plan_limit"),
             Self::LimitTooLow => Shape::new(S::UNPROCESSABLE_ENTITY, "limit_too_low"),
             Self::ReasonLength => Shape::new(S::UNPROCESSABLE_ENTITY, "reason_length").field("reason"),
             Self::UntilPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("until"),
             Self::CodeLength => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_body").field("code"),
             Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
+            Self::Plan(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "plan_invalid").field(error.field()),
+            Self::PlanExists => Shape::new(S::CONFLICT, "plan_exists").field("code"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::NulInAddress => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_character"),
@@ -143,6 +136,24 @@ impl ApiError {
             Self::DatabaseUnavailable => Shape::away("database_unavailable"),
             Self::Internal(_) => Shape::new(S::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+/// What is not there.
+fn not_found(thing: Thing) -> Shape {
+    let of = |code| Shape::new(StatusCode::NOT_FOUND, code);
+    match thing {
+        Thing::Account => of("account_not_found"),
+        Thing::Pair => of("pair_not_found"),
+        Thing::ApiKey => of("api_key_not_found"),
+        Thing::Session => of("session_not_found"),
+        Thing::User => of("user_not_found"),
+        Thing::Message => of("message_not_found"),
+        Thing::Worker => of("worker_not_found"),
+        Thing::BulkAct => of("bulk_act_not_found"),
+        Thing::Announcement => of("announcement_not_found"),
+        Thing::Media => of("media_not_found"),
+        Thing::Plan => of("plan_not_found").field("plan"),
     }
 }
 

@@ -9,6 +9,7 @@ pub(crate) mod change_user;
 pub(crate) mod logs;
 mod page;
 pub(crate) mod pairs;
+pub(crate) mod plans;
 pub(crate) mod settings;
 pub(crate) mod user;
 pub(crate) mod users;

@@ -18,8 +18,8 @@ use crate::{
     tags("auth"),
     parameters(("token" = String, Path, description = "From the message.")),
     responses(
-        (status_code = 200, description = "The page, as `text/html`."),
-        (status_code = 410, description = "A page that says that the link has ended."),
+        (status_code = 200, description = "The page.", body = String, content_type = "text/html"),
+        (status_code = 410, description = "A page that says that the link has ended.", body = String, content_type = "text/html"),
     )
 )]
 pub(crate) async fn show(app: AppState, req: &mut Request, res: &mut Response) -> Result<(), ApiError> {
@@ -37,9 +37,14 @@ pub(crate) async fn show(app: AppState, req: &mut Request, res: &mut Response) -
     tags("auth"),
     parameters(("token" = String, Path, description = "From the message.")),
     responses(
-        (status_code = 200, description = "A page that says so, as `text/html`."),
-        (status_code = 410, description = "A page that says that the link has ended."),
-        (status_code = 422, description = "A page that says what is wrong with the password."),
+        (status_code = 200, description = "A page that says so.", body = String, content_type = "text/html"),
+        (status_code = 410, description = "A page that says that the link has ended.", body = String, content_type = "text/html"),
+        (
+            status_code = 422,
+            description = "A page that says what is wrong with the password.",
+            body = String,
+            content_type = "text/html"
+        ),
     )
 )]
 pub(crate) async fn act(

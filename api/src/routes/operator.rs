@@ -16,7 +16,7 @@ use store::{
 
 use super::{
     admin::act::{Acting, Deed},
-    plans::{FeaturesIn, LimitsIn, LimitsOut},
+    plans::{FeaturesIn, LimitsIn, PlanLimits},
 };
 use crate::{
     auth::PathId,
@@ -197,7 +197,7 @@ fn plan_json(tenancy: &Tenancy) -> Value {
 fn exception_json(tenancy: &Tenancy) -> Value {
     let exception = &tenancy.exception;
     json!({
-        "limits": LimitsOut::from(exception.limits),
+        "limits": PlanLimits::from(exception.limits),
         "features": {
             "copy_mode": exception.copy_mode, "chain_forwarding": exception.chain_forwarding,
             "discord_forwarding": exception.discord_forwarding, "webhook_identity": exception.webhook_identity,

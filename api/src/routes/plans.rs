@@ -2,7 +2,7 @@
 
 mod wire;
 
-pub(crate) use wire::{FeaturesIn, LimitsIn, LimitsOut};
+pub(crate) use wire::{FeaturesIn, LimitsIn, PlanFeatures, PlanLimits};
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -13,7 +13,6 @@ use domain::{
 use salvo::prelude::*;
 use serde::Serialize;
 
-use self::wire::FeaturesOut;
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
 /// A plan that anybody may choose.
@@ -25,9 +24,9 @@ pub(crate) struct PlanOut {
     /// Its name for people.
     name: String,
     /// How much it allows; null is no limit.
-    limits: LimitsOut,
+    limits: PlanLimits,
     /// What it allows.
-    features: FeaturesOut,
+    features: PlanFeatures,
 }
 
 impl From<Plan> for PlanOut {
@@ -119,7 +118,7 @@ pub(crate) struct UsageOut {
     /// Bytes of one attachment; null is no limit.
     media_bytes_max: Option<u64>,
     /// What the plan includes.
-    features: FeaturesOut,
+    features: PlanFeatures,
 }
 
 impl UsageOut {

@@ -1,5 +1,7 @@
 //! The plans that there are.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{
     Plan, PlanId,
@@ -9,6 +11,9 @@ use sqlx::PgConnection;
 
 use super::{bytes_column, column, plan_in, whole};
 use crate::StoreError;
+
+/// The constraint that a second plan of the same code violates.
+pub const PLAN_CODE: &str = "plans_code_key";
 
 /// Every plan, the lowest first.
 pub async fn catalogue(connection: &mut PgConnection) -> Result<Vec<Plan>, StoreError> {
@@ -23,12 +28,25 @@ pub async fn catalogue(connection: &mut PgConnection) -> Result<Vec<Plan>, Store
     Ok(rows.into_iter().map(|row| plan_in!(row)).collect())
 }
 
+/// Every plan, the lowest first, with the number of users who are on it.
+pub async fn census(connection: &mut PgConnection) -> Result<Vec<(Plan, i64)>, StoreError> {
+    let rows = sqlx::query!(r#"SELECT plan_id, count(*) AS "users!" FROM users GROUP BY plan_id"#)
+        .fetch_all(&mut *connection)
+        .await?;
+    let users: HashMap<PlanId, i64> = rows.into_iter().map(|row| (row.plan_id, row.users)).collect();
+    let counted = |plan: Plan| {
+        let users = users.get(&plan.id).copied().unwrap_or(0);
+        (plan, users)
+    };
+    Ok(catalogue(connection).await?.into_iter().map(counted).collect())
+}
+
 /// The plan with this code.
 pub async fn find(connection: &mut PgConnection, code: &str) -> Result<Option<Plan>, StoreError> {
     Ok(catalogue(connection).await?.into_iter().find(|plan| plan.code == code))
 }
 
-/// Adds a plan that passes [`Plan::validate`]. [`StoreError::Conflict`] `plans_code_key` when there is one with its code.
+/// Adds a plan that passes [`Plan::validate`]. [`StoreError::Conflict`] of [`PLAN_CODE`] when there is one with its code.
 pub async fn insert(connection: &mut PgConnection, plan: &Plan, now: DateTime<Utc>) -> Result<(), StoreError> {
     let Plan { limits, features, .. } = plan;
     sqlx::query!(

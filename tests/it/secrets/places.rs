@@ -84,8 +84,11 @@ async fn history(client: &Client, id: &str, run: &str) -> Option<Vec<u8>> {
     history.to_json().await.ok()
 }
 
-/// Every payload in `value`: its encoding, where it stands, its bytes.
-fn payloads(value: &Value, path: &str, found: &mut dyn FnMut(&[u8], &str, &[u8])) {
+/// Told of a payload: its encoding, where it stands, its bytes.
+type OnPayload<'a> = dyn FnMut(&[u8], &str, &[u8]) + 'a;
+
+/// Every payload in `value`.
+fn payloads(value: &Value, path: &str, found: &mut OnPayload<'_>) {
     match value {
         Value::Object(fields) => {
             let bytes = |value: &Value| value.as_str().and_then(|text| STANDARD.decode(text).ok()).unwrap_or_default();

@@ -7,12 +7,13 @@ use domain::{
     plan::FREE_CODE,
 };
 use salvo::prelude::*;
-use serde_json::json;
+use serde_json::{Value, json};
 use store::{
-    PgConnection, StoreError,
+    PgConnection,
     announcements::{self, Announcement, Written},
 };
 
+use super::act::{Acting, Deed};
 use crate::{
     auth::{PathId, Staff},
     body::JsonBody,
@@ -25,7 +26,6 @@ pub(crate) mod acts;
 pub(crate) mod recipients;
 mod wire;
 
-use acts::{Origin, audited};
 use wire::{AnnouncementOut, AnnouncementsOut, ChangeIn, DraftIn};
 
 /// Announcements on one page unless asked for otherwise.
@@ -72,40 +72,35 @@ fn summary(written: &Written) -> serde_json::Value {
 /// Writes a draft. Nothing is sent before it is started.
 #[endpoint(operation_id = "create_announcement", tags("admin"))]
 pub(crate) async fn create(
+    acting: Acting,
     staff: Staff,
     app: AppState,
     body: JsonBody<DraftIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Created<AnnouncementOut>, ApiError> {
     let DraftIn { content, promotional, plans: codes, channels, per_minute } = body.0;
     let per_minute = per_minute.unwrap_or(announcement::PER_MINUTE_DEFAULT);
     announcement::check_rate(per_minute)?;
     let (content, via) = (content.read()?, via(&channels.unwrap_or_else(|| Channel::ALL.to_vec()))?);
-    let mut transaction = app.transaction().await?;
+    let mut transaction = acting.begin(&app).await?;
     let codes = codes.unwrap_or_else(|| vec![FREE_CODE.to_owned()]);
     let written = Written { content, promotional, plans: plans(&mut transaction, &codes).await?, via, per_minute };
     let (id, now) = (AnnouncementId::new(app.clock.as_ref()), app.clock.now());
     announcements::insert(&mut transaction, id, &written, staff.user, now).await?;
-    let origin = Origin::of(&app, staff, req, depot);
-    audited(&mut transaction, &origin, ("announcement.create", id), (None, Some(summary(&written))), now).await?;
     let one = announcements::find(&mut transaction, id).await?.ok_or(ApiError::NotFound(Thing::Announcement))?;
-    transaction.commit().await.map_err(StoreError::from)?;
+    transaction.commit(deed("announcement.create", id, None, Some(summary(&written)))).await?;
     Ok(Created(one.into()))
 }
 
 /// Changes an announcement that nobody has yet.
 #[endpoint(operation_id = "change_announcement", tags("admin"))]
 pub(crate) async fn change(
-    staff: Staff,
+    acting: Acting,
     app: AppState,
     id: PathId<AnnouncementId>,
     body: JsonBody<ChangeIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Json<AnnouncementOut>, ApiError> {
     let ChangeIn { content, promotional, plans: codes, channels, per_minute } = body.0;
-    let mut transaction = app.transaction().await?;
+    let mut transaction = acting.begin(&app).await?;
     let before = locked(&mut transaction, id.0).await?;
     if announcement::after(before.state, before.started_at.is_some(), Act::Change).is_none() {
         return Err(ApiError::AnnouncementState(before.state));
@@ -123,12 +118,14 @@ pub(crate) async fn change(
     announcement::check_rate(written.per_minute)?;
     let now = app.clock.now();
     announcements::rewrite(&mut transaction, id.0, &written, now).await?;
-    let origin = Origin::of(&app, staff, req, depot);
-    let changed = (Some(summary(&before.written)), Some(summary(&written)));
-    audited(&mut transaction, &origin, ("announcement.change", id.0), changed, now).await?;
+    let (was, is) = (Some(summary(&before.written)), Some(summary(&written)));
     let one = locked(&mut transaction, id.0).await?;
-    transaction.commit().await.map_err(StoreError::from)?;
+    transaction.commit(deed("announcement.change", id.0, was, is)).await?;
     Ok(Json(one.into()))
+}
+
+fn deed(action: &str, id: AnnouncementId, before: Option<Value>, after: Option<Value>) -> Deed<'_> {
+    Deed { action, subject: id.to_string(), before, after, ..Deed::default() }
 }
 
 async fn locked(database: &mut PgConnection, id: AnnouncementId) -> Result<Announcement, ApiError> {

@@ -1,19 +1,14 @@
 //! Turning messages off by a signed link: no account, no session, only the signature.
 
 use domain::notification::{Topic, Unsubscribe, UnsubscribeError, Unsubscriber};
-use salvo::{
-    http::header::{CONTENT_SECURITY_POLICY, HeaderValue},
-    prelude::*,
-};
+use salvo::prelude::*;
 use store::StoreError;
 
 use crate::{
     error::{ApiError, Problem},
+    pages,
     state::AppState,
 };
-
-/// Nothing is fetched, nothing runs, and the form goes back here.
-const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'";
 
 /// Asks whether messages are to be turned off: a small page with one button. Whoever only looks at a link, such as a
 /// mail scanner, changes nothing.
@@ -31,8 +26,9 @@ const POLICY: &str = "default-src 'none'; form-action 'self'; frame-ancestors 'n
 pub(crate) async fn ask(app: AppState, req: &mut Request, res: &mut Response) -> Result<(), ApiError> {
     let what = what(&app, req)?;
     let text = subject(what.topic);
-    page(
+    pages::write(
         res,
+        StatusCode::OK,
         "Turn messages off?",
         &format!(
             "<p>You will get no more {text}.</p>\n<form method=\"post\"><button type=\"submit\">Turn them off</button></form>"
@@ -61,7 +57,12 @@ pub(crate) async fn turn_off(app: AppState, req: &mut Request, res: &mut Respons
     }
     transaction.commit().await.map_err(StoreError::from)?;
     let text = subject(topic);
-    page(res, "Done", &format!("<p>You will get no more {text}. You can turn them on again in your account.</p>"));
+    pages::write(
+        res,
+        StatusCode::OK,
+        "Done",
+        &format!("<p>You will get no more {text}. You can turn them on again in your account.</p>"),
+    );
     Ok(())
 }
 
@@ -80,16 +81,4 @@ fn subject(topic: Topic) -> String {
         Topic::Promotions => "promotions".to_owned(),
         Topic::Kind(kind) => format!("e-mails of the kind “{}”", kind.as_str().replace('_', " ")),
     }
-}
-
-/// `body` is HTML of ours: it holds nothing that somebody else has written.
-fn page(res: &mut Response, title: &str, body: &str) {
-    res.headers_mut().insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
-    res.status_code(StatusCode::OK);
-    res.render(Text::Html(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
-         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"robots\" content=\"noindex\">\n<title>{title}</title>\n</head>\n\
-         <body>\n<main>\n<h1>{title}</h1>\n{body}\n</main>\n</body>\n</html>\n"
-    )));
 }

@@ -4,27 +4,41 @@ use domain::plan::{Exception, Features, Limits};
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// How much of everything; null is no limit.
-#[derive(Serialize, ToSchema)]
-#[salvo(schema(name = PlanLimits))]
-pub(crate) struct LimitsOut {
+/// How much of everything; null is no limit, and has to be said.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanLimits {
     /// Pairs that are not deleted.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     pairs: Option<u32>,
     /// Telegram accounts that are not logged out.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     telegram_accounts: Option<u32>,
     /// Discord bots that are not logged out.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     discord_accounts: Option<u32>,
     /// Messages in one minute of the clock, over all accounts.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     messages_per_minute: Option<u32>,
     /// Messages in one UTC day, over all accounts.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     messages_per_day: Option<u32>,
     /// Requests to the API in one minute.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     requests_per_minute: Option<u32>,
     /// Bytes of one attachment; a larger one becomes a notice.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[salvo(schema(required = true))]
     media_bytes: Option<u64>,
 }
 
-impl From<Limits> for LimitsOut {
+impl From<Limits> for PlanLimits {
     fn from(limits: Limits) -> Self {
         Self {
             pairs: limits.pairs_max,
@@ -38,10 +52,24 @@ impl From<Limits> for LimitsOut {
     }
 }
 
+impl From<PlanLimits> for Limits {
+    fn from(limits: PlanLimits) -> Self {
+        Self {
+            pairs_max: limits.pairs,
+            telegram_accounts_max: limits.telegram_accounts,
+            discord_accounts_max: limits.discord_accounts,
+            messages_per_minute: limits.messages_per_minute,
+            messages_per_day: limits.messages_per_day,
+            requests_per_minute: limits.requests_per_minute,
+            media_bytes_max: limits.media_bytes,
+        }
+    }
+}
+
 /// What is included.
-#[derive(Serialize, ToSchema)]
-#[salvo(schema(name = PlanFeatures))]
-pub(crate) struct FeaturesOut {
+#[derive(Deserialize, Serialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PlanFeatures {
     /// Messages posted as the destination account's own.
     copy_mode: bool,
     /// Pairs that read what another pair of the same tenant writes.
@@ -56,8 +84,21 @@ pub(crate) struct FeaturesOut {
     reports: bool,
 }
 
-impl From<Features> for FeaturesOut {
+impl From<Features> for PlanFeatures {
     fn from(features: Features) -> Self {
+        Self {
+            copy_mode: features.copy_mode,
+            chain_forwarding: features.chain_forwarding,
+            discord_forwarding: features.discord_forwarding,
+            webhook_identity: features.webhook_identity,
+            filters: features.filters,
+            reports: features.reports,
+        }
+    }
+}
+
+impl From<PlanFeatures> for Features {
+    fn from(features: PlanFeatures) -> Self {
         Self {
             copy_mode: features.copy_mode,
             chain_forwarding: features.chain_forwarding,

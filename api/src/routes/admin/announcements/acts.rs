@@ -9,63 +9,24 @@ use domain::{
 };
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 use store::{
-    PgConnection, StoreError,
     announcements::{self, Announcement},
-    audit,
     notifications::{self, NewNotification, Recipient},
 };
 use workflows::announcement::AnnouncementWorkflow;
 
-use super::{AnnouncementOut, locked};
+use super::{AnnouncementOut, deed, locked};
 use crate::{
     auth::{PathId, Staff},
     body::JsonBody,
-    edge::RequestId,
     error::{ApiError, Thing},
-    routes::Accepted,
+    routes::{Accepted, admin::act::Acting},
     state::AppState,
 };
 
 /// Where the link that turns messages off stands in a preview: every reader has their own.
 const UNSUBSCRIBE_PLACE: &str = "https://example.invalid/unsubscribe";
-
-/// Who acts, from where, in which request.
-pub(super) struct Origin {
-    staff: Staff,
-    address: String,
-    request_id: String,
-}
-
-impl Origin {
-    pub(super) fn of(app: &AppState, staff: Staff, req: &Request, depot: &Depot) -> Self {
-        Self { staff, address: app.address(req).to_string(), request_id: RequestId::of(depot) }
-    }
-}
-
-/// Puts an act into the audit log, in the transaction of what is done.
-pub(super) async fn audited(
-    database: &mut PgConnection,
-    origin: &Origin,
-    (action, id): (&str, AnnouncementId),
-    (before, after): (Option<Value>, Option<Value>),
-    now: DateTime<Utc>,
-) -> Result<(), StoreError> {
-    let subject = id.to_string();
-    let act = audit::Act {
-        actor: Some(origin.staff.user),
-        role: Some(origin.staff.role),
-        action,
-        subject: Some(&subject),
-        before,
-        after,
-        address: Some(&origin.address),
-        request_id: Some(&origin.request_id),
-        ..audit::Act::default()
-    };
-    audit::record(database, &act, now).await
-}
 
 /// How to look at an announcement.
 #[derive(Deserialize, ToSchema)]
@@ -115,14 +76,13 @@ pub(crate) struct PreviewOut {
 /// Shows what an announcement looks like and how many it would reach.
 #[endpoint(operation_id = "preview_announcement", tags("admin"))]
 pub(crate) async fn preview(
+    acting: Acting,
     staff: Staff,
     app: AppState,
     id: PathId<AnnouncementId>,
     body: JsonBody<PreviewIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Json<PreviewOut>, ApiError> {
-    let mut transaction = app.transaction().await?;
+    let mut transaction = acting.begin(&app).await?;
     let one = announcements::find(&mut transaction, id.0).await?.ok_or(ApiError::NotFound(Thing::Announcement))?;
     let audience = announcements::audience(&mut transaction, &one.written).await?;
     let mut test = None;
@@ -139,13 +99,11 @@ pub(crate) async fn preview(
         };
         test = notifications::enqueue_by(&mut transaction, &app.sealer, &new, one.written.via, now).await?;
         if test.is_some() {
-            let origin = Origin::of(&app, staff, req, depot);
-            audited(&mut transaction, &origin, ("announcement.test", one.id), (None, None), now).await?;
+            transaction.commit(deed("announcement.test", one.id, None, None)).await?;
         } else {
             test = notifications::find_by_key(&mut transaction, &key).await?;
         }
     }
-    transaction.commit().await.map_err(StoreError::from)?;
     let footer = Footer { kind: Kind::Announcement, unsubscribe: Some(UNSUBSCRIBE_PLACE) };
     let letter = one.written.content.letter(footer);
     let skipped = audience.skipped.iter();
@@ -184,61 +142,49 @@ pub(crate) struct ActIn {}
 /// Begins an announcement, now or at a time. One that is scheduled gets another time; one that runs goes on as it does.
 #[endpoint(operation_id = "start_announcement", tags("admin"))]
 pub(crate) async fn start(
-    staff: Staff,
+    acting: Acting,
     app: AppState,
     id: PathId<AnnouncementId>,
     body: JsonBody<StartIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Accepted<AnnouncementOut>, ApiError> {
     let now = app.clock.now();
     if let Some(at) = body.0.at {
         announcement::check_schedule(at, now)?;
     }
-    let origin = Origin::of(&app, staff, req, depot);
-    act(&app, &origin, id.0, Act::Start, Some(body.0.at.unwrap_or(now))).await
+    act(&app, &acting, id.0, Act::Start, Some(body.0.at.unwrap_or(now))).await
 }
 
 /// Holds an announcement. What the outbox has by then is sent.
 #[endpoint(operation_id = "pause_announcement", tags("admin"))]
 pub(crate) async fn pause(
-    staff: Staff,
+    acting: Acting,
     app: AppState,
     id: PathId<AnnouncementId>,
     _body: JsonBody<ActIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Accepted<AnnouncementOut>, ApiError> {
-    let origin = Origin::of(&app, staff, req, depot);
-    act(&app, &origin, id.0, Act::Pause, None).await
+    act(&app, &acting, id.0, Act::Pause, None).await
 }
 
 /// Lets an announcement go on where it was held.
 #[endpoint(operation_id = "resume_announcement", tags("admin"))]
 pub(crate) async fn resume(
-    staff: Staff,
+    acting: Acting,
     app: AppState,
     id: PathId<AnnouncementId>,
     _body: JsonBody<ActIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Accepted<AnnouncementOut>, ApiError> {
-    let origin = Origin::of(&app, staff, req, depot);
-    act(&app, &origin, id.0, Act::Resume, None).await
+    act(&app, &acting, id.0, Act::Resume, None).await
 }
 
 /// Ends an announcement for good. What waits in the outbox is dropped; what is under way may arrive.
 #[endpoint(operation_id = "cancel_announcement", tags("admin"))]
 pub(crate) async fn cancel(
-    staff: Staff,
+    acting: Acting,
     app: AppState,
     id: PathId<AnnouncementId>,
     _body: JsonBody<ActIn>,
-    req: &mut Request,
-    depot: &mut Depot,
 ) -> Result<Accepted<AnnouncementOut>, ApiError> {
-    let origin = Origin::of(&app, staff, req, depot);
-    act(&app, &origin, id.0, Act::Cancel, None).await
+    act(&app, &acting, id.0, Act::Cancel, None).await
 }
 
 const fn action(act: Act) -> &'static str {
@@ -259,31 +205,31 @@ fn moves(before: &Announcement, at: DateTime<Utc>, now: DateTime<Utc>) -> bool {
 /// The row first. An act that changes nothing is not recorded, but its workflow is told once more.
 async fn act(
     app: &AppState,
-    origin: &Origin,
+    acting: &Acting,
     id: AnnouncementId,
     act: Act,
     starts_at: Option<DateTime<Utc>>,
 ) -> Result<Accepted<AnnouncementOut>, ApiError> {
     let now = app.clock.now();
-    let mut transaction = app.transaction().await?;
+    let mut transaction = acting.begin(app).await?;
     let before = locked(&mut transaction, id).await?;
     let after = announcement::after(before.state, before.started_at.is_some(), act);
     let after = after.ok_or(ApiError::AnnouncementState(before.state))?;
     let starts_at = starts_at.filter(|at| after == State::Scheduled && moves(&before, *at, now));
-    if after != before.state || starts_at.is_some() {
+    let one = if after != before.state || starts_at.is_some() {
         announcements::set_state(&mut transaction, id, after, starts_at, now).await?;
         let dropped = match act {
             Act::Cancel => announcements::drop_waiting(&mut transaction, id).await?,
             Act::Change | Act::Start | Act::Pause | Act::Resume => 0,
         };
-        let change = (
-            json!({ "state": before.state, "starts_at": before.starts_at }),
-            json!({ "state": after, "starts_at": starts_at.or(before.starts_at), "dropped": dropped }),
-        );
-        audited(&mut transaction, origin, (action(act), id), (Some(change.0), Some(change.1)), now).await?;
-    }
-    let one = locked(&mut transaction, id).await?;
-    transaction.commit().await.map_err(StoreError::from)?;
+        let was = json!({ "state": before.state, "starts_at": before.starts_at });
+        let is = json!({ "state": after, "starts_at": starts_at.or(before.starts_at), "dropped": dropped });
+        let one = locked(&mut transaction, id).await?;
+        transaction.commit(deed(action(act), id, Some(was), Some(is))).await?;
+        one
+    } else {
+        before
+    };
     let told = match act {
         Act::Change | Act::Start => app.temporal.signal_announcement(id, AnnouncementWorkflow::start).await,
         Act::Pause => app.temporal.signal_announcement(id, AnnouncementWorkflow::pause).await,
