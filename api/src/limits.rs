@@ -149,7 +149,7 @@ impl Limits {
         let now = self.clock.now();
         let window = window_of(now, caller.phase_seconds());
         let mut share = Share::new(window, limit);
-        let verdict = match self.ask(caller, &Ask { window, limit, wish: 1, owed: 0 }).await {
+        let verdict = match self.ask(caller, &Ask { window, limit, wish: 1, owed: 0, returned: 0 }).await {
             Some(grant) => share.settle(grant, window, limit),
             None => Verdict::Refused(share.standing()),
         };

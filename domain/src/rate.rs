@@ -38,6 +38,8 @@ pub struct Ask {
     pub wish: u32,
     /// Requests that were let through in it without a permit, while the ledger was out of reach.
     pub owed: u32,
+    /// Permits of it that were leased under another limit and are given back unspent.
+    pub returned: u32,
 }
 
 /// What the ledger answers.
@@ -51,6 +53,8 @@ pub struct Grant {
     pub leased: u64,
     /// What the replica owed and the ledger has entered.
     pub booked: u32,
+    /// What the replica gave back.
+    pub returned: u32,
 }
 
 /// One caller's permits, as the database has them. `store::rate_limits::lease` is the same in one statement.
@@ -69,17 +73,19 @@ impl Ledger {
         Self { window, leased: 0 }
     }
 
-    /// Gives out permits: what is wished for, but at most a quarter of what is left.
+    /// Takes back what is unspent and gives out permits: what is wished for, but at most a quarter of what is left.
     pub fn lease(&mut self, ask: &Ask) -> Grant {
         if ask.window > self.window {
             *self = Self::new(ask.window);
+        } else if ask.window == self.window {
+            self.leased = self.leased.saturating_sub(u64::from(ask.returned));
         }
         self.leased += u64::from(ask.owed);
         let room = u64::from(ask.limit).saturating_sub(self.leased);
         let granted = u64::from(ask.wish).min(room.div_ceil(ROOM_PARTS));
         self.leased += granted;
         let granted = u32::try_from(granted).unwrap_or(u32::MAX);
-        Grant { window: self.window, granted, leased: self.leased, booked: ask.owed }
+        Grant { window: self.window, granted, leased: self.leased, booked: ask.owed, returned: ask.returned }
     }
 }
 
@@ -116,6 +122,8 @@ pub struct Share {
     used: u32,
     /// Those of them that the ledger does not know of.
     owed: u32,
+    /// Permits of another limit, to be given back.
+    returned: u32,
     /// Permits given out to all, as of the last lease.
     leased: u64,
     /// The ledger has said that there are no more.
@@ -126,7 +134,7 @@ impl Share {
     /// Nothing leased.
     #[must_use]
     pub const fn new(window: DateTime<Utc>, limit: u32) -> Self {
-        Self { window, limit, left: 0, used: 0, owed: 0, leased: 0, dry: false }
+        Self { window, limit, left: 0, used: 0, owed: 0, returned: 0, leased: 0, dry: false }
     }
 
     /// True when nothing of it matters any more at `now`.
@@ -147,7 +155,7 @@ impl Share {
             Verdict::Refused(self.standing())
         } else {
             let wish = self.used.max(limit / FIRST_PARTS).max(1);
-            Verdict::Ask(Ask { window: self.window, limit, wish, owed: self.owed })
+            Verdict::Ask(Ask { window: self.window, limit, wish, owed: self.owed, returned: self.returned })
         }
     }
 
@@ -164,6 +172,7 @@ impl Share {
             self.leased = grant.leased;
             self.dry = grant.granted == 0;
             self.owed = self.owed.saturating_sub(grant.booked);
+            self.returned = self.returned.saturating_sub(grant.returned);
         }
         self.take(window, limit)
     }
@@ -172,6 +181,8 @@ impl Share {
     #[must_use]
     pub fn alone(&mut self, window: DateTime<Utc>, limit: u32) -> Verdict {
         self.roll(window, limit);
+        // The ledger may have them back already; giving them back twice would give them out twice.
+        self.returned = 0;
         if self.left > 0 {
             return self.take(window, limit);
         }
@@ -183,19 +194,20 @@ impl Share {
         Verdict::Admitted(self.standing())
     }
 
-    /// Permits of a window that is over, or of another limit, are good for nothing.
+    /// Permits of a window that is over are good for nothing; those of another limit are given back with the next question.
     fn roll(&mut self, window: DateTime<Utc>, limit: u32) {
         if window > self.window {
             *self = Self::new(window, limit);
         } else if limit != self.limit {
-            *self = Self { limit, left: 0, dry: false, ..*self };
+            *self = Self { limit, left: 0, returned: self.returned + self.left, dry: false, ..*self };
         }
     }
 
     /// What the caller is told.
     #[must_use]
     pub fn standing(&self) -> Standing {
-        let others = self.leased.saturating_sub(u64::from(self.left)) + u64::from(self.owed);
+        let unspent = u64::from(self.left) + u64::from(self.returned);
+        let others = self.leased.saturating_sub(unspent) + u64::from(self.owed);
         let remaining = u64::from(self.limit).saturating_sub(others);
         Standing {
             limit: self.limit,

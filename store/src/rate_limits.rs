@@ -16,7 +16,9 @@ pub async fn lease(connection: &mut PgConnection, caller: &str, ask: &Ask) -> Re
                window_start = greatest(r.window_start, excluded.window_start),
                (leased, granted) = (
                    SELECT known.leased + given.granted, given.granted
-                   FROM (SELECT $5::bigint + CASE WHEN r.window_start >= excluded.window_start THEN r.leased
+                   FROM (SELECT $5::bigint + CASE WHEN r.window_start > excluded.window_start THEN r.leased
+                                                  WHEN r.window_start = excluded.window_start
+                                                  THEN greatest(r.leased - $6::bigint, 0)
                                                   ELSE 0 END AS leased) known,
                         LATERAL (SELECT least($4::bigint, (greatest($3::bigint - known.leased, 0) + 3) / 4)
                                  AS granted) given)
@@ -25,7 +27,8 @@ pub async fn lease(connection: &mut PgConnection, caller: &str, ask: &Ask) -> Re
         ask.window,
         i64::from(ask.limit),
         i64::from(ask.wish),
-        i64::from(ask.owed)
+        i64::from(ask.owed),
+        i64::from(ask.returned)
     )
     .fetch_one(connection)
     .await?;
@@ -34,6 +37,7 @@ pub async fn lease(connection: &mut PgConnection, caller: &str, ask: &Ask) -> Re
         granted: u32::try_from(row.granted).unwrap_or(0),
         leased: u64::try_from(row.leased).unwrap_or(u64::MAX),
         booked: ask.owed,
+        returned: ask.returned,
     })
 }
 

@@ -250,7 +250,7 @@ async fn tenants_staff_and_the_operator_stay_apart() {
         match &route.door {
             Door::Open => (),
             Door::Tenant(_) | Door::Person => {
-                expect(&support, &route, "a token of staff", 401, "unauthorized").await;
+                expect(&support, &route, "a token of staff", 403, "forbidden").await;
                 expect(&operator, &route, "the operator's token", 401, "unauthorized").await;
             }
             Door::Staff(role) => {

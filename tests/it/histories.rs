@@ -209,7 +209,7 @@ async fn an_announcement_and_a_look_replay_and_show_nothing() {
     let scene = Announcing::new(&stack, 3).await;
     let client = temporal(&stack).await;
     // Slow enough to be held between two batches.
-    let id = scene.draft(json!({ "per_minute": 60 })).await;
+    let id = scene.draft(json!({ "per_minute": 15 })).await;
     scene.act(&id, "start", json!({})).await;
     scene.reaches(&id, |one| one["enqueued"].as_i64() >= Some(1)).await;
     scene.act(&id, "pause", json!({})).await;

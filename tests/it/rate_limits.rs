@@ -146,7 +146,7 @@ async fn a_user_has_one_limit_wherever_they_ask() {
     let (first, second) = (replica(stack.stack(), "user-1").await, replica(stack.stack(), "user-2").await);
     let (client, started) = (Client::new(), Instant::now());
     let (user, limit, left) = loop {
-        let user = World::new(&stack).await;
+        let user = World::on_free(&stack).await;
         let answer = get(&client, first.url(), &user).await;
         let policy = header(&answer, "ratelimit-policy");
         let limit = policy.split(['=', ';']).nth(2).and_then(|limit| limit.parse::<usize>().ok()).expect("a limit");
@@ -164,7 +164,7 @@ async fn a_user_has_one_limit_wherever_they_ask() {
     assert!(started.elapsed() < Duration::from_secs(left), "the machine is too slow: the window is over");
     assert_eq!(admitted, limit);
     // Another tenant, from the same address, has a limit of their own.
-    let other = World::new(&stack).await;
+    let other = World::on_free(&stack).await;
     assert_eq!(get(&client, first.url(), &other).await.status(), StatusCode::OK);
 }
 

@@ -127,7 +127,7 @@ async fn command(scene: &Scene, keys: &str, arguments: &[&str]) -> Output {
     let (base, _) = url.rsplit_once('/').unwrap();
     let mut command = tokio::process::Command::new(stack.options().program("causeway-api").unwrap());
     command.args(arguments).env("DATABASE_URL", format!("{base}/{name}")).env("SEAL_KEYS", keys);
-    command.env("PAYLOAD_KEYS", harness::PAYLOAD_KEYS).env("JWT_SECRET", "j".repeat(32));
+    command.env("PAYLOAD_KEYS", harness::PAYLOAD_KEYS).env("JWT_KEYS", format!("k1:{}", "j".repeat(32)));
     command.env("OPERATOR_TOKEN", "o".repeat(32)).output().await.unwrap()
 }
 

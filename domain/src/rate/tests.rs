@@ -79,12 +79,15 @@ enum Event {
     /// The ledger answers the replica, which dies before it hears of it.
     CrashAsking(usize),
     Reach(bool),
+    /// The limit of the caller becomes another one.
+    Limit(u32),
 }
 
 const REPLICAS: usize = 4;
 
-fn events(outages: bool) -> impl Strategy<Value = Vec<Event>> {
+fn events(outages: bool, limits: bool) -> impl Strategy<Value = Vec<Event>> {
     let event = prop_oneof![
+        u32::from(limits) * 2 + 1 => (1_u32..300).prop_map(move |limit| Event::Limit(if limits { limit } else { 0 })),
         3 => (0_i64..40_000).prop_map(Event::Pass),
         9 => (0..REPLICAS, 1_u32..60).prop_map(|(replica, count)| Event::Requests(replica, count)),
         2 => (0..REPLICAS).prop_map(Event::Crash),
@@ -94,7 +97,7 @@ fn events(outages: bool) -> impl Strategy<Value = Vec<Event>> {
     prop::collection::vec(event, 1..120)
 }
 
-fn play(world: &mut World, events: Vec<Event>, limit: u32) -> u32 {
+fn play(world: &mut World, events: Vec<Event>, mut limit: u32) -> u32 {
     let mut crashes = 0;
     for event in events {
         match event {
@@ -117,6 +120,8 @@ fn play(world: &mut World, events: Vec<Event>, limit: u32) -> u32 {
                 crashes += 1;
             }
             Event::Reach(reach) => world.in_reach = reach,
+            Event::Limit(0) => (),
+            Event::Limit(other) => limit = other,
         }
     }
     crashes
@@ -128,11 +133,22 @@ proptest! {
     fn no_window_sees_more_than_the_limit(
         limit in 1_u32..300,
         skews in prop::array::uniform4(-90_000_i64..90_000),
-        events in events(false),
+        events in events(false, false),
     ) {
         let mut world = World::new(&skews, limit);
         play(&mut world, events, limit);
         prop_assert!(world.most_in_a_window() <= limit, "{} of {limit}", world.most_in_a_window());
+    }
+
+    /// Whatever the limit was in between, nothing is given out twice: no window sees more than the highest of them.
+    #[test]
+    fn no_window_sees_more_than_the_highest_limit(
+        skews in prop::array::uniform4(-90_000_i64..90_000),
+        events in events(false, true),
+    ) {
+        let mut world = World::new(&skews, 300);
+        play(&mut world, events, 300);
+        prop_assert!(world.most_in_a_window() <= 300, "{}", world.most_in_a_window());
     }
 
     /// With the same clock everywhere, no 60 seconds see more than twice the limit.
@@ -162,7 +178,7 @@ proptest! {
     #[test]
     fn without_the_ledger_the_slack_is_the_replicas(
         limit in 1_u32..300,
-        events in events(true),
+        events in events(true, false),
     ) {
         let mut world = World::new(&[0; REPLICAS], limit);
         let crashes = play(&mut world, events, limit);
@@ -230,7 +246,31 @@ fn another_limit_counts_at_once() {
     }
     assert!(world.request(0, 10).is_err(), "less than what was used");
     let raised = (0..200).filter(|_| world.request(0, 100).is_ok()).count();
-    assert!((70..=80).contains(&raised), "{raised}: what was leased before is lost, the rest is not");
+    assert_eq!(raised, 80, "what was leased and not spent is given back");
+}
+
+#[test]
+fn a_lower_limit_counts_what_was_spent_and_not_what_was_leased() {
+    let mut world = World::new(&[0, 0], 3_000);
+    assert!(world.request(0, 3_000).is_ok() && world.request(1, 3_000).is_ok());
+    assert!(world.ledger.leased > 300);
+    assert!(world.request(1, 120).is_err(), "the other replica may spend what it has leased");
+    let lowered = (0..200).filter(|_| world.request(0, 120).is_ok()).count();
+    assert_eq!(lowered, 118);
+    assert_eq!(world.ledger.leased, 120);
+}
+
+#[test]
+fn what_was_given_back_without_an_answer_is_not_given_back_again() {
+    let mut world = World::new(&[0], 3_000);
+    assert!(world.request(0, 3_000).is_ok());
+    let window = world.window(0);
+    let Verdict::Ask(ask) = world.shares[0].take(window, 1_000) else { panic!("nothing of another limit is spent") };
+    assert_eq!(ask.returned, 186);
+    world.ledger.lease(&ask);
+    let _ = world.shares[0].alone(window, 1_000);
+    let Verdict::Ask(ask) = world.shares[0].take(window, 1_000) else { panic!("there is nothing leased") };
+    assert_eq!((ask.returned, ask.owed), (0, 1));
 }
 
 #[test]
