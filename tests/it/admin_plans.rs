@@ -36,7 +36,7 @@ async fn shown(staff: &Staff, code: &str) -> Value {
 #[tokio::test]
 async fn a_plan_is_added_given_and_changed_and_who_is_on_it_keeps_to_it() {
     let stack = harness::shared().await;
-    let (staff, world) = (Staff::new(&stack, "admin").await, World::new(&stack).await);
+    let (staff, world) = (Staff::new(&stack, "admin").await, World::on_free(&stack).await);
     let user = scene::user_id(&world.api).await.unwrap();
     let code = format!("team-{}", &user[user.len() - 12..]);
     let (person, bot) = (world.person(None).await, world.bot().await);
@@ -78,7 +78,7 @@ async fn a_plan_is_added_given_and_changed_and_who_is_on_it_keeps_to_it() {
         log["entries"].as_array().unwrap().iter().filter(|act| act["subject"] == code.as_str()).collect();
     assert_eq!(acts.len(), 3, "{log:#}");
     assert_eq!((&acts[2]["action"], &acts[0]["action"]), (&json!("plan.create"), &json!("plan.change")));
-    assert_eq!((&acts[1]["before"], &acts[1]["after"]), (&terms("Team", 2), &terms("Little team", 1)));
+    assert_eq!((&acts[1]["old"], &acts[1]["new"]), (&terms("Team", 2), &terms("Little team", 1)));
 }
 
 #[tokio::test]

@@ -101,7 +101,7 @@ async fn a_user_is_shown_whole_and_without_secrets() {
     tenant.world.discord_holds(&tenant.bot.channel, &["one"]).await;
 
     let whole = staff.get(&tenant.path("")).await;
-    assert_eq!((&whole["id"], &whole["accounts_online"]), (&json!(tenant.id), &json!(2)), "{whole:#}");
+    assert_eq!((&whole["user"]["id"], &whole["user"]["accounts_online"]), (&json!(tenant.id), &json!(2)), "{whole:#}");
     assert_eq!(whole["usage"]["pairs"]["used"], 1);
     assert_eq!(whole["usage"]["plan"]["code"], "free");
     assert_eq!(whole["sessions"].as_array().map(Vec::len), Some(1));

@@ -47,7 +47,6 @@ const EXCLUDED: &[(&str, &str)] = &[
     ("revoke_all_sessions", "ends the session in use"),
     ("delete_me", "ends the tenant in use"),
     ("change_password", "guesses at the password lock the account"),
-    ("admin_logout", "ends the session in use"),
 ];
 
 #[tokio::test(flavor = "multi_thread")]

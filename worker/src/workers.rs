@@ -60,64 +60,8 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let runtime = Runtime::from_current_tokio(Default::default()).context("the Temporal runtime could not be made")?;
     let client = connected.client;
-    let accounts = || Accounts(Arc::clone(&context));
-    let reconcile = || Reconcile(Arc::clone(&context));
-    let forwarding = || Forwarding(Arc::clone(&context));
-    let control = WorkerOptions::new(CONTROL_QUEUE)
-        .register_workflow::<AccountSession>()?
-        .register_workflow::<AskChatsWorkflow>()?
-        .register_workflow::<BulkActWorkflow>()?
-        .register_workflow::<NotificationBot>()?
-        .register_workflow::<PairForwarding>()?
-        .register_workflow::<DeleteUserWorkflow>()?
-        .register_workflow::<OutboxWorkflow>()?
-        .register_workflow::<AnnouncementWorkflow>()?
-        .register_workflow::<HealthWorkflow>()?
-        .register_workflow::<SweepWorkflow>()?
-        .register_workflow::<ReconcileWorkflow>()?
-        .register_workflow::<ReconcileAllWorkflow>()?
-        .register_activities(accounts())
-        .register_activities(forwarding())
-        .register_activities(Erasure(Arc::clone(&context)))
-        .register_activities(Outbox(Arc::clone(&context)))
-        .register_activities(BulkActs(Arc::clone(&context)))
-        .register_activities(Announcements(Arc::clone(&context)))
-        .register_activities(Health(Arc::clone(&context)))
-        .register_activities(Sweep(Arc::clone(&context)))
-        .register_activities(reconcile())
-        .max_cached_workflows(CACHED_WORKFLOWS)
-        .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
-        .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
-        .activity_inbound_interceptor(Trace)
-        .graceful_shutdown_period(GRACE)
-        .build();
-    let hosts = WorkerOptions::new(HOSTS_QUEUE)
-        .register_activities(accounts())
-        .tuner(slots(WORKFLOW_SLOTS, config.hosting_slots))
-        .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
-        .activity_inbound_interceptor(Trace)
-        .graceful_shutdown_period(GRACE)
-        .build();
-    let hosted = WorkerOptions::new(host_queue(&config.worker_name))
-        .register_activities(accounts())
-        .register_activities(forwarding())
-        .register_activities(reconcile())
-        .tuner(slots(WORKFLOW_SLOTS, config.drain_slots))
-        .activity_inbound_interceptor(Trace)
-        .graceful_shutdown_period(GRACE)
-        .build();
+    let workers = workers(config, &context)?;
     let (ended, mut ends) = mpsc::unbounded_channel();
-    let mut workers = vec![("control", control), ("hosts", hosts), ("host", hosted)];
-    if context.bot.token().is_some() {
-        let bot = WorkerOptions::new(BOT_QUEUE)
-            .register_activities(Bot(Arc::clone(&context)))
-            .tuner(slots(WORKFLOW_SLOTS, BOT_SLOTS))
-            .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
-            .activity_inbound_interceptor(Trace)
-            .graceful_shutdown_period(GRACE)
-            .build();
-        workers.push(("bot", bot));
-    }
     for (name, options) in workers {
         let worker = Worker::new(&runtime, client.clone(), options).map_err(|error| anyhow::anyhow!("{error}"))?;
         spawn(name, worker, context.stopping.clone(), ended.clone());
@@ -133,6 +77,69 @@ pub async fn run(
         }
     }
     outcome
+}
+
+/// What runs on each queue, by the name of its worker.
+fn workers(config: &Config, context: &Arc<Context>) -> anyhow::Result<Vec<(&'static str, WorkerOptions)>> {
+    let hosts = WorkerOptions::new(HOSTS_QUEUE)
+        .register_activities(Accounts(Arc::clone(context)))
+        .tuner(slots(WORKFLOW_SLOTS, config.hosting_slots))
+        .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
+        .activity_inbound_interceptor(Trace)
+        .graceful_shutdown_period(GRACE)
+        .build();
+    let hosted = WorkerOptions::new(host_queue(&config.worker_name))
+        .register_activities(Accounts(Arc::clone(context)))
+        .register_activities(Forwarding(Arc::clone(context)))
+        .register_activities(Reconcile(Arc::clone(context)))
+        .tuner(slots(WORKFLOW_SLOTS, config.drain_slots))
+        .activity_inbound_interceptor(Trace)
+        .graceful_shutdown_period(GRACE)
+        .build();
+    let mut workers = vec![("control", control(context)?), ("hosts", hosts), ("host", hosted)];
+    if context.bot.token().is_some() {
+        let bot = WorkerOptions::new(BOT_QUEUE)
+            .register_activities(Bot(Arc::clone(context)))
+            .tuner(slots(WORKFLOW_SLOTS, BOT_SLOTS))
+            .max_heartbeat_throttle_interval(HOSTING_HEARTBEATS)
+            .activity_inbound_interceptor(Trace)
+            .graceful_shutdown_period(GRACE)
+            .build();
+        workers.push(("bot", bot));
+    }
+    Ok(workers)
+}
+
+/// All workflows, and every activity that needs no account's connection.
+fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
+    Ok(WorkerOptions::new(CONTROL_QUEUE)
+        .register_workflow::<AccountSession>()?
+        .register_workflow::<AskChatsWorkflow>()?
+        .register_workflow::<BulkActWorkflow>()?
+        .register_workflow::<NotificationBot>()?
+        .register_workflow::<PairForwarding>()?
+        .register_workflow::<DeleteUserWorkflow>()?
+        .register_workflow::<OutboxWorkflow>()?
+        .register_workflow::<AnnouncementWorkflow>()?
+        .register_workflow::<HealthWorkflow>()?
+        .register_workflow::<SweepWorkflow>()?
+        .register_workflow::<ReconcileWorkflow>()?
+        .register_workflow::<ReconcileAllWorkflow>()?
+        .register_activities(Accounts(Arc::clone(context)))
+        .register_activities(Forwarding(Arc::clone(context)))
+        .register_activities(Erasure(Arc::clone(context)))
+        .register_activities(Outbox(Arc::clone(context)))
+        .register_activities(BulkActs(Arc::clone(context)))
+        .register_activities(Announcements(Arc::clone(context)))
+        .register_activities(Health(Arc::clone(context)))
+        .register_activities(Sweep(Arc::clone(context)))
+        .register_activities(Reconcile(Arc::clone(context)))
+        .max_cached_workflows(CACHED_WORKFLOWS)
+        .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
+        .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
+        .activity_inbound_interceptor(Trace)
+        .graceful_shutdown_period(GRACE)
+        .build())
 }
 
 fn slots(workflows: usize, activities: usize) -> TunerHolder {

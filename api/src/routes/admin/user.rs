@@ -64,7 +64,6 @@ pub(crate) struct NotificationsOut {
 #[salvo(schema(name = AdminUserDetail))]
 pub(crate) struct AdminUserDetailOut {
     /// As in the list.
-    #[serde(flatten)]
     user: AdminUserOut,
     /// What they use of each limit, exceptions included.
     usage: UsageOut,
