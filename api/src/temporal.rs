@@ -22,13 +22,11 @@ use workflows::{
     bulk_act::{BulkActInput, BulkActWorkflow, BulkProgress},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
-        CONTROL_QUEUE, HOSTS_QUEUE, MAIL_OUTBOX_WORKFLOW_ID, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
-        announcement_workflow_id, ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id,
-        pair_workflow_id, reconcile_workflow_id,
+        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, announcement_workflow_id,
+        ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
     },
     erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
-    outbox::{OutboxInput, OutboxWorkflow},
     reconcile::{ReconcileInput, ReconcileWorkflow},
 };
 
@@ -212,17 +210,6 @@ impl Temporal {
         let (client, input) = (self.client().await?, AnnouncementInput { announcement: id, history_max: 0 });
         let told = client.signal_with_start_workflow(AnnouncementWorkflow::run, input, signal, (), options);
         bounded(CALL_MAX, told).await?;
-        Ok(())
-    }
-
-    /// Makes sure that the workflow which sends e-mails runs and looks at once. A worker that listens to the database does
-    /// the same, and the sweep a minute later: callers who have just committed a message need not insist.
-    #[expect(dead_code, reason = "for callers who want their e-mail sent also while no worker listens to the database")]
-    pub(crate) async fn wake_outbox(&self) -> Result<(), TemporalError> {
-        let options = WorkflowStartOptions::new(CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID).build();
-        let (client, input) = (self.client().await?, OutboxInput::default());
-        let woken = client.signal_with_start_workflow(OutboxWorkflow::run, input, OutboxWorkflow::wake, (), options);
-        bounded(CALL_MAX, woken).await?;
         Ok(())
     }
 

@@ -12,7 +12,7 @@ use crate::{
         wrk::{Load, Outcome},
     },
     client::{CausewayClient, NewPair, NewUser, Place},
-    scene::{link_discord, link_telegram},
+    scene::{link_discord, link_telegram, register_unlimited},
     stack::Part,
 };
 
@@ -31,7 +31,7 @@ const PASSWORD: &str = "correct horse battery staple";
 
 pub(super) async fn run(bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<Vec<Figure>> {
     let base = bench.stack.urls().api;
-    let reader = reader(bench, field, &base).await?;
+    let reader = reader(bench, field).await?;
     let token = reader.http().token().unwrap_or_default();
     let lasts = Duration::from_secs(bench.either(30, 8));
     let list = Load::get(&base, "/api/pairs", token, 200)?;
@@ -44,9 +44,9 @@ pub(super) async fn run(bench: &Bench<'_>, field: &mut Field) -> anyhow::Result<
 }
 
 /// A user with twenty pairs that nothing goes through.
-async fn reader(bench: &Bench<'_>, field: &Field, base: &str) -> anyhow::Result<CausewayClient> {
+async fn reader(bench: &Bench<'_>, field: &Field) -> anyhow::Result<CausewayClient> {
     let (telegram, discord) = (&field.controls.telegram, &field.controls.discord);
-    let api = CausewayClient::register(base, EMAIL, PASSWORD).await?;
+    let api = register_unlimited(bench.stack, EMAIL, PASSWORD).await?;
     let person = NewUser { phone: "+15550200001".into(), first_name: "Reader".into(), username: None, password: None };
     let owner = telegram.create_user(&person).await?;
     let source = link_telegram(&api, telegram, &person.phone, None).await?;
@@ -109,7 +109,7 @@ async fn beside_log_ins(bench: &Bench<'_>, list: &Load, base: &str, lasts: Durat
 }
 
 /// Processor time of the API for a request that reads nothing: without a caller, with one, and with one whose limit is
-/// kept. The last two are told apart by a second API that keeps none.
+/// kept; and for one that reads what the gate is asked with. The last two are told apart by a second API that keeps none.
 async fn costs(bench: &Bench<'_>, token: &str, base: &str, lasts: Duration) -> anyhow::Result<Vec<Figure>> {
     let stack = bench.stack;
     let pid = stack.pid(Part::Api).unwrap_or_default();
@@ -117,6 +117,8 @@ async fn costs(bench: &Bench<'_>, token: &str, base: &str, lasts: Duration) -> a
     let nothing = |base: &str| Load::get(base, "/api/pairs/none", token, 404);
     let floor = cost_us(&Load::get(base, "/health/live", token, 200)?, pid, lasts).await?;
     let limited = cost_us(&nothing(base)?, pid, lasts).await?;
+    // Plan, exceptions and use of a tenant, as the gate is asked with before every change.
+    let gated = cost_us(&Load::get(base, "/api/me/usage", token, 200)?, pid, lasts).await?;
     let free = stack.start_replica("unlimited", &[("REQUESTS_PER_MINUTE_FACTOR", "0")]).await?;
     let unlimited = cost_us(&nothing(free.url())?, free.pid(), lasts).await;
     free.stop().await;
@@ -125,6 +127,7 @@ async fn costs(bench: &Bench<'_>, token: &str, base: &str, lasts: Duration) -> a
         Figure::new("processor time of a request that asks nobody", floor, "µs"),
         Figure::new("more for knowing the caller", unlimited - floor, "µs"),
         Figure::new("more for keeping the caller's limit", limited - unlimited, "µs"),
+        Figure::new("more for reading what the gate is asked with", gated - limited, "µs"),
     ])
 }
 
