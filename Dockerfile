@@ -18,10 +18,10 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* \
     && useradd --system --uid 10001 --no-create-home --shell /usr/sbin/nologin causeway
 USER 10001
-
-FROM runtime AS worker
 # Few heaps for all threads, and what is freed goes back to the system within seconds: docs/adr/0012-jemalloc.md.
 ENV _RJEM_MALLOC_CONF=narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0
+
+FROM runtime AS worker
 COPY --from=build /out/causeway-worker /usr/local/bin/
 EXPOSE 9090
 ENTRYPOINT ["causeway-worker"]

@@ -15,6 +15,8 @@ export SQLX_OFFLINE ?= true
 # The profile of `make bench`. The first time, `release` compiles every dependency once more, optimised (half an hour on
 # two cores); `make bench PROFILE=dev` uses what the tests use.
 PROFILE ?= release
+# Tests at once: end-to-end tests mostly wait, so there are more of them than cores.
+TEST_THREADS ?= $(shell echo $$(( $$(nproc) * 2 )))
 # One scenario of the bench in its full form: `make bench SCENARIO=soak`. Without it, all of them in a bounded one.
 SCENARIO ?=
 
@@ -30,7 +32,7 @@ demo: setup build ## Show the main job in all four directions, with a killed wor
 	@exec $(target)/debug/causeway-sandbox demo --with-parent
 
 test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, every test, a short crash
-	$(CARGO) test --workspace --no-fail-fast
+	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory crash-short
 
 # bash counts in a variable SECONDS of its own, so this one is written out by make and never read by the shell.

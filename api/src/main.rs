@@ -13,6 +13,10 @@ use api::{config::Config, console, openapi, reseal, router, server, state::AppSt
 use clap::{Parser, Subcommand};
 use domain::Role;
 
+/// Hashes of passwords and bursts of requests leave holes; this allocator gives them back to the system.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Requests that are under way when the process is told to stop may take this long; orchestrators kill after 30 s.
 const STOP_PATIENCE: Duration = Duration::from_secs(20);
 

@@ -197,8 +197,6 @@ impl Plan {
             .product("causeway-worker", database)?
             .env("WORKER_NAME", "stack")
             .env("METRICS_LISTEN", self.ports.address("worker-metrics"))
-            // As in the image.
-            .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
             .env("TELEGRAM_API_ID", TELEGRAM_API_ID)
             .env("TELEGRAM_API_HASH", TELEGRAM_API_HASH)
             .env("TELEGRAM_ENDPOINT", self.ports.address("telegram"))
@@ -245,6 +243,8 @@ impl Plan {
             .env("SEAL_KEYS", &self.secrets.seal_keys)
             .env("PAYLOAD_KEYS", &self.secrets.payload_keys)
             .env("MEDIA_LINK_KEY", &self.secrets.media_link_key)
+            // As in the images.
+            .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
             // The sandboxes have no limits until they are told to.
             .env("PACE", "open")
             .env("LOG_FORMAT", "pretty"))
