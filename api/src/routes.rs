@@ -14,6 +14,7 @@ pub(crate) mod me;
 pub(crate) mod media;
 pub(crate) mod notifications;
 pub(crate) mod operator;
+pub(crate) mod page;
 pub(crate) mod pairs;
 pub(crate) mod password;
 pub(crate) mod plans;

@@ -45,43 +45,37 @@ const HOSTING_RETRY_MAX: Duration = Duration::from_secs(1);
 /// Hosting an account: retried for ever, because a host that died must be replaced.
 #[must_use]
 pub fn host(priority: Priority, token: WorkflowCancellationToken) -> ActivityOptions {
-    ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
-        .task_queue(crate::contract::HOSTS_QUEUE)
-        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
-        .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
-        .cancellation_token(token)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .backoff_coefficient(2.0)
-                .maximum_interval(HOSTING_RETRY_MAX)
-                .build(),
-        )
-        .do_not_eagerly_execute(true)
-        .priority(priority)
-        .summary("host the account")
-        .build()
+    hosting(crate::contract::HOSTS_QUEUE, Some(priority), token, "host the account")
 }
 
 /// Hosting the bot: retried for ever, because a host that died must be replaced. Telegram is not asked so often: signing
 /// in and connecting have a back-off of their own.
 #[must_use]
 pub fn host_bot(token: WorkflowCancellationToken) -> ActivityOptions {
+    hosting(crate::contract::BOT_QUEUE, None, token, "host the bot")
+}
+
+fn hosting(
+    queue: &str,
+    priority: Option<Priority>,
+    token: WorkflowCancellationToken,
+    summary: &str,
+) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(HOSTING_MAX)
-        .task_queue(crate::contract::BOT_QUEUE)
+        .task_queue(queue)
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
         .cancellation_token(token)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .backoff_coefficient(2.0)
-                .maximum_interval(HOSTING_RETRY_MAX)
-                .build(),
-        )
+        .retry_policy(retried_for_ever(Duration::from_millis(200), HOSTING_RETRY_MAX))
         .do_not_eagerly_execute(true)
-        .summary("host the bot")
+        .maybe_priority(priority)
+        .summary(summary)
         .build()
+}
+
+/// Tries without end, doubling the wait from `first` up to `max`.
+fn retried_for_ever(first: Duration, max: Duration) -> RetryPolicy {
+    RetryPolicy::builder().initial_interval(first).maximum_interval(max).build()
 }
 
 /// Who comes first on a contended queue: by plan, and by turns among users of equal plans. An older activity's answer
@@ -117,12 +111,7 @@ pub fn on_host(queue: String, summary: &str) -> ActivityOptions {
 #[must_use]
 pub fn light(summary: &str) -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(LIGHT_CALL_MAX)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .maximum_interval(Duration::from_secs(20))
-                .build(),
-        )
+        .retry_policy(retried_for_ever(Duration::from_millis(200), Duration::from_secs(20)))
         .summary(summary.to_owned())
         .build()
 }
@@ -148,12 +137,7 @@ pub fn drain(queue: String, priority: Priority, token: WorkflowCancellationToken
 pub fn bulk_act() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(BULK_BATCHES_MAX)
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(200))
-                .maximum_interval(Duration::from_secs(20))
-                .build(),
-        )
+        .retry_policy(retried_for_ever(Duration::from_millis(200), Duration::from_secs(20)))
         .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
         .summary("do some batches of the act")
         .build()
@@ -179,12 +163,7 @@ pub fn drain_mail() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(DRAIN_MAIL_MAX)
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
         .cancellation_type(ActivityCancellationType::WaitCancellationCompleted)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(500))
-                .maximum_interval(Duration::from_secs(30))
-                .build(),
-        )
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
         .summary("send the e-mails that are due")
         .build()
 }
@@ -194,12 +173,7 @@ pub fn drain_mail() -> ActivityOptions {
 pub fn erase() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(ERASE_MAX)
         .heartbeat_timeout(HEARTBEAT_TIMEOUT)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(500))
-                .maximum_interval(Duration::from_secs(30))
-                .build(),
-        )
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
         .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
         .summary("delete rows")
         .build()
@@ -215,12 +189,7 @@ pub fn backoff(failures: u32, first: Duration, max: Duration) -> Duration {
 #[must_use]
 pub fn hand_out() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(HAND_OUT_MAX)
-        .retry_policy(
-            RetryPolicy::builder()
-                .initial_interval(Duration::from_millis(500))
-                .maximum_interval(Duration::from_secs(30))
-                .build(),
-        )
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
         .summary("hand the announcement to the next tenants")
         .build()
 }

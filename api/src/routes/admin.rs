@@ -7,7 +7,7 @@ pub(crate) mod auth;
 pub(crate) mod bulk_acts;
 pub(crate) mod change_user;
 pub(crate) mod logs;
-mod page;
+pub(crate) mod page;
 pub(crate) mod pairs;
 pub(crate) mod plans;
 pub(crate) mod settings;

@@ -6,13 +6,8 @@ use salvo::prelude::*;
 use serde::Serialize;
 use store::error_logs::{ErrorLog, Filter};
 
-use super::pairs::number;
+use super::page;
 use crate::{auth::Actor, error::ApiError, state::AppState};
-
-/// Entries on one page unless asked for otherwise.
-const PAGE_DEFAULT: i64 = 50;
-/// The longest page.
-const PAGE_MAX: i64 = 200;
 
 /// Something that went wrong; the same within an hour is one entry.
 #[derive(Serialize, ToSchema)]
@@ -77,25 +72,13 @@ pub(crate) struct ErrorLogsOut {
     )
 )]
 pub(crate) async fn list(actor: Actor, app: AppState, req: &mut Request) -> Result<Json<ErrorLogsOut>, ApiError> {
-    let limit = number(req, "limit", "`limit` is a number from 1 to 200")?.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::Query { field: "limit", detail: "`limit` is a number from 1 to 200" });
-    }
+    let limit = page::size(req)?;
     let filter = Filter {
-        account: id(req, "account", "`account` is an account's id")?,
-        pair: id(req, "pair", "`pair` is a pair's id")?,
-        before: number(req, "before", "`before` is the `next` of the page before")?,
+        account: page::asked(req, "account", "`account` is an account's id")?,
+        pair: page::asked(req, "pair", "`pair` is a pair's id")?,
+        before: page::before(req)?,
     };
     let logs = store::error_logs::list(&mut *app.database().await?, actor.user, filter, limit + 1).await?;
-    let mut errors: Vec<ErrorLogOut> = logs.into_iter().map(ErrorLogOut::from).collect();
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = errors.len() > page;
-    errors.truncate(page);
-    let next = errors.last().filter(|_| more).map(|log| log.id);
-    Ok(Json(ErrorLogsOut { errors, next }))
-}
-
-fn id<T: std::str::FromStr>(req: &Request, field: &'static str, detail: &'static str) -> Result<Option<T>, ApiError> {
-    let text: Option<String> = req.query(field);
-    text.map(|text| text.parse().map_err(|_| ApiError::Query { field, detail })).transpose()
+    let (logs, next) = page::cut(logs, limit, |log| log.id);
+    Ok(Json(ErrorLogsOut { errors: logs.into_iter().map(ErrorLogOut::from).collect(), next }))
 }

@@ -9,16 +9,11 @@ use salvo::prelude::*;
 use serde::Serialize;
 use store::notifications::{Notification, SendRecord};
 
-use super::pairs::number;
+use super::page;
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
 pub(crate) mod preferences;
 pub(crate) mod unsubscribe;
-
-/// Messages on one page unless asked for otherwise.
-const PAGE_DEFAULT: i64 = 50;
-/// The longest page.
-const PAGE_MAX: i64 = 200;
 
 /// Where a message stands on one channel.
 #[derive(Serialize, ToSchema)]
@@ -110,19 +105,8 @@ pub(crate) struct NotificationsOut {
     )
 )]
 pub(crate) async fn list(actor: Actor, app: AppState, req: &mut Request) -> Result<Json<NotificationsOut>, ApiError> {
-    let limit = number(req, "limit", "`limit` is a number from 1 to 200")?.unwrap_or(PAGE_DEFAULT);
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::Query { field: "limit", detail: "`limit` is a number from 1 to 200" });
-    }
-    let before = req.query::<String>("before").map(|text| text.parse()).transpose();
-    let before =
-        before.map_err(|_| ApiError::Query { field: "before", detail: "`before` is the `next` of the page before" })?;
-    let found =
-        store::notifications::list(&mut *app.database().await?, actor.user, before, limit.saturating_add(1)).await?;
-    let mut notifications: Vec<NotificationOut> = found.into_iter().map(NotificationOut::from).collect();
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = notifications.len() > page;
-    notifications.truncate(page);
-    let next = notifications.last().filter(|_| more).map(|one| one.id);
-    Ok(Json(NotificationsOut { notifications, next }))
+    let (limit, before) = (page::size(req)?, page::before(req)?);
+    let found = store::notifications::list(&mut *app.database().await?, actor.user, before, limit + 1).await?;
+    let (found, next) = page::cut(found, limit, |one| one.id);
+    Ok(Json(NotificationsOut { notifications: found.into_iter().map(NotificationOut::from).collect(), next }))
 }

@@ -2,10 +2,7 @@
 //! queued too.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    AccountId, PairId, UserId,
-    plan::{REASON_CHARS_MAX, Tenancy},
-};
+use domain::{AccountId, PairId, UserId, plan::Tenancy};
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -15,7 +12,10 @@ use store::{
 };
 
 use super::{
-    admin::act::{Acting, Deed},
+    admin::{
+        act::{Acting, Deed},
+        page,
+    },
     plans::{FeaturesIn, LimitsIn, PlanLimits},
 };
 use crate::{
@@ -208,10 +208,7 @@ fn exception_json(tenancy: &Tenancy) -> Value {
 }
 
 fn made(reason: &str, until: Option<DateTime<Utc>>, now: DateTime<Utc>) -> Result<Made<'_>, ApiError> {
-    let reason = reason.trim();
-    if reason.is_empty() || reason.chars().count() > REASON_CHARS_MAX {
-        return Err(ApiError::ReasonLength);
-    }
+    let reason = page::reason(reason)?;
     if until.is_some_and(|until| until <= now) {
         return Err(ApiError::ExpiryPassed);
     }

@@ -10,7 +10,7 @@ pub(crate) mod reconcile;
 
 pub(crate) use change::{delete, pause, resume, update};
 pub(crate) use dry_run::try_message;
-pub(crate) use messages::{DeliveryOut, list as list_messages, number};
+pub(crate) use messages::{DeliveryOut, list as list_messages};
 
 use std::borrow::Cow;
 

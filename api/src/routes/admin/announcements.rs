@@ -18,7 +18,7 @@ use crate::{
     auth::{PathId, Staff},
     body::JsonBody,
     error::{ApiError, Thing},
-    routes::{Created, pairs::number},
+    routes::{Created, page},
     state::AppState,
 };
 
@@ -27,11 +27,6 @@ pub(crate) mod recipients;
 mod wire;
 
 use wire::{AnnouncementOut, AnnouncementsOut, ChangeIn, DraftIn};
-
-/// Announcements on one page unless asked for otherwise.
-const PAGE_DEFAULT: i64 = 50;
-/// The longest page.
-const PAGE_MAX: i64 = 200;
 
 const fn only(channel: Channel) -> Preference {
     match channel {
@@ -155,24 +150,8 @@ pub(crate) async fn read(
     )
 )]
 pub(crate) async fn list(_staff: Staff, app: AppState, req: &mut Request) -> Result<Json<AnnouncementsOut>, ApiError> {
-    let limit = page_size(req)?;
-    let before = req.query::<String>("before").map(|text| text.parse()).transpose();
-    let before =
-        before.map_err(|_| ApiError::Query { field: "before", detail: "`before` is the `next` of the page before" })?;
-    let found = announcements::list(&mut *app.database().await?, before, limit.saturating_add(1)).await?;
-    let mut announcements: Vec<AnnouncementOut> = found.into_iter().map(AnnouncementOut::from).collect();
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = announcements.len() > page;
-    announcements.truncate(page);
-    let next = announcements.last().filter(|_| more).map(|one| one.id);
-    Ok(Json(AnnouncementsOut { announcements, next }))
-}
-
-fn page_size(req: &mut Request) -> Result<i64, ApiError> {
-    let limit = number(req, "limit", "`limit` is a number from 1 to 200")?.unwrap_or(PAGE_DEFAULT);
-    if (1..=PAGE_MAX).contains(&limit) {
-        Ok(limit)
-    } else {
-        Err(ApiError::Query { field: "limit", detail: "`limit` is a number from 1 to 200" })
-    }
+    let (limit, before) = (page::size(req)?, page::before(req)?);
+    let found = announcements::list(&mut *app.database().await?, before, limit + 1).await?;
+    let (found, next) = page::cut(found, limit, |one| one.id);
+    Ok(Json(AnnouncementsOut { announcements: found.into_iter().map(AnnouncementOut::from).collect(), next }))
 }

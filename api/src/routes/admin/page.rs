@@ -1,16 +1,17 @@
-//! Lists of the administration: what is asked for in the query, and one page at a time.
+//! Lists of the administration: what is asked for in the query. Pages are those of [`crate::routes::page`].
 
 use std::str::FromStr;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use salvo::prelude::*;
 
-use crate::error::ApiError;
+use crate::{
+    error::ApiError,
+    routes::page::{LIMIT_DETAIL, bounded},
+};
 
-/// Entries on one page unless asked for otherwise.
-const PAGE_DEFAULT: i64 = 50;
-/// The longest page.
-const PAGE_MAX: i64 = 200;
+pub(super) use crate::routes::page::cut;
+
 /// The longest text to search for, in characters.
 const TEXT_CHARS_MAX: usize = 320;
 /// The longest lag that is asked for, in seconds: a year.
@@ -71,20 +72,7 @@ pub(super) fn due_before(req: &Request, now: DateTime<Utc>) -> Result<Option<Dat
 
 /// How many entries a page has.
 pub(super) fn limit(req: &Request) -> Result<i64, ApiError> {
-    let detail = "`limit` is a number from 1 to 200";
-    match parsed(req, "limit", detail)?.unwrap_or(PAGE_DEFAULT) {
-        limit @ 1..=PAGE_MAX => Ok(limit),
-        _ => Err(ApiError::Query { field: "limit", detail }),
-    }
-}
-
-/// Cuts what was read with one entry more than a page has, and says where the next one begins.
-pub(super) fn cut<T, K>(mut rows: Vec<T>, limit: i64, key: impl Fn(&T) -> K) -> (Vec<T>, Option<K>) {
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = rows.len() > page;
-    rows.truncate(page);
-    let next = rows.last().filter(|_| more).map(key);
-    (rows, next)
+    bounded(parsed(req, "limit", LIMIT_DETAIL)?)
 }
 
 /// For how long something could have been done that was due then, in seconds; 0 when it is not due.
@@ -93,7 +81,7 @@ pub(super) fn lag_seconds(due_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> 
 }
 
 /// A reason as it is stored: trimmed, not empty, not too long.
-pub(super) fn reason(text: &str) -> Result<&str, ApiError> {
+pub(crate) fn reason(text: &str) -> Result<&str, ApiError> {
     let text = text.trim();
     let fits = (1..=domain::plan::REASON_CHARS_MAX).contains(&text.chars().count()) && !text.contains('\0');
     if fits { Ok(text) } else { Err(ApiError::ReasonLength) }
@@ -102,13 +90,6 @@ pub(super) fn reason(text: &str) -> Result<&str, ApiError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_page_is_cut_where_the_next_one_begins() {
-        assert_eq!(cut(vec![5, 4, 3], 2, |row| *row), (vec![5, 4], Some(4)));
-        assert_eq!(cut(vec![5, 4], 2, |row| *row), (vec![5, 4], None));
-        assert_eq!(cut(Vec::<i32>::new(), 2, |row| *row), (vec![], None));
-    }
 
     #[test]
     fn a_reason_is_trimmed_and_bounded() {

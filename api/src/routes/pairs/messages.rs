@@ -10,13 +10,9 @@ use super::find;
 use crate::{
     auth::{Actor, PathId},
     error::ApiError,
+    routes::page,
     state::AppState,
 };
-
-/// Messages on one page unless asked for otherwise.
-const PAGE_DEFAULT: i64 = 50;
-/// The longest page: an answer of some hundred kilobytes.
-const PAGE_MAX: i64 = 200;
 
 /// One step of a message on its way.
 #[derive(Serialize, ToSchema)]
@@ -122,21 +118,13 @@ pub(crate) async fn list(
     id: PathId<PairId>,
     req: &mut Request,
 ) -> Result<Json<DeliveriesOut>, ApiError> {
-    let limit = number(req, "limit", "`limit` is a number from 1 to 200")?.unwrap_or(PAGE_DEFAULT);
-    let before = number(req, "before", "`before` is the `next` of the page before")?;
-    if !(1..=PAGE_MAX).contains(&limit) {
-        return Err(ApiError::Query { field: "limit", detail: "`limit` is a number from 1 to 200" });
-    }
+    let (limit, before) = (page::size(req)?, page::before(req)?);
     let state = state(req)?;
     find(&app, actor, id.0).await?;
     let wanted = Page { before, state, seqs: None };
     let deliveries = store::deliveries::list(&mut *app.database().await?, actor.user, id.0, &wanted, limit + 1).await?;
-    let mut messages: Vec<DeliveryOut> = deliveries.into_iter().map(DeliveryOut::from).collect();
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = messages.len() > page;
-    messages.truncate(page);
-    let next = messages.last().filter(|_| more).map(|message| message.seq);
-    Ok(Json(DeliveriesOut { messages, next }))
+    let (deliveries, next) = page::cut(deliveries, limit, |one| one.seq);
+    Ok(Json(DeliveriesOut { messages: deliveries.into_iter().map(DeliveryOut::from).collect(), next }))
 }
 
 /// The state in the query, if there is one.
@@ -147,50 +135,25 @@ fn state(req: &Request) -> Result<Option<DeliveryState>, ApiError> {
     parsed.transpose().map_err(|_| ApiError::Query { field: "state", detail })
 }
 
-/// A number in the query, if there is one.
-pub(crate) fn number(req: &Request, field: &'static str, detail: &'static str) -> Result<Option<i64>, ApiError> {
-    let text: Option<String> = req.query(field);
-    text.map(|text| text.parse().map_err(|_| ApiError::Query { field, detail })).transpose()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn asked(query: &[(&str, &str)]) -> Request {
-        let query = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(query).finish();
-        let mut req = Request::default();
-        *req.uri_mut() = format!("/?{query}").parse().unwrap();
-        req
-    }
+    use crate::routes::page::query;
 
     proptest! {
         #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
         #[test]
-        fn a_number_in_the_query_is_one_or_refused(text in "[-+0-9]{0,22}|.{0,12}") {
-            let found = number(&asked(&[("limit", &text)]), "limit", "a number");
-            match text.parse::<i64>() {
-                Ok(number) => prop_assert_eq!(found.unwrap(), Some(number)),
-                Err(_) => {
-                    let refused = matches!(found, Err(ApiError::Query { field: "limit", .. }));
-                    prop_assert!(refused);
-                }
-            }
-        }
-
-        #[test]
         fn a_state_in_the_query_is_one_or_refused(text in "[a-z]{0,8}|.{0,12}") {
             let known = ["pending", "sending", "sent", "skipped", "dead"].contains(&text.as_str());
-            prop_assert_eq!(state(&asked(&[("state", &text)])).is_ok(), known);
+            prop_assert_eq!(state(&query(&[("state", &text)])).is_ok(), known);
         }
     }
 
     #[test]
     fn what_is_not_asked_for_is_not_there() {
-        assert!(number(&asked(&[]), "limit", "a number").unwrap().is_none());
-        assert!(state(&asked(&[])).unwrap().is_none());
+        assert!(state(&query(&[])).unwrap().is_none());
     }
 }

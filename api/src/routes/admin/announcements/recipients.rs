@@ -6,11 +6,10 @@ use salvo::prelude::*;
 use serde::Serialize;
 use store::announcements::{self, OUTCOMES, RecipientRow};
 
-use super::page_size;
 use crate::{
     auth::{PathId, Staff},
     error::{ApiError, Thing},
-    routes::notifications::SendOut,
+    routes::{notifications::SendOut, page},
     state::AppState,
 };
 
@@ -79,10 +78,8 @@ pub(crate) async fn list(
     id: PathId<AnnouncementId>,
     req: &mut Request,
 ) -> Result<Json<RecipientsOut>, ApiError> {
-    let limit = page_size(req)?;
-    let after = req.query::<String>("after").map(|text| text.parse()).transpose();
-    let after =
-        after.map_err(|_| ApiError::Query { field: "after", detail: "`after` is the `next` of the page before" })?;
+    let limit = page::size(req)?;
+    let after = page::asked(req, "after", "`after` is the `next` of the page before")?;
     let result = req.query::<String>("result");
     if result.as_deref().is_some_and(|result| !OUTCOMES.contains(&result)) {
         let detail = "`result` is `enqueued`, `sent`, `skipped` or `failed`";
@@ -90,12 +87,7 @@ pub(crate) async fn list(
     }
     let mut database = app.database().await?;
     announcements::find(&mut database, id.0).await?.ok_or(ApiError::NotFound(Thing::Announcement))?;
-    let limit_and_one = limit.saturating_add(1);
-    let found = announcements::recipients(&mut database, id.0, result.as_deref(), after, limit_and_one).await?;
-    let mut recipients: Vec<RecipientOut> = found.into_iter().map(RecipientOut::from).collect();
-    let page = usize::try_from(limit).unwrap_or(usize::MAX);
-    let more = recipients.len() > page;
-    recipients.truncate(page);
-    let next = recipients.last().filter(|_| more).map(|one| one.user);
-    Ok(Json(RecipientsOut { recipients, next }))
+    let found = announcements::recipients(&mut database, id.0, result.as_deref(), after, limit + 1).await?;
+    let (found, next) = page::cut(found, limit, |one| one.user);
+    Ok(Json(RecipientsOut { recipients: found.into_iter().map(RecipientOut::from).collect(), next }))
 }
