@@ -149,6 +149,46 @@ id!(
     PlanId,
     "plan"
 );
+id!(
+    /// One checkout, or one payment that a provider made by itself for a period.
+    PaymentId,
+    "pay"
+);
+id!(
+    /// One refund of a payment, in part or whole.
+    RefundId,
+    "rfd"
+);
+id!(
+    /// One event of a payment provider, as it was received.
+    PaymentEventId,
+    "pev"
+);
+id!(
+    /// A tenant's agreement with a provider that payments are made by itself.
+    AgreementId,
+    "agr"
+);
+id!(
+    /// One invoice.
+    InvoiceId,
+    "inv"
+);
+id!(
+    /// A coupon.
+    CouponId,
+    "cpn"
+);
+id!(
+    /// One entry of the ledger, with all its postings.
+    LedgerEntryId,
+    "led"
+);
+id!(
+    /// Money of a tenant that is set aside.
+    HoldId,
+    "hold"
+);
 
 impl PlanId {
     /// The plan that every tenant begins with and falls back to.

@@ -8,6 +8,7 @@ pub mod alert;
 pub mod announcement;
 #[cfg(test)]
 mod anything;
+pub mod billing;
 pub mod bot;
 pub mod bulk;
 pub mod change;
@@ -23,6 +24,7 @@ pub mod lineage;
 pub mod lockout;
 pub mod media_link;
 pub mod message;
+pub mod money;
 pub mod notification;
 pub mod outbound;
 pub mod pace;
@@ -43,11 +45,13 @@ pub use clock::{Clock, FixedClock, SystemClock};
 pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
-    AccountId, AnnouncementId, ApiKeyId, BulkActId, MediaId, NotificationId, PairId, PlanId, ReconciliationId,
-    RegistrationId, SessionId, SourceMessageId, UserId,
+    AccountId, AgreementId, AnnouncementId, ApiKeyId, BulkActId, CouponId, HoldId, InvoiceId, LedgerEntryId, MediaId,
+    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReconciliationId, RefundId, RegistrationId, SessionId,
+    SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};
+pub use money::{Currency, Money};
 pub use pair::{CopyMode, PairStatus};
 pub use plan::Plan;
 pub use render::{Limits, PartPlan, PartText};

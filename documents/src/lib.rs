@@ -1,0 +1,1 @@
+//! Documents that are handed out: invoices as PDF, payment addresses as QR codes. Data in, bytes out.
