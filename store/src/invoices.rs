@@ -170,6 +170,8 @@ async fn insert(
         None => None,
         Some(customer) => Some(sealer.seal(&place(id), &serde_json::to_string(customer)?.into())?),
     };
+    let currency = draft.bill.currency();
+    let number = number(&draft.settings.prefix, draft.kind, year, serial);
     sqlx::query!(
         "INSERT INTO invoices (id, kind, year, serial, number, key, user_id, payment_id, corrects, currency, total,
                                from_balance, paid_by, period_start, period_end, issuer, customer, issued_at)
@@ -178,12 +180,12 @@ async fn insert(
         draft.kind as DocumentKind,
         year,
         serial,
-        number(&draft.settings.prefix, draft.kind, year, serial),
+        number,
         draft.key,
         draft.user as Option<UserId>,
         draft.payment as PaymentId,
         draft.corrects as Option<InvoiceId>,
-        draft.bill.currency().code(),
+        currency.code(),
         draft.bill.total().minor,
         draft.bill.from_balance().minor,
         draft.paid_by,
