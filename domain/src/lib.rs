@@ -29,6 +29,7 @@ pub mod notification;
 pub mod outbound;
 pub mod pace;
 pub mod pair;
+pub mod payment;
 pub mod plan;
 pub mod proof;
 pub mod rate;
