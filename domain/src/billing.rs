@@ -30,6 +30,7 @@ macro_rules! states {
         }
     };
 }
+pub(crate) use states;
 
 states! {
     /// How long one payment lasts.

@@ -20,6 +20,7 @@ mod error;
 pub mod error_logs;
 pub mod ingest;
 pub mod leases;
+pub mod ledger;
 mod listener;
 pub mod media;
 pub mod notifications;
