@@ -31,6 +31,9 @@ macro_rules! states {
     };
 }
 
+pub mod invoice;
+pub mod letters;
+
 states! {
     /// How long one payment lasts.
     Interval as "billing_interval" {

@@ -174,7 +174,7 @@ pub struct Purchase {
     pub interval: Interval,
     /// A new subscription, a renewal or an upgrade.
     pub purpose: PaymentPurpose,
-    /// The price, before any discount.
+    /// The price that discounts are taken off: what is left of it after the credit for what was paid before.
     pub list: Money,
 }
 

@@ -19,11 +19,12 @@ use workflows::{
     bot::NotificationBot,
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
-    contract::{BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
+    contract::{BILLING_QUEUE, BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     health::HealthWorkflow,
     outbox::OutboxWorkflow,
+    payment::{PaymentWorkflow, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
 };
@@ -43,6 +44,8 @@ const STICKY_PATIENCE: Duration = Duration::from_secs(1);
 const WORKFLOW_SLOTS: usize = 100;
 /// Light activities at once.
 const CONTROL_SLOTS: usize = 50;
+/// Steps of payments and subscriptions at once: each waits for a payment provider or a transaction.
+const BILLING_SLOTS: usize = 50;
 /// The bot has one host. A worker that is asked again while its former hosting ends takes the new one at once.
 const BOT_SLOTS: usize = 2;
 /// A stopping worker waits so long for its activities, which end by themselves at their next safe point.
@@ -96,7 +99,8 @@ fn workers(config: &Config, context: &Arc<Context>) -> anyhow::Result<Vec<(&'sta
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();
-    let mut workers = vec![("control", control(context)?), ("hosts", hosts), ("host", hosted)];
+    let mut workers =
+        vec![("control", control(context)?), ("billing", billing(context)?), ("hosts", hosts), ("host", hosted)];
     if context.bot.token().is_some() {
         let bot = WorkerOptions::new(BOT_QUEUE)
             .register_activities(Bot(Arc::clone(context)))
@@ -137,6 +141,19 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
+        .activity_inbound_interceptor(Trace)
+        .graceful_shutdown_period(GRACE)
+        .build())
+}
+
+/// Workflows of money, and their activities.
+fn billing(_context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
+    Ok(WorkerOptions::new(BILLING_QUEUE)
+        .register_workflow::<PaymentWorkflow>()?
+        .register_workflow::<ReconcilePaymentsWorkflow>()?
+        .max_cached_workflows(CACHED_WORKFLOWS)
+        .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
+        .tuner(slots(WORKFLOW_SLOTS, BILLING_SLOTS))
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build())

@@ -19,5 +19,6 @@ pub mod forwarding;
 pub mod health;
 pub mod options;
 pub mod outbox;
+pub mod payment;
 pub mod reconcile;
 pub mod sweep;

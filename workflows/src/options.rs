@@ -35,6 +35,10 @@ const LOOK_MAX: Duration = Duration::from_secs(120);
 const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 /// A batch of rows, and a while of them; it returns by itself well before.
 const ERASE_MAX: Duration = Duration::from_secs(120);
+/// Some calls of a payment provider, each with a time limit of its own, and some transactions.
+const PAYMENT_STEP_MAX: Duration = Duration::from_secs(120);
+/// Some pages of payments, each looked at: the activity returns by itself well before.
+const PAYMENTS_RECONCILE_MAX: Duration = Duration::from_secs(300);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -191,6 +195,26 @@ pub fn hand_out() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(HAND_OUT_MAX)
         .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
         .summary("hand the announcement to the next tenants")
+        .build()
+}
+
+/// One step of a payment: retried for ever, because money may be on its way. What was done is on record with it, and every
+/// call of a provider has its own idempotency key.
+#[must_use]
+pub fn payment_step() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PAYMENT_STEP_MAX)
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
+        .summary("do what is due for the payment")
+        .build()
+}
+
+/// Asking about payments and agreements of which webhooks have told nothing: few tries, because the next one comes soon.
+#[must_use]
+pub fn reconcile_payments() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PAYMENTS_RECONCILE_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
+        .summary("look for payments that were not told of")
         .build()
 }
 

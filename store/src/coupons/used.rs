@@ -64,7 +64,8 @@ pub(super) async fn has_paid(
     payment: Option<PaymentId>,
 ) -> Result<bool, StoreError> {
     let has_paid = sqlx::query_scalar!(
-        r#"SELECT EXISTS (SELECT FROM coupon_redemptions WHERE user_id = $1 AND state = 'used')
+        r#"SELECT EXISTS (SELECT FROM payments WHERE user_id = $1 AND settled_at IS NOT NULL AND id IS DISTINCT FROM $2)
+               OR EXISTS (SELECT FROM coupon_redemptions WHERE user_id = $1 AND state = 'used')
                OR EXISTS (SELECT FROM coupon_discounts d JOIN coupon_redemptions r ON r.id = d.redemption_id
                                                          JOIN coupons c ON c.id = r.coupon_id
                           WHERE r.user_id = $1 AND d.state = 'reserved' AND c.first_purchase
