@@ -16,6 +16,7 @@ pub mod chat;
 pub mod clock;
 #[cfg(test)]
 mod corpus;
+pub mod coupon;
 pub mod delivery;
 pub mod email;
 pub mod gate;

@@ -15,6 +15,7 @@ pub mod bot;
 pub mod bulk_acts;
 pub mod chats;
 mod content;
+pub mod coupons;
 pub mod deliveries;
 pub mod erasure;
 mod error;
