@@ -6,6 +6,8 @@
 mod error;
 mod nowpayments;
 mod provider;
+mod providers;
+mod settings;
 
 pub use error::{ProviderError, Verdict, WebhookError};
 pub use nowpayments::Nowpayments;
@@ -13,3 +15,4 @@ pub use provider::{
     AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reference,
     RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,
 };
+pub use providers::Providers;
