@@ -32,6 +32,9 @@ macro_rules! states {
 }
 pub(crate) use states;
 
+pub mod invoice;
+pub mod letters;
+
 states! {
     /// How long one payment lasts.
     Interval as "billing_interval" {
