@@ -49,6 +49,8 @@ pub struct Config {
     pub reconcile_every: Duration,
     /// `DUNNING_DAYS`, `GRACE_DAYS`, `RENEWAL_REMINDER_DAYS`.
     pub subscription_schedule: Schedule,
+    /// `LEDGER_CHECK_SECONDS`.
+    pub ledger_check_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
     /// `TELEGRAM_BOT_TOKEN`.
@@ -94,6 +96,7 @@ const DUNNING_DAYS_DEFAULT: &str = "0,1,3,5,7";
 const GRACE_DAYS_DEFAULT: &str = "7";
 /// Whoever pays by hand is reminded so many days before the period's end.
 const RENEWAL_REMINDER_DAYS_DEFAULT: &str = "7,3,1";
+const LEDGER_CHECK_SECONDS_DEFAULT: u64 = 15 * 60;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -137,6 +140,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
         let subscription_schedule = self.subscription_schedule();
+        let ledger_check = self.positive("LEDGER_CHECK_SECONDS", LEDGER_CHECK_SECONDS_DEFAULT);
         let telegram = self.telegram();
         let telegram_bot = self
             .optional("TELEGRAM_BOT_TOKEN")
@@ -162,6 +166,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
             subscription_schedule: subscription_schedule?,
+            ledger_check_every: Duration::from_secs(ledger_check?),
             telegram: telegram?,
             telegram_bot,
             discord: discord?,
