@@ -169,6 +169,8 @@ pub enum ApiError {
     AmountBounds(#[source] EntryError),
     #[error("{0}")]
     Currency(#[from] UnknownCurrency),
+    #[error("{0}")]
+    Subscription(#[from] domain::subscription::Refusal),
     #[error("a note has at most {} characters", domain::ledger::NOTE_CHARS_MAX)]
     NoteLength,
     #[error("the balance does not suffice")]

@@ -11,7 +11,7 @@ use crate::{
     edge, openapi,
     routes::{
         accounts, admin, api_keys, auth, balance, bot, codec, confirm, email, error_logs, health, me, media,
-        notifications, operator, pairs, password, plans, registration, second_factor, sessions, status,
+        notifications, operator, pairs, password, plans, registration, second_factor, sessions, status, subscription,
     },
     state::AppState,
 };
@@ -151,6 +151,11 @@ fn billing() -> Vec<Route> {
     vec![
         get("api/billing/balance", Tenant(Billing), balance::read),
         get("api/billing/balance/entries", Tenant(Billing), balance::entries),
+        get("api/billing/subscription", Tenant(Read), subscription::read),
+        post("api/billing/subscription/change", Tenant(Billing), subscription::change),
+        post("api/billing/subscription/cancel", Tenant(Billing), subscription::cancel),
+        post("api/billing/subscription/resume", Tenant(Billing), subscription::resume),
+        post("api/billing/trial", Tenant(Billing), subscription::start_trial),
     ]
 }
 
@@ -188,6 +193,9 @@ fn administration() -> Vec<Route> {
         post("api/admin/plans", Staff(Admin), admin::plans::create),
         put("api/admin/plans/{code}", Staff(Admin), admin::plans::change),
         get("api/admin/billing/ledger", Staff(Support), admin::ledger::read),
+        get("api/admin/billing/subscriptions", Staff(Support), admin::subscriptions::list),
+        get("api/admin/users/{id}/subscription", Staff(Support), admin::subscriptions::read),
+        post("api/admin/users/{id}/subscription/cancel", Staff(Admin), admin::subscriptions::cancel),
         get("api/admin/workers", Staff(Support), admin::workers::list),
         post("api/admin/workers/{name}/drain", Staff(Admin), admin::workers::drain),
         post("api/admin/workers/{name}/undrain", Staff(Admin), admin::workers::undrain),

@@ -23,6 +23,7 @@ pub(crate) mod registration;
 pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod subscription;
 
 use salvo::{
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},

@@ -3,7 +3,8 @@
 
 use domain::{
     AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, LedgerEntryId, MediaKind, NotificationId, Operation,
-    PairId, PairStatus, Platform, Role, Scope,
+    PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    billing::Interval,
     ledger::{AccountKind, DiscrepancyKind, EntryKind},
     notification,
     notification::{Preference, SendState},
@@ -79,6 +80,8 @@ names! {
     }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
+    /// How long one payment lasts.
+    IntervalDoc = Interval { Month, Year }
 }
 
 macro_rules! ids {
@@ -103,6 +106,8 @@ ids! {
     LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+    /// Names a payment.
+    PaymentIdDoc = PaymentId;
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

@@ -129,6 +129,7 @@ impl ApiError {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "amount_invalid").field("amount")
             }
             Self::Currency(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "currency_unknown").field("currency"),
+            Self::Subscription(refusal) => subscription(*refusal),
             Self::NoteLength => Shape::new(S::UNPROCESSABLE_ENTITY, "note_length").field("note"),
             Self::BalanceInsufficient => Shape::new(S::CONFLICT, "balance_insufficient"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
@@ -146,6 +147,21 @@ impl ApiError {
             Self::DatabaseUnavailable => Shape::away("database_unavailable"),
             Self::Internal(_) => Shape::new(S::INTERNAL_SERVER_ERROR, "internal"),
         }
+    }
+}
+
+/// What a subscription does not let happen.
+fn subscription(refusal: domain::subscription::Refusal) -> Shape {
+    match refusal {
+        domain::subscription::Refusal::NotForSale => {
+            Shape::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code()).field("plan")
+        }
+        domain::subscription::Refusal::PlanGranted
+        | domain::subscription::Refusal::ChangesAtPeriodEnd
+        | domain::subscription::Refusal::RenewedAlready
+        | domain::subscription::Refusal::OtherCurrency
+        | domain::subscription::Refusal::NoSubscription
+        | domain::subscription::Refusal::NoTrial => Shape::new(StatusCode::CONFLICT, refusal.code()),
     }
 }
 

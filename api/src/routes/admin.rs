@@ -13,6 +13,7 @@ pub(crate) mod page;
 pub(crate) mod pairs;
 pub(crate) mod plans;
 pub(crate) mod settings;
+pub(crate) mod subscriptions;
 pub(crate) mod user;
 pub(crate) mod users;
 pub(crate) mod workers;
