@@ -38,6 +38,7 @@ pub mod rate;
 pub mod render;
 pub mod rules;
 pub mod setting;
+pub mod subscription;
 pub mod text;
 
 pub use access::{Access, Role, Scope};
