@@ -59,6 +59,8 @@ pub struct Books<'a> {
     pub invoices: &'a InvoiceSettings,
     /// Where tenants look at their payments, for letters.
     pub site: Option<&'a str>,
+    /// The payment's provider for people, such as `PayPal`; `None` where none is concerned.
+    pub paid_by: Option<&'a str>,
     /// The time.
     pub now: DateTime<Utc>,
 }

@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Money, PaymentId, UserId,
-    billing::{PaymentPurpose, PaymentState, Price},
+    Money, PaymentId, PlanId, UserId,
+    billing::{Interval, PaymentPurpose, PaymentState, Price},
     coupon::Purchase,
     ledger::Account,
     subscription::Refusal,
@@ -16,7 +16,7 @@ use crate::{
     coupons::{self, CouponError},
     ledger::{self, NewHold},
     plans,
-    subscriptions::{self, QuoteError},
+    subscriptions,
 };
 
 /// What of the balance is set aside for a payment is let go with the payment; by itself after a year.
@@ -29,7 +29,7 @@ pub struct NewCheckout<'a> {
     pub id: PaymentId,
     /// For whom.
     pub user: UserId,
-    /// The plan, the interval and what a period costs now.
+    /// The plan, the interval and what a period costs whoever comes today.
     pub price: Price,
     /// The provider's code; it may be missing when nothing is left to be paid.
     pub provider: Option<&'a str>,
@@ -102,15 +102,6 @@ impl From<CouponError> for CheckoutError {
     }
 }
 
-impl From<QuoteError> for CheckoutError {
-    fn from(error: QuoteError) -> Self {
-        match error {
-            QuoteError::Refused(refusal) => Self::Refused(refusal),
-            QuoteError::Store(error) => Self::Store(error),
-        }
-    }
-}
-
 /// Makes a payment of what somebody wants: counts what it costs, reserves coupons, and sets aside what the balance pays.
 /// One that is wholly covered is settled here and now. To be called within a transaction that has locked nothing.
 ///
@@ -128,6 +119,7 @@ pub async fn begin(
         return Ok(Begun { payment, is_replayed: true, effects: Effects::default() });
     }
     let quote = subscriptions::quote(connection, new.user, new.price, books.now).await?;
+    let quote = quote.map_err(CheckoutError::Refused)?;
     if let Some(open) = open(connection, new.user, quote.purpose).await? {
         return Err(CheckoutError::Open(open));
     }
@@ -147,6 +139,7 @@ pub async fn begin(
         0
     };
     let terms = Terms {
+        price: quote.price,
         purpose: quote.purpose,
         list: quote.list,
         credit: quote.credit,
@@ -203,6 +196,7 @@ async fn read(connection: &mut PgConnection, id: PaymentId) -> Result<Payment, S
 /// What is paid for, and by what.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
+    pub price: Price,
     pub purpose: PaymentPurpose,
     pub list: Money,
     pub credit: Money,
@@ -261,10 +255,10 @@ async fn insert(
         new.user as UserId,
         PaymentState::Created as PaymentState,
         terms.purpose as PaymentPurpose,
-        new.price.plan as domain::PlanId,
-        new.price.interval as domain::billing::Interval,
+        terms.price.plan as PlanId,
+        terms.price.interval as Interval,
         terms.list.currency.code(),
-        new.price.amount.minor,
+        terms.price.amount.minor,
         terms.list.minor,
         terms.credit.minor,
         terms.discount.minor,
