@@ -351,7 +351,7 @@ pub enum DiscrepancyKind {
 pub struct Discrepancy {
     /// What.
     pub kind: DiscrepancyKind,
-    /// Where: an entry's id, an account such as `user/user_…` or `provider/paypal`, or `all`.
+    /// Where: an entry's id, an account such as `provider/paypal`, a tenant's by its number (`user/12`), or `all`.
     pub subject: String,
     /// Of which currency.
     pub currency: String,

@@ -30,11 +30,11 @@ use entries::{Leg, Request};
 /// An entry to be posted.
 #[derive(Clone, Copy, Debug)]
 pub struct NewEntry<'a> {
-    /// Names the movement, with what it is about: `payment/pay_…/settle`. At most [`domain::ledger::KEY_CHARS_MAX`] characters.
+    /// Names the movement, by what it is about and never by its tenant: `payment/pay_…/settle`. At most [`domain::ledger::KEY_CHARS_MAX`] characters.
     pub key: &'a str,
     /// Why.
     pub kind: EntryKind,
-    /// The payment, refund or whatever else it is about.
+    /// The payment, refund or whatever else it is about; never the tenant.
     pub reference: Option<Uuid>,
     /// What moves. In each currency an account takes part with the sum: who gets and gives within one entry needs to have
     /// nothing before.

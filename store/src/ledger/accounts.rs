@@ -185,23 +185,26 @@ pub async fn balance(
     account: &Account,
     currency: Currency,
 ) -> Result<Balance, StoreError> {
-    let (user, provider) = match account {
-        Account::User(user) => (Some(user.as_uuid()), None),
-        Account::Provider(code) => (None, Some(code.as_str())),
-        _ => (None, None),
-    };
+    let known = |posted, held| Balance { posted: Money::new(posted, currency), held: Money::new(held, currency) };
+    if let Account::User(user) = account {
+        let row = sqlx::query!(
+            "SELECT posted, held FROM ledger_accounts WHERE user_id = $1 AND currency = $2",
+            *user as UserId,
+            currency.code()
+        );
+        let row = row.fetch_optional(connection).await?;
+        return Ok(row.map_or_else(|| Balance::zero(currency), |row| known(row.posted, row.held)));
+    }
+    let provider = if let Account::Provider(code) = account { Some(code.as_str()) } else { None };
     let row = sqlx::query!(
         "SELECT posted, held FROM ledger_accounts
-         WHERE kind = $1::text::ledger_account_kind AND currency = $4
-           AND CASE WHEN kind = 'user' THEN user_id = $2 ELSE provider IS NOT DISTINCT FROM $3 END",
+         WHERE kind = $1::text::ledger_account_kind AND kind <> 'user' AND provider IS NOT DISTINCT FROM $2
+           AND currency = $3",
         account.kind().as_str(),
-        user,
         provider,
         currency.code()
-    )
-    .fetch_optional(connection)
-    .await?;
-    let known = |posted, held| Balance { posted: Money::new(posted, currency), held: Money::new(held, currency) };
+    );
+    let row = row.fetch_optional(connection).await?;
     Ok(row.map_or_else(|| Balance::zero(currency), |row| known(row.posted, row.held)))
 }
 

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    LedgerEntryId, UserId,
+    LedgerEntryId,
     ledger::{AccountKind, Discrepancy, DiscrepancyKind},
 };
 use sqlx::PgConnection;
@@ -112,7 +112,7 @@ async fn unbalanced_entries(connection: &mut PgConnection) -> Result<Vec<Discrep
 
 async fn differing_accounts(connection: &mut PgConnection) -> Result<Vec<Discrepancy>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT a.id, a.kind, a.user_id, a.provider, a.currency, a.posted, a.held,
+        r#"SELECT a.id, a.kind, a.provider, a.currency, a.posted, a.held,
                   coalesce(p.sum, 0) AS "posted_sum!", coalesce(h.sum, 0) AS "held_sum!"
            FROM ledger_accounts a
            LEFT JOIN (SELECT account_id, sum(amount)::bigint AS sum FROM ledger_postings GROUP BY account_id) p
@@ -129,7 +129,7 @@ async fn differing_accounts(connection: &mut PgConnection) -> Result<Vec<Discrep
     .await?;
     let mut found = Vec::new();
     for row in rows {
-        let subject = name(row.id, row.kind, row.user_id, row.provider.as_deref());
+        let subject = name(row.id, row.kind, row.provider.as_deref());
         let mut compare = |kind, expected, is, wrong| {
             if wrong {
                 let (subject, currency) = (subject.clone(), row.currency.clone());
@@ -144,13 +144,12 @@ async fn differing_accounts(connection: &mut PgConnection) -> Result<Vec<Discrep
     Ok(found)
 }
 
-/// What people call an account.
-fn name(id: i64, kind: AccountKind, user: Option<UserId>, provider: Option<&str>) -> String {
-    match (kind, user, provider) {
-        (AccountKind::User, Some(user), _) => format!("user/{user}"),
-        (AccountKind::User, None, _) => format!("user/left/{id}"),
-        (kind, _, Some(provider)) => format!("{}/{provider}", kind.as_str()),
-        (kind, _, None) => kind.as_str().to_owned(),
+/// What people call an account: a tenant's by its number, because what was found may outlive them.
+fn name(id: i64, kind: AccountKind, provider: Option<&str>) -> String {
+    match (kind, provider) {
+        (AccountKind::User, _) => format!("user/{id}"),
+        (kind, Some(provider)) => format!("{}/{provider}", kind.as_str()),
+        (kind, None) => kind.as_str().to_owned(),
     }
 }
 
