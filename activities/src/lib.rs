@@ -36,6 +36,7 @@ pub mod presence;
 pub mod reconcile;
 pub mod rhythm;
 mod settler;
+pub mod subscription;
 pub mod sweep;
 pub mod telegram;
 mod wake;

@@ -47,7 +47,8 @@ pub struct Subscription {
     pub cancel_at: Option<DateTime<Utc>>,
     /// By which agreement with a provider renewals are paid.
     pub agreement: Option<AgreementId>,
-    /// Since when the renewal is missing.
+    /// Since when the renewal is missing; while it is active: that the provider could not make the payment, and since when
+    /// it is missing therefore.
     pub past_due_since: Option<DateTime<Utc>>,
     /// How often the renewal was asked for.
     pub attempts: u16,

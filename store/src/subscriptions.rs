@@ -4,15 +4,10 @@
 //! subscription ([`crate::plans::follow`]) in the same transaction. After the commit its workflow is woken; a crash in
 //! between leaves `due_at` in the past, which the sweep finds.
 
-use chrono::{DateTime, Utc};
-use domain::{
-    PaymentId, UserId,
-    billing::Price,
-    subscription::{Segment, Shift, Subscription},
-};
+use domain::{PlanId, billing::Price, subscription::Shift};
 use sqlx::PgConnection;
 
-use crate::{StoreError, plans::Applied};
+use crate::StoreError;
 
 mod advance;
 mod events;
@@ -25,7 +20,7 @@ mod wishes;
 
 pub use advance::{Advanced, advance, due};
 pub use events::{Event, history};
-pub use paid::{Paid, PaidOutcome, agreement_changed, paid, taken_back};
+pub use paid::{GoneBack, Paid, PaidOutcome, TakenBack, agreement_changed, paid, taken_back};
 pub use quote::{quote, renewal_due};
 pub use row::find;
 pub use wishes::{Wished, cancel, change, resume, start_trial};
@@ -34,8 +29,8 @@ pub use wishes::{Wished, cancel, change, resume, start_trial};
 async fn shift(connection: &mut PgConnection, current: &Price, wanted: &Price) -> Result<Shift, StoreError> {
     let rows = sqlx::query!(
         "SELECT id, position FROM plans WHERE id = $1 OR id = $2",
-        current.plan as domain::PlanId,
-        wanted.plan as domain::PlanId
+        current.plan as PlanId,
+        wanted.plan as PlanId
     )
     .fetch_all(connection)
     .await?;

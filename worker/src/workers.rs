@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
-    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, reconcile::Reconcile,
+    subscription::Subscriptions, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -27,6 +28,7 @@ use workflows::{
     outbox::OutboxWorkflow,
     payment::{PaymentWorkflow, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
+    subscription::SubscriptionWorkflow,
     sweep::SweepWorkflow,
 };
 
@@ -150,10 +152,12 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
 }
 
 /// Workflows of money, and their activities.
-fn billing(_context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
+fn billing(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
     Ok(WorkerOptions::new(BILLING_QUEUE)
         .register_workflow::<PaymentWorkflow>()?
         .register_workflow::<ReconcilePaymentsWorkflow>()?
+        .register_workflow::<SubscriptionWorkflow>()?
+        .register_activities(Subscriptions(Arc::clone(context)))
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, BILLING_SLOTS))

@@ -50,6 +50,12 @@ pub fn payment_workflow_id(payment: PaymentId) -> String {
     format!("payment-{payment}")
 }
 
+/// The id of the workflow of a tenant's subscription.
+#[must_use]
+pub fn subscription_workflow_id(user: UserId) -> String {
+    format!("subscription-{user}")
+}
+
 /// The id of the schedule that asks payment providers for what their webhooks did not tell, and the stem of its workflow
 /// ids.
 pub const PAYMENTS_SCHEDULE_ID: &str = "reconcile-payments";

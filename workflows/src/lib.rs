@@ -22,4 +22,5 @@ pub mod options;
 pub mod outbox;
 pub mod payment;
 pub mod reconcile;
+pub mod subscription;
 pub mod sweep;

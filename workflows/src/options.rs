@@ -39,6 +39,8 @@ const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 const ERASE_MAX: Duration = Duration::from_secs(120);
 /// Some calls of a payment provider, each with a time limit of its own, and some transactions.
 const PAYMENT_STEP_MAX: Duration = Duration::from_secs(120);
+/// A few transactions on a machine that is busy.
+const ADVANCE_MAX: Duration = Duration::from_secs(60);
 /// Some pages of payments, each looked at: the activity returns by itself well before.
 const PAYMENTS_RECONCILE_MAX: Duration = Duration::from_secs(300);
 /// Behind everything that carries messages.
@@ -207,6 +209,15 @@ pub fn payment_step() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(PAYMENT_STEP_MAX)
         .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
         .summary("do what is due for the payment")
+        .build()
+}
+
+/// Doing what is due for a subscription: retried for ever, because it must happen. What was done is in the row.
+#[must_use]
+pub fn advance_subscription() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(ADVANCE_MAX)
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
+        .summary("do what is due for the subscription")
         .build()
 }
 

@@ -238,6 +238,7 @@ impl Subscription {
         let covers = self.period_at(self.paid_until);
         self.paid_until = covers.end;
         self.cancel_at = None;
+        self.clear_arrears();
         Ok(Bought::plain(covers, purchase.net, EventKind::Renewed))
     }
 

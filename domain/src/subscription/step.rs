@@ -71,7 +71,7 @@ impl Subscription {
             return Step::Roll;
         }
         let patient_until = self.period.end + schedule.agreement_patience();
-        if self.agreement.is_some() && now < patient_until {
+        if self.agreement.is_some() && self.past_due_since.is_none() && now < patient_until {
             return Step::Wait(Some(patient_until));
         }
         self.collect()

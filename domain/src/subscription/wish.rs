@@ -162,13 +162,22 @@ impl Subscription {
     }
 
     /// What a provider tells of an agreement. Of one that does not pay for the subscription there is nothing to be told.
-    pub fn agreement_changed(&mut self, agreement: AgreementId, change: &AgreementChange) -> Changed {
+    pub fn agreement_changed(
+        &mut self,
+        agreement: AgreementId,
+        change: &AgreementChange,
+        now: DateTime<Utc>,
+    ) -> Changed {
         if self.agreement != Some(agreement) || !self.status.entitles() {
             return Changed::Nothing;
         }
         match change {
             AgreementChange::Active => Changed::Nothing,
-            AgreementChange::PaymentFailed { .. } => Changed::Event { kind: EventKind::AgreementFailed, dropped: None },
+            AgreementChange::PaymentFailed { .. } => {
+                // Nobody has to wait for it any longer.
+                self.past_due_since.get_or_insert(now.max(self.period.end));
+                Changed::Event { kind: EventKind::AgreementFailed, dropped: None }
+            }
             // It might make a payment later that nobody waits for.
             AgreementChange::Suspended => {
                 Changed::Event { kind: EventKind::AgreementEnded, dropped: self.agreement.take() }

@@ -72,7 +72,7 @@ async fn take(
     (one, step, schedule): (&mut Subscription, Step, &Schedule),
     now: DateTime<Utc>,
 ) -> Result<Option<AgreementId>, StoreError> {
-    let mut dropped = None;
+    let (mut dropped, from) = (None, one.price.plan);
     let (kind, detail) = match step {
         Step::Wait(_) => return Ok(None),
         Step::Remind { days } => {
@@ -83,26 +83,24 @@ async fn take(
         Step::Collect { from_balance: _ } => (one.unpaid(schedule, now), None),
         Step::End { status, reason } => {
             dropped = one.end(status, reason, now);
-            let kind =
-                if status == SubscriptionStatus::Canceled { EventKind::Canceled } else { EventKind::Expired };
+            let kind = if status == SubscriptionStatus::Canceled { EventKind::Canceled } else { EventKind::Expired };
             (kind, Some(reason.as_str()))
         }
     };
     record(connection, user, (kind, one), Note { payment: None, detail }, now).await?;
-    letters::stepped(connection, sealer, user, (one, kind, schedule), now).await?;
+    letters::stepped(connection, sealer, user, (one, from, kind, schedule), now).await?;
     Ok(dropped)
 }
 
 /// Tenants whose subscriptions were to be looked after before `before`, those first that wait the longest: their workflows
 /// are to be woken.
-pub async fn due(
-    connection: &mut PgConnection,
-    before: DateTime<Utc>,
-    limit: i64,
-) -> Result<Vec<UserId>, StoreError> {
-    let users =
-        sqlx::query_scalar!("SELECT user_id FROM subscriptions WHERE due_at < $1 ORDER BY due_at LIMIT $2", before, limit)
-            .fetch_all(connection)
-            .await?;
+pub async fn due(connection: &mut PgConnection, before: DateTime<Utc>, limit: i64) -> Result<Vec<UserId>, StoreError> {
+    let users = sqlx::query_scalar!(
+        "SELECT user_id FROM subscriptions WHERE due_at < $1 ORDER BY due_at LIMIT $2",
+        before,
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
     Ok(users)
 }

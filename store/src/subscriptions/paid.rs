@@ -2,8 +2,8 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    AgreementId, Money, PaymentId, UserId,
-    billing::{PaymentPurpose, Price},
+    AgreementId, Money, PaymentId, PlanId, UserId,
+    billing::{PaymentPurpose, Price, letters::Ending},
     subscription::{AgreementChange, Bought, Changed, EventKind, Outcome, Purchase, Subscription, Unfit},
 };
 use sqlx::PgConnection;
@@ -76,7 +76,7 @@ pub async fn paid(
         let period = known.covers.map(|covers| (covers.start, covers.end));
         return Ok(PaidOutcome { period, dropped: None, replayed: true, ..outcome });
     }
-    let (one, bought, dropped) = buy(connection, paid, now).await?;
+    let Buying { one, before, bought, dropped } = buy(connection, paid, now).await?;
     outcome.dropped = dropped;
     let record_of = (paid.payment, &paid.price, paid.net);
     payments::insert(connection, paid.user, record_of, bought.as_ref().ok(), now).await?;
@@ -92,25 +92,35 @@ pub async fn paid(
     outcome.applied = plans::follow(connection, paid.user, now).await?;
     outcome.period = Some((bought.covers.start, bought.covers.end));
     outcome.surplus = Some(bought.surplus).filter(|surplus| !surplus.is_zero());
-    letters::bought(connection, sealer, paid, (&one, &bought), now).await?;
+    letters::bought(connection, sealer, paid, before, now).await?;
     Ok(outcome)
 }
 
-type Buying = (Option<Subscription>, Result<Bought, Unfit>, Option<AgreementId>);
+/// What a payment makes of the row.
+struct Buying {
+    /// `None` when there is none, and none begins.
+    one: Option<Subscription>,
+    /// The plan before.
+    before: PlanId,
+    bought: Result<Bought, Unfit>,
+    dropped: Option<AgreementId>,
+}
 
 async fn buy(connection: &mut PgConnection, paid: &Paid, now: DateTime<Utc>) -> Result<Buying, StoreError> {
     let Paid { purpose, price, due, net, agreement, .. } = *paid;
     let purchase = Purchase { purpose, price, due, net, agreement };
     let Some(mut one) = lock(connection, paid.user).await? else {
+        let before = PlanId::FREE;
         return Ok(match Subscription::begin(&purchase, now) {
-            Ok((one, bought)) => (Some(one), Ok(bought), None),
-            Err(unfit) => (None, Err(unfit), agreement),
+            Ok((one, bought)) => Buying { one: Some(one), before, bought: Ok(bought), dropped: None },
+            Err(unfit) => Buying { one: None, before, bought: Err(unfit), dropped: agreement },
         });
     };
+    let before = if one.status.entitles() { one.price.plan } else { PlanId::FREE };
     let shift = super::shift(connection, &one.price, &price).await?;
     let segments = payments::segments(connection, paid.user, now).await?;
     let Outcome { bought, dropped } = one.buy(&purchase, shift, &segments, now);
-    Ok((Some(one), bought, dropped))
+    Ok(Buying { one: Some(one), before, bought, dropped })
 }
 
 /// Whoever buys more than staff has given has it at once.
@@ -121,7 +131,18 @@ async fn end_lower_grant(connection: &mut PgConnection, user: UserId, price: &Pr
     if more { plans::end_grant(connection, user).await } else { Ok(()) }
 }
 
-/// What a refund or a chargeback has ended.
+/// How a payment went back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GoneBack {
+    /// We gave back a part of it.
+    Partly,
+    /// We gave all of it back.
+    Refunded,
+    /// The payer's bank or the provider took it back.
+    ChargedBack,
+}
+
+/// What that has ended.
 #[derive(Clone, Debug)]
 pub struct TakenBack {
     /// What the plan has paused and resumed: workflows are told after the commit.
@@ -136,11 +157,17 @@ pub struct TakenBack {
 pub async fn taken_back(
     connection: &mut PgConnection,
     sealer: &Sealer,
-    (user, payment): (UserId, PaymentId),
-    whole: bool,
+    user: UserId,
+    payment: PaymentId,
+    how: GoneBack,
     now: DateTime<Utc>,
 ) -> Result<Option<TakenBack>, StoreError> {
-    if !whole || !plans::lock_user(connection, user).await? {
+    let ending = match how {
+        GoneBack::Partly => return Ok(None),
+        GoneBack::Refunded => Ending::Refunded,
+        GoneBack::ChargedBack => Ending::ChargedBack,
+    };
+    if !plans::lock_user(connection, user).await? {
         return Ok(None);
     }
     let Some(mut one) = lock(connection, user).await? else { return Ok(None) };
@@ -152,15 +179,16 @@ pub async fn taken_back(
     let note = Note { payment: Some(payment), detail: one.ended.map(|(_, reason)| reason.as_str()) };
     record(connection, user, (kind, &one), note, now).await?;
     if kind == EventKind::Canceled {
-        letters::canceled(connection, sealer, user, &one, now).await?;
+        letters::ends(connection, sealer, user, (&one, ending), now).await?;
     }
     Ok(Some(TakenBack { applied: plans::follow(connection, user, now).await?, dropped }))
 }
 
-/// A provider tells of an agreement. What to do with the subscription is its workflow's: it is to be woken after the commit
-/// when this says true.
+/// A provider tells of an agreement. What follows for the subscription is done by its workflow, which is to be woken after
+/// the commit when this says true.
 pub async fn agreement_changed(
     connection: &mut PgConnection,
+    sealer: &Sealer,
     user: UserId,
     agreement: AgreementId,
     change: &AgreementChange,
@@ -170,8 +198,11 @@ pub async fn agreement_changed(
         return Ok(false);
     }
     let Some(mut one) = lock(connection, user).await? else { return Ok(false) };
-    let Changed::Event { kind, .. } = one.agreement_changed(agreement, change) else { return Ok(false) };
+    let Changed::Event { kind, .. } = one.agreement_changed(agreement, change, now) else { return Ok(false) };
     save(connection, user, &one, Some(now), now).await?;
     record(connection, user, (kind, &one), Note::default(), now).await?;
+    if kind == EventKind::AgreementEnded && one.is_paid(now) {
+        letters::ends(connection, sealer, user, (&one, Ending::AgreementEnded(one.paid_until)), now).await?;
+    }
     Ok(true)
 }

@@ -36,12 +36,7 @@ pub struct Wished {
 type Answer = Result<Result<Wished, Refusal>, StoreError>;
 
 /// Lets the tenant try a plan out, once, when they have never subscribed. To be called within a transaction.
-pub async fn start_trial(
-    connection: &mut PgConnection,
-    user: UserId,
-    plan: &Plan,
-    now: DateTime<Utc>,
-) -> Answer {
+pub async fn start_trial(connection: &mut PgConnection, user: UserId, plan: &Plan, now: DateTime<Utc>) -> Answer {
     if !plans::lock_user(connection, user).await? {
         return Ok(Err(Refusal::NoTrial));
     }
@@ -104,9 +99,7 @@ pub async fn resume(connection: &mut PgConnection, user: UserId, now: DateTime<U
     match one.resume() {
         Err(refusal) => Ok(Err(refusal)),
         Ok(Changed::Nothing) => Ok(Ok(unchanged(one))),
-        Ok(Changed::Event { kind, dropped }) => {
-            keep(connection, user, one, (kind, dropped), now).await.map(Ok)
-        }
+        Ok(Changed::Event { kind, dropped }) => keep(connection, user, one, (kind, dropped), now).await.map(Ok),
     }
 }
 
