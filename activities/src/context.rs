@@ -3,8 +3,10 @@
 use std::{sync::Arc, time::Duration};
 
 use domain::{Clock, rules::RuleBook};
+use payments::Providers;
 use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use crate::{
     attachments::MediaSettings, bot::BotDesk, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates,
@@ -27,6 +29,10 @@ pub struct Context {
     pub discord: DiscordConfig,
     /// What may be kept of attachments, and how links to them are made.
     pub media: MediaSettings,
+    /// Where users reach the API; set wherever there is a payment provider.
+    pub public_url: Option<Url>,
+    /// How to reach payment providers.
+    pub payments: Arc<Providers>,
     /// Sends e-mail; none where no mail server is set: then e-mails wait.
     pub mailer: Option<Mailer>,
     /// This worker's name, stable over restarts.

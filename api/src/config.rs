@@ -15,6 +15,7 @@ use domain::{
     pace::Mode,
 };
 use ipnet::IpNet;
+use payments::Providers;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
@@ -59,6 +60,8 @@ pub struct Config {
     pub staff_second_factor: StaffSecondFactor,
     /// `PUBLIC_URL`: where readers of mails reach the API; without it, mails have codes and no links.
     pub public_url: Option<url::Url>,
+    /// `PAYPAL_*` and those of other payment providers.
+    pub payments: Providers,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
     /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
@@ -128,6 +131,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let registration = self.parsed("REGISTRATION", "verified", "verified or open");
         let staff_second_factor = self.parsed("STAFF_SECOND_FACTOR", "required", "required or optional");
         let public_url = self.public_url();
+        let payments = self.payments();
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
@@ -148,6 +152,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             registration: registration?,
             staff_second_factor: staff_second_factor?,
             public_url,
+            payments: payments?,
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
@@ -229,6 +234,12 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.problems.push("PUBLIC_URL must be a URL such as https://causeway.example".into());
         }
         url
+    }
+
+    /// `None` when something is wrong; no provider is fine.
+    fn payments(&mut self) -> Option<Providers> {
+        let read = Providers::read(&|name| self.optional(name));
+        read.map_err(|problems| self.problems.extend(problems)).ok()
     }
 
     fn origin(&mut self, name: &str) -> Option<String> {

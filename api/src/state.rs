@@ -4,6 +4,7 @@ use std::{net::IpAddr, sync::Arc};
 
 use domain::{Clock, SystemClock, media_link::LinkKey, pace::Mode};
 use ipnet::IpNet;
+use payments::Providers;
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -58,6 +59,7 @@ pub struct Shared {
     pub(crate) registration: Registration,
     pub(crate) staff_second_factor: StaffSecondFactor,
     pub(crate) public_url: Option<url::Url>,
+    pub(crate) payments: Arc<Providers>,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
@@ -117,6 +119,7 @@ impl AppState {
             registration: config.registration,
             staff_second_factor: config.staff_second_factor,
             public_url: config.public_url,
+            payments: Arc::new(config.payments),
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,

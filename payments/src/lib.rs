@@ -4,10 +4,14 @@
 //! money means is `store`'s and `workflows`' business; nothing here keeps anything.
 
 mod error;
+mod paypal;
 mod provider;
+mod providers;
+mod settings;
 
 pub use error::{ProviderError, Verdict, WebhookError};
 pub use provider::{
     AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reference,
     RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,
 };
+pub use providers::Providers;

@@ -17,6 +17,7 @@ use domain::{
     media_link::{KEY_CHARS_MIN, LinkKey, Links},
     pace::Mode,
 };
+use payments::Providers;
 use secrecy::{ExposeSecret as _, SecretString};
 use store::seal::Sealer;
 use workflows::codec::Codec;
@@ -53,6 +54,10 @@ pub struct Config {
     pub discord: DiscordConfig,
     /// `MEDIA_*` and `PUBLIC_URL`.
     pub media: MediaSettings,
+    /// `PUBLIC_URL`: where payers come back to, and webhooks arrive; set wherever there is a payment provider.
+    pub public_url: Option<url::Url>,
+    /// `PAYPAL_*` and those of other payment providers.
+    pub payments: Providers,
     /// `SMTP_URL`, `MAIL_*`, `OPERATOR_EMAIL`.
     pub mail: MailSettings,
     /// `PACE`, `EGRESS_ID`.
@@ -127,7 +132,9 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             .optional("TELEGRAM_BOT_TOKEN")
             .and_then(|token| self.checked("TELEGRAM_BOT_TOKEN", BotToken::parse(&token)));
         let discord = self.discord();
-        let media = self.media();
+        let payments = self.payments();
+        let public_url = self.public_url();
+        let media = self.media(public_url.as_ref(), payments.as_ref());
         let mail = self.mail();
         let pace = self.pace(worker_name.as_deref());
         let drain_slots =
@@ -148,6 +155,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             telegram_bot,
             discord: discord?,
             media: media?,
+            public_url,
+            payments: payments?,
             mail: mail?,
             pace: pace?,
             drain_slots: drain_slots?,
@@ -212,35 +221,39 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         Some(DiscordConfig::new(endpoint?))
     }
 
-    fn media(&mut self) -> Option<MediaSettings> {
+    /// `None` when something is wrong; no provider is fine.
+    fn payments(&mut self) -> Option<Providers> {
+        let read = Providers::read(&|name| self.optional(name));
+        read.map_err(|problems| self.problems.extend(problems)).ok()
+    }
+
+    fn media(&mut self, base: Option<&url::Url>, payments: Option<&Providers>) -> Option<MediaSettings> {
         let bytes_max = self.positive("MEDIA_BYTES_MAX", MEDIA_BYTES_MAX_DEFAULT);
         let tenant_bytes_max = self.positive("MEDIA_TENANT_BYTES_MAX", MEDIA_TENANT_BYTES_MAX_DEFAULT);
         let days = self.positive("MEDIA_LINK_DAYS", MEDIA_LINK_DAYS_DEFAULT).and_then(|days| {
             let checked = if days <= MEDIA_LINK_DAYS_MAX { Ok(days) } else { Err("expected 365 at the most") };
             self.checked("MEDIA_LINK_DAYS", checked)
         });
-        let base = self.public_url();
         let key = self.optional("MEDIA_LINK_KEY").and_then(|key| {
             let key = LinkKey::new(&key).ok_or_else(|| format!("expected at least {KEY_CHARS_MIN} characters"));
             self.checked("MEDIA_LINK_KEY", key)
         });
         let days = i64::try_from(days?).ok()?;
-        let links = base.zip(key).map(|(base, key)| Links::new(&base, key, TimeDelta::days(days)));
+        // Payments need the address alone; without them, one without the key is a mistake.
+        if base.is_some() && payments.is_some_and(Providers::is_empty) && self.optional("MEDIA_LINK_KEY").is_none() {
+            self.problems.push("MEDIA_LINK_KEY is missing: PUBLIC_URL is of no use without it".into());
+        }
+        let links = base.zip(key).map(|(base, key)| Links::new(base.as_str(), key, TimeDelta::days(days)));
         Some(MediaSettings { bytes_max: bytes_max?, tenant_bytes_max: tenant_bytes_max?, links })
     }
 
-    /// Where users reach the API. Links need both an address and a key: one alone is a mistake, unless the key is the
-    /// API's.
-    fn public_url(&mut self) -> Option<String> {
+    /// Where users reach the API.
+    fn public_url(&mut self) -> Option<url::Url> {
         let text = self.optional("PUBLIC_URL")?;
-        if self.optional("MEDIA_LINK_KEY").is_none() {
-            self.problems.push("MEDIA_LINK_KEY is missing: PUBLIC_URL is of no use without it".into());
-        }
-        let web = text.parse::<url::Url>().is_ok_and(|url| {
+        let url = text.parse::<url::Url>().ok().filter(|url| {
             matches!(url.scheme(), "http" | "https") && url.query().is_none() && url.fragment().is_none()
         });
-        let checked = if web { Ok(text) } else { Err("expected a URL such as https://causeway.example") };
-        self.checked("PUBLIC_URL", checked)
+        self.checked("PUBLIC_URL", url.ok_or("expected a URL such as https://causeway.example"))
     }
 
     /// A mail server without a sender is of no use; without one, mail waits.

@@ -62,6 +62,8 @@ async fn run(config: Config) -> anyhow::Result<()> {
         telegram: config.telegram.clone(),
         discord: config.discord.clone(),
         media: config.media.clone(),
+        public_url: config.public_url.clone(),
+        payments: Arc::new(config.payments.clone()),
         mailer: Mailer::new(&config.mail),
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
