@@ -5,6 +5,7 @@
 
 mod error;
 mod nowpayments;
+mod paypal;
 mod provider;
 mod providers;
 mod settings;

@@ -29,28 +29,22 @@ use crate::{
 
 /// The provider.
 #[derive(Debug)]
-pub struct Nowpayments {
+struct Nowpayments {
     client: Client,
     ipn_secret: IpnSecret,
 }
 
-impl Nowpayments {
-    /// Its name in settings, in rows and in the path of its webhooks.
-    pub const CODE: &'static str = "nowpayments";
-
-    /// Its row of the table of providers. `NOWPAYMENTS_EMAIL` and `NOWPAYMENTS_PASSWORD` may be left out, and with them
-    /// invoices.
-    pub(crate) fn row(settings: &mut Settings<'_>) -> Option<Arc<dyn Provider>> {
-        let config = Config::read(settings)?;
-        let client = settings.checked("NOWPAYMENTS_URL", Client::new(&config))?;
-        Some(Arc::new(Self { client, ipn_secret: config.ipn_secret }))
-    }
+/// The provider, where it is set. `NOWPAYMENTS_EMAIL` and `NOWPAYMENTS_PASSWORD` may be left out, and with them invoices.
+pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Arc<dyn Provider>> {
+    let config = Config::read(settings)?;
+    let client = settings.checked("NOWPAYMENTS_URL", Client::new(&config))?;
+    Some(Arc::new(Nowpayments { client, ipn_secret: config.ipn_secret }))
 }
 
 #[async_trait]
 impl Provider for Nowpayments {
     fn code(&self) -> &'static str {
-        Self::CODE
+        "nowpayments"
     }
 
     fn title(&self) -> &'static str {

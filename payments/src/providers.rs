@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use domain::{Clock, SystemClock};
 
-use crate::{nowpayments::Nowpayments, provider::Provider, settings::Settings};
+use crate::{provider::Provider, settings::Settings};
 
 /// Makes a provider from its settings: `None` where none of them is set, or where something is wrong with them, which is
 /// noted.
 type Row = fn(&mut Settings<'_>) -> Option<Arc<dyn Provider>>;
 
 /// Every provider that there is, in the order in which payers are shown them.
-const TABLE: [Row; 1] = [Nowpayments::row];
+const TABLE: [Row; 2] = [crate::paypal::read, crate::nowpayments::read];
 
 /// The payment providers of this installation.
 #[derive(Clone, Debug, Default)]

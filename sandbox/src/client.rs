@@ -3,6 +3,7 @@
 mod causeway;
 mod discord;
 mod http;
+mod paypal;
 mod smtp;
 mod telegram;
 
@@ -10,6 +11,7 @@ pub use self::{
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
+    paypal::{BookedOrder, BookedPayment, BookedRefund, BookedSubscription, Books, PaypalControl, SentWebhook},
     smtp::{Mail, SmtpControl},
     telegram::{
         NewUser, TelegramBot, TelegramBotFacts, TelegramChat, TelegramCommand, TelegramControl, TelegramMessage,

@@ -33,6 +33,7 @@ fn describe(progress: Progress, stack: &Stack) {
         ("Telegram control", &urls.telegram_control),
         ("Discord control", &urls.discord_control),
         ("mail control", &urls.smtp_control),
+        ("PayPal control", &urls.paypal_control),
         ("database", &urls.database),
     ];
     for (name, url) in rows {

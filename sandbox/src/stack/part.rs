@@ -17,6 +17,8 @@ pub enum Part {
     Discord,
     /// The mail sandbox server.
     Smtp,
+    /// The PayPal sandbox server.
+    Paypal,
     /// `causeway-worker`.
     Worker,
     /// `causeway-api`.
@@ -25,8 +27,16 @@ pub enum Part {
 
 impl Part {
     /// Every part; each may rely on those before it.
-    pub const ALL: [Self; 7] =
-        [Self::Postgres, Self::Temporal, Self::Telegram, Self::Discord, Self::Smtp, Self::Worker, Self::Api];
+    pub const ALL: [Self; 8] = [
+        Self::Postgres,
+        Self::Temporal,
+        Self::Telegram,
+        Self::Discord,
+        Self::Smtp,
+        Self::Paypal,
+        Self::Worker,
+        Self::Api,
+    ];
 
     /// The name in messages.
     #[must_use]
@@ -37,6 +47,7 @@ impl Part {
             Self::Telegram => "Telegram sandbox",
             Self::Discord => "Discord sandbox",
             Self::Smtp => "mail sandbox",
+            Self::Paypal => "PayPal sandbox",
             Self::Worker => "worker",
             Self::Api => "API",
         }
@@ -51,6 +62,7 @@ impl Part {
             Self::Telegram => "telegram",
             Self::Discord => "discord",
             Self::Smtp => "smtp",
+            Self::Paypal => "paypal",
             Self::Worker => "worker",
             Self::Api => "api",
         }
@@ -62,7 +74,9 @@ impl Part {
     pub const fn graceful(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGINT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Worker | Self::Api => Signal::SIGTERM,
+            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Paypal | Self::Worker | Self::Api => {
+                Signal::SIGTERM
+            }
         }
     }
 
@@ -72,7 +86,9 @@ impl Part {
     pub const fn immediate(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGQUIT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Worker | Self::Api => Signal::SIGKILL,
+            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Paypal | Self::Worker | Self::Api => {
+                Signal::SIGKILL
+            }
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{StackOptions, Urls, part::Part, ports::Ports, process::Launch, secrets::Secrets};
 
 /// The ports of a stack, by name.
-pub const PORT_NAMES: [&str; 14] = [
+pub const PORT_NAMES: [&str; 16] = [
     "postgres",
     "temporal",
     "temporal-ui",
@@ -18,6 +18,8 @@ pub const PORT_NAMES: [&str; 14] = [
     "discord-control",
     "smtp",
     "smtp-control",
+    "paypal",
+    "paypal-control",
     "api",
     "worker-metrics",
 ];
@@ -34,6 +36,11 @@ const TELEGRAM_API_HASH: &str = "0123456789abcdef0123456789abcdef";
 /// The mail sandbox wants a log-in, so that ours is tried: any will do.
 const SMTP_USER: &str = "causeway";
 const SMTP_PASSWORD: &str = "sandbox-password";
+
+/// Who the merchant is at the PayPal sandbox, so that ours is tried: any will do.
+const PAYPAL_CLIENT_ID: &str = "causeway-sandbox-client";
+const PAYPAL_CLIENT_SECRET: &str = "causeway-sandbox-secret";
+const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAY-SANDBOX-WEBHOOK";
 
 /// Whom the stack's mails come from.
 const MAIL_FROM: &str = "Causeway <causeway@example.org>";
@@ -72,6 +79,9 @@ impl Plan {
             discord_ca: self.discord_ca(),
             smtp: self.smtp_url(),
             smtp_control: self.ports.url("smtp-control"),
+            paypal: self.ports.url("paypal"),
+            paypal_control: self.ports.url("paypal-control"),
+            paypal_ca: self.paypal_ca(),
             worker_metrics: self.ports.url("worker-metrics"),
             database,
         }
@@ -91,6 +101,10 @@ impl Plan {
         self.options.state_dir.join("discord/ca.pem")
     }
 
+    fn paypal_ca(&self) -> PathBuf {
+        self.options.state_dir.join("paypal/ca.pem")
+    }
+
     /// The HTTP address that answers 2xx once `part` is ready; PostgreSQL has none.
     #[must_use]
     pub fn probe(&self, part: Part) -> Option<String> {
@@ -100,6 +114,7 @@ impl Plan {
             Part::Telegram => Some(format!("{}/health", self.ports.url("telegram-control"))),
             Part::Discord => Some(format!("{}/health", self.ports.url("discord-control"))),
             Part::Smtp => Some(format!("{}/health", self.ports.url("smtp-control"))),
+            Part::Paypal => Some(format!("{}/health", self.ports.url("paypal-control"))),
             Part::Worker => Some(format!("{}/health/ready", self.ports.url("worker-metrics"))),
             Part::Api => Some(format!("{}/health/ready", self.ports.url("api"))),
         }
@@ -118,6 +133,7 @@ impl Plan {
                 format!("{}  control {}", self.ports.address("discord-tls"), self.ports.url("discord-control"))
             }
             Part::Smtp => format!("{}  control {}", self.ports.address("smtp"), self.ports.url("smtp-control")),
+            Part::Paypal => format!("{}  control {}", self.ports.url("paypal"), self.ports.url("paypal-control")),
             Part::Worker => format!("metrics {}/metrics", self.ports.url("worker-metrics")),
             Part::Api => self.ports.url("api"),
         }
@@ -188,6 +204,22 @@ impl Plan {
             .option("--login", format!("{SMTP_USER}:{SMTP_PASSWORD}")))
     }
 
+    /// The PayPal sandbox server; its webhooks go to the API.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn paypal(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("paypal")
+            .option("--listen", self.ports.address("paypal"))
+            .option("--control", self.ports.address("paypal-control"))
+            .option("--data", self.options.state_dir.join("paypal").display().to_string())
+            .option("--client-id", PAYPAL_CLIENT_ID)
+            .option("--client-secret", PAYPAL_CLIENT_SECRET)
+            .option("--webhook-id", PAYPAL_WEBHOOK_ID)
+            .option("--webhook-url", format!("{}/api/webhooks/paypal", self.ports.url("api"))))
+    }
+
     /// The worker, as configured in `.env.example` but for the endpoints of the platforms.
     ///
     /// # Errors
@@ -243,6 +275,11 @@ impl Plan {
             .env("SEAL_KEYS", &self.secrets.seal_keys)
             .env("PAYLOAD_KEYS", &self.secrets.payload_keys)
             .env("MEDIA_LINK_KEY", &self.secrets.media_link_key)
+            .env("PAYPAL_URL", self.ports.url("paypal"))
+            .env("PAYPAL_CLIENT_ID", PAYPAL_CLIENT_ID)
+            .env("PAYPAL_CLIENT_SECRET", PAYPAL_CLIENT_SECRET)
+            .env("PAYPAL_WEBHOOK_ID", PAYPAL_WEBHOOK_ID)
+            .env("PAYPAL_ROOTS", self.paypal_ca().display().to_string())
             // As in the images.
             .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
             // The sandboxes have no limits until they are told to.
