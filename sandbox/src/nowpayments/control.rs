@@ -20,7 +20,7 @@ pub fn answer(sandbox: &Sandbox, call: &Call) -> Answer {
     let segments = call.segments();
     match (call.method.as_str(), &segments[..]) {
         ("GET", ["health"]) => Ok(Reply::value(&json!({ "ok": true }))),
-        ("GET", ["control", "books"]) => Ok(Reply::value(&books::books(&sandbox.core().journal))),
+        ("GET", ["books"]) => Ok(Reply::value(&books::books(&sandbox.core().journal))),
         ("GET", ["payments"]) => payments(sandbox, call),
         ("GET", ["payments", id]) => {
             let core = sandbox.core();
