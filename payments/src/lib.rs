@@ -11,7 +11,6 @@ mod providers;
 mod settings;
 
 pub use error::{ProviderError, Verdict, WebhookError};
-pub use nowpayments::Nowpayments;
 pub use provider::{
     AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reference,
     RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,
