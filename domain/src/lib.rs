@@ -50,7 +50,7 @@ pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
     AccountId, AgreementId, AnnouncementId, ApiKeyId, BulkActId, CouponId, HoldId, InvoiceId, LedgerEntryId, MediaId,
-    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReconciliationId, RefundId, RegistrationId, SessionId,
+    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReceiptId, ReconciliationId, RefundId, RegistrationId, ReversalId, SessionId,
     SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
