@@ -12,6 +12,7 @@ mod error;
 mod letters;
 mod limits;
 mod metrics;
+mod money;
 pub mod openapi;
 mod pages;
 mod password;

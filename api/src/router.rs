@@ -3,15 +3,15 @@
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::{Admin, Support},
-    Scope::{Accounts, Forward, Notifications, Read},
+    Scope::{Accounts, Billing, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, bot, codec, confirm, email, error_logs, health, me, media, notifications,
-        operator, pairs, password, plans, registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, billing_details, bot, codec, confirm, email, error_logs, health, invoices, me,
+        media, notifications, operator, pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -36,7 +36,7 @@ pub fn service(state: AppState) -> Service {
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), proofs(), accounts(), pairs(), messages(), administration(), operation()]
+    [identity(), proofs(), accounts(), pairs(), messages(), invoices(), administration(), operation()]
         .into_iter()
         .flatten()
         .collect()
@@ -143,6 +143,21 @@ fn messages() -> Vec<Route> {
         get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
         post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),
+    ]
+}
+
+#[rustfmt::skip]
+fn invoices() -> Vec<Route> {
+    vec![
+        get("api/billing/details", Tenant(Read), billing_details::read),
+        put("api/billing/details", Tenant(Billing), billing_details::set),
+        delete("api/billing/details", Tenant(Billing), billing_details::delete),
+        get("api/billing/invoices", Tenant(Read), invoices::list),
+        get("api/billing/invoices/{id}", Tenant(Read), invoices::read),
+        get("api/billing/invoices/{id}/pdf", Tenant(Read), invoices::pdf),
+        get("api/admin/billing/invoices", Staff(Support), admin::invoices::list),
+        get("api/admin/billing/invoices/{id}", Staff(Support), admin::invoices::read),
+        get("api/admin/billing/invoices/{id}/pdf", Staff(Support), admin::invoices::pdf),
     ]
 }
 

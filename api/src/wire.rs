@@ -2,8 +2,10 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, MediaKind, NotificationId, Operation, PairId,
-    PairStatus, Platform, Role, Scope, notification,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, InvoiceId, MediaKind, NotificationId, Operation,
+    PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    billing::invoice::{DocumentKind, LineKind},
+    notification,
     notification::{Preference, SendState},
     pace,
 };
@@ -67,6 +69,10 @@ names! {
     PreferenceDoc = Preference { Email, Bot, Both, Off }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
+    /// Which document of money it is.
+    DocumentKindDoc = DocumentKind { Invoice, CreditNote }
+    /// What a line of such a document is.
+    LineKindDoc = LineKind { Item, Discount, Credit, Refund }
 }
 
 macro_rules! ids {
@@ -89,6 +95,10 @@ ids! {
     PairIdDoc = PairId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+    /// Names an invoice or a credit note.
+    InvoiceIdDoc = InvoiceId;
+    /// Names a payment.
+    PaymentIdDoc = PaymentId;
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

@@ -14,6 +14,7 @@ use activities::{
 use chrono::TimeDelta;
 use domain::{
     Email,
+    billing::invoice::InvoiceSettings,
     media_link::{KEY_CHARS_MIN, LinkKey, Links},
     pace::Mode,
 };
@@ -55,6 +56,8 @@ pub struct Config {
     pub media: MediaSettings,
     /// `SMTP_URL`, `MAIL_*`, `OPERATOR_EMAIL`.
     pub mail: MailSettings,
+    /// `INVOICE_*`.
+    pub invoices: InvoiceSettings,
     /// `PACE`, `EGRESS_ID`.
     pub pace: PaceConfig,
     /// `DRAIN_SLOTS`.
@@ -129,6 +132,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let discord = self.discord();
         let media = self.media();
         let mail = self.mail();
+        let invoices = self.invoices();
         let pace = self.pace(worker_name.as_deref());
         let drain_slots =
             self.positive("DRAIN_SLOTS", DRAIN_SLOTS_DEFAULT).and_then(|slots| usize::try_from(slots).ok());
@@ -149,11 +153,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             discord: discord?,
             media: media?,
             mail: mail?,
+            invoices: invoices?,
             pace: pace?,
             drain_slots: drain_slots?,
             json_logs: json_logs?,
             log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
         })
+    }
+
+    fn invoices(&mut self) -> Option<InvoiceSettings> {
+        let read = InvoiceSettings::read(&self.variable);
+        read.map_err(|problems| self.problems.extend(problems)).ok()
     }
 
     fn worker_name(&mut self) -> Option<String> {
