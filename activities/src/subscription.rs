@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::UserId;
-use store::{StoreError, subscriptions as stored};
+use store::{StoreError, payments::Books, subscriptions as stored};
 use temporalio_client::{Client, WorkflowStartOptions};
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_macros::activities;

@@ -2,9 +2,12 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, LedgerEntryId, MediaKind, NotificationId, Operation,
-    PairId, PairStatus, PaymentId, Platform, Role, Scope,
-    billing::Interval,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, InvoiceId, LedgerEntryId, MediaKind, NotificationId,
+    Operation, PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    billing::{
+        Interval,
+        invoice::{DocumentKind, LineKind},
+    },
     ledger::{AccountKind, DiscrepancyKind, EntryKind},
     notification,
     notification::{Preference, SendState},
@@ -82,6 +85,10 @@ names! {
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
     /// How long one payment lasts.
     IntervalDoc = Interval { Month, Year }
+    /// Which document of money it is.
+    DocumentKindDoc = DocumentKind { Invoice, CreditNote }
+    /// What a line of such a document is.
+    LineKindDoc = LineKind { Item, Discount, Credit, Refund }
 }
 
 macro_rules! ids {
@@ -106,6 +113,8 @@ ids! {
     LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+    /// Names an invoice or a credit note.
+    InvoiceIdDoc = InvoiceId;
     /// Names a payment.
     PaymentIdDoc = PaymentId;
 }

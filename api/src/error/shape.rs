@@ -90,6 +90,9 @@ impl ApiError {
             Self::Announcement(error) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "announcement_invalid").field(announcement_field(*error))
             }
+            Self::BillingDetails(error) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "billing_details_invalid").field(error.field())
+            }
             Self::WrongState(_) | Self::AnnouncementState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
@@ -178,6 +181,7 @@ fn not_found(thing: Thing) -> Shape {
         Thing::Worker => of("worker_not_found"),
         Thing::BulkAct => of("bulk_act_not_found"),
         Thing::Announcement => of("announcement_not_found"),
+        Thing::Invoice => of("invoice_not_found"),
         Thing::Media => of("media_not_found"),
         Thing::Plan => of("plan_not_found").field("plan"),
     }
