@@ -36,8 +36,7 @@ use store::{
 };
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, WorkflowStartOptions,
-    grpc::{OperatorService as _, TestService},
-    tonic::IntoRequest as _,
+    grpc::TestService, tonic::IntoRequest as _,
 };
 use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest, testservice::v1::SleepRequest,
