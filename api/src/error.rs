@@ -1,14 +1,14 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, announcement, gate,
+    AccountStatus, Role, Scope, announcement, coupon, gate,
     notification::QuietError,
     pair::PairError,
     plan::{PlanError, REASON_CHARS_MAX},
     rules::RuleError,
     setting::SettingError,
 };
-use store::StoreError;
+use store::{StoreError, coupons::CouponError};
 use workflows::account::Refusal;
 
 use crate::{
@@ -36,6 +36,7 @@ pub enum Thing {
     Worker,
     BulkAct,
     Announcement,
+    Coupon,
 }
 
 /// Why a request got no good answer.
@@ -133,6 +134,14 @@ pub enum ApiError {
     AnnouncementState(announcement::State),
     #[error("{0}")]
     Announcement(#[from] announcement::AnnouncementError),
+    #[error("{0}")]
+    Coupon(store::coupons::Refused),
+    #[error("{0}")]
+    CouponTerms(#[from] coupon::TermsError),
+    #[error("there is a coupon with this code already")]
+    CouponExists,
+    #[error("{0}")]
+    CouponInUse(&'static str),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
@@ -222,6 +231,15 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<CouponError> for ApiError {
+    fn from(error: CouponError) -> Self {
+        match error {
+            CouponError::Refused(refused) => Self::Coupon(refused),
+            CouponError::Store(error) => error.into(),
+        }
+    }
+}
+
 fn thing_name(thing: Thing) -> &'static str {
     match thing {
         Thing::Account => "account",
@@ -235,5 +253,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Worker => "worker",
         Thing::BulkAct => "act",
         Thing::Announcement => "announcement",
+        Thing::Coupon => "coupon",
     }
 }

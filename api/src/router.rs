@@ -3,15 +3,15 @@
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::{Admin, Support},
-    Scope::{Accounts, Forward, Notifications, Read},
+    Scope::{Accounts, Billing, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, bot, codec, confirm, email, error_logs, health, me, media, notifications,
-        operator, pairs, password, plans, registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, bot, codec, confirm, coupons, email, error_logs, health, me, media,
+        notifications, operator, pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -36,7 +36,7 @@ pub fn service(state: AppState) -> Service {
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), proofs(), accounts(), pairs(), messages(), administration(), operation()]
+    [identity(), proofs(), accounts(), pairs(), messages(), coupons(), administration(), operation()]
         .into_iter()
         .flatten()
         .collect()
@@ -143,6 +143,25 @@ fn messages() -> Vec<Route> {
         get("unsubscribe/{token}", Link, notifications::unsubscribe::ask),
         post("unsubscribe/{token}", Link, notifications::unsubscribe::turn_off),
         get("media/{id}/{file_name}", Link, media::download),
+    ]
+}
+
+#[rustfmt::skip]
+fn coupons() -> Vec<Route> {
+    vec![
+        get("api/billing/coupons", Tenant(Read), coupons::list),
+        post("api/billing/coupons/validate", Tenant(Billing), coupons::validate),
+        post("api/billing/coupons/redeem", Tenant(Billing), coupons::redeem),
+        delete("api/billing/coupons/{code}", Tenant(Billing), coupons::give_up),
+        get("api/admin/billing/coupons", Staff(Support), admin::coupons::list),
+        post("api/admin/billing/coupons", Staff(Admin), admin::coupons::create),
+        get("api/admin/billing/coupons/{id}", Staff(Support), admin::coupons::read),
+        put("api/admin/billing/coupons/{id}", Staff(Admin), admin::coupons::change),
+        delete("api/admin/billing/coupons/{id}", Staff(Admin), admin::coupons::delete),
+        post("api/admin/billing/coupons/{id}/activate", Staff(Admin), admin::coupons::activate),
+        post("api/admin/billing/coupons/{id}/deactivate", Staff(Admin), admin::coupons::deactivate),
+        get("api/admin/billing/coupons/{id}/statistics", Staff(Support), admin::coupons::statistics::read),
+        get("api/admin/billing/coupons/{id}/redemptions", Staff(Support), admin::coupons::statistics::redemptions),
     ]
 }
 

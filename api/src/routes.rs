@@ -7,6 +7,7 @@ pub(crate) mod auth;
 pub(crate) mod bot;
 pub(crate) mod codec;
 pub(crate) mod confirm;
+pub(crate) mod coupons;
 pub(crate) mod email;
 pub(crate) mod error_logs;
 pub(crate) mod health;

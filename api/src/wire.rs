@@ -2,8 +2,11 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, MediaKind, NotificationId, Operation, PairId,
-    PairStatus, Platform, Role, Scope, notification,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, MediaKind, Money, NotificationId, Operation, PairId,
+    PairStatus, Platform, Role, Scope,
+    billing::Interval,
+    coupon::RedemptionState,
+    notification,
     notification::{Preference, SendState},
     pace,
 };
@@ -26,7 +29,7 @@ macro_rules! names {
     };
 }
 
-fn one_of(names: &[impl Serialize]) -> RefOr<Schema> {
+pub(crate) fn one_of(names: &[impl Serialize]) -> RefOr<Schema> {
     let names = names.iter().filter_map(|name| serde_json::to_value(name).ok());
     Object::with_type(BasicType::String).enum_values(names).into()
 }
@@ -67,6 +70,10 @@ names! {
     PreferenceDoc = Preference { Email, Bot, Both, Off }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
+    /// How long one payment lasts.
+    IntervalDoc = Interval { Month, Year }
+    /// Where a redemption of a coupon stands.
+    RedemptionStateDoc = RedemptionState { Kept, Reserved, Used, Released }
 }
 
 macro_rules! ids {
@@ -89,6 +96,22 @@ ids! {
     PairIdDoc = PairId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+}
+
+/// An amount of money.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
+#[salvo(schema(name = Money))]
+pub(crate) struct MoneyOut {
+    /// A decimal with the currency's digits, such as `10.00`.
+    amount: String,
+    /// The currency's code, such as `USD`.
+    currency: String,
+}
+
+impl From<Money> for MoneyOut {
+    fn from(money: Money) -> Self {
+        Self { amount: money.decimal(), currency: money.currency.code().to_owned() }
+    }
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

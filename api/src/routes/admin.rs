@@ -6,6 +6,7 @@ pub(crate) mod announcements;
 pub(crate) mod auth;
 pub(crate) mod bulk_acts;
 pub(crate) mod change_user;
+pub(crate) mod coupons;
 pub(crate) mod logs;
 pub(crate) mod page;
 pub(crate) mod pairs;
