@@ -54,8 +54,8 @@ CREATE TABLE payments (
     ask_at timestamptz,
     asked_at timestamptz,
     tries integer NOT NULL DEFAULT 0,
-    -- It was given up here, and the provider has not been told.
-    void_since timestamptz,
+    -- When the provider is to be told that it was given up here.
+    end_at timestamptz,
     -- When its workflow has something to do; it is woken by the sweep when it sleeps too long.
     due_at timestamptz,
     refunded bigint NOT NULL DEFAULT 0 CONSTRAINT payments_refunded_check CHECK (refunded >= 0),
@@ -100,9 +100,9 @@ CREATE TABLE agreements (
     failed_payments integer NOT NULL DEFAULT 0,
     last_failed_at timestamptz,
     last_failure text,
-    -- It is to be ended at the provider, which does not know yet; and why.
-    ending_since timestamptz,
-    ending_reason text,
+    -- When the provider is to be told that it ends, and why.
+    end_at timestamptz,
+    end_reason text,
     ended_at timestamptz,
     created_at timestamptz NOT NULL,
     updated_at timestamptz NOT NULL,

@@ -2,10 +2,11 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, MediaKind, Money, NotificationId, Operation, PairId,
-    PairStatus, Platform, Role, Scope,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, LedgerEntryId, MediaKind, NotificationId, Operation,
+    PairId, PairStatus, Platform, Role, Scope,
     billing::Interval,
     coupon::RedemptionState,
+    ledger::{AccountKind, DiscrepancyKind, EntryKind},
     notification,
     notification::{Preference, SendState},
     pace,
@@ -68,6 +69,16 @@ names! {
     ChannelDoc = notification::Channel { Email, Bot }
     /// How a kind of notification is wanted.
     PreferenceDoc = Preference { Email, Bot, Both, Off }
+    /// Whose balance.
+    LedgerAccountKindDoc = AccountKind {
+        User, Provider, Revenue, Refunds, Discounts, Fees, Chargebacks, Adjustments,
+    }
+    /// Why money was moved.
+    LedgerEntryKindDoc = EntryKind { Settlement, Deposit, Refund, Chargeback, Proration, Adjustment, Reversal }
+    /// What a proof of the books may find.
+    LedgerDiscrepancyKindDoc = DiscrepancyKind {
+        EntryUnbalanced, PostedDiffers, HeldDiffers, Overdrawn, CurrencyUnbalanced, ReversalDiffers,
+    }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
     /// How long one payment lasts.
@@ -94,24 +105,10 @@ ids! {
     AccountIdDoc = AccountId;
     /// Names a pair.
     PairIdDoc = PairId;
+    /// Names an entry of the ledger.
+    LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
-}
-
-/// An amount of money.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, ToSchema)]
-#[salvo(schema(name = Money))]
-pub(crate) struct MoneyOut {
-    /// A decimal with the currency's digits, such as `10.00`.
-    amount: String,
-    /// The currency's code, such as `USD`.
-    currency: String,
-}
-
-impl From<Money> for MoneyOut {
-    fn from(money: Money) -> Self {
-        Self { amount: money.decimal(), currency: money.currency.code().to_owned() }
-    }
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

@@ -4,11 +4,13 @@
 //! money means is `store`'s and `workflows`' business; nothing here keeps anything.
 
 mod error;
+mod nowpayments;
 mod provider;
 mod providers;
 mod settings;
 
 pub use error::{ProviderError, Verdict, WebhookError};
+pub use nowpayments::Nowpayments;
 pub use provider::{
     AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reference,
     RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,

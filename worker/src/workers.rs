@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
-    forwarding::Forwarding, health::Health, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, reconcile::Reconcile,
+    subscription::Subscriptions, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -23,9 +24,11 @@ use workflows::{
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     health::HealthWorkflow,
+    ledger::LedgerCheckWorkflow,
     outbox::OutboxWorkflow,
     payment::{PaymentWorkflow, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
+    subscription::SubscriptionWorkflow,
     sweep::SweepWorkflow,
 };
 
@@ -126,6 +129,7 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<AnnouncementWorkflow>()?
         .register_workflow::<HealthWorkflow>()?
+        .register_workflow::<LedgerCheckWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
@@ -136,6 +140,7 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_activities(BulkActs(Arc::clone(context)))
         .register_activities(Announcements(Arc::clone(context)))
         .register_activities(Health(Arc::clone(context)))
+        .register_activities(Ledger(Arc::clone(context)))
         .register_activities(Sweep(Arc::clone(context)))
         .register_activities(Reconcile(Arc::clone(context)))
         .max_cached_workflows(CACHED_WORKFLOWS)
@@ -147,10 +152,12 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
 }
 
 /// Workflows of money, and their activities.
-fn billing(_context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
+fn billing(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
     Ok(WorkerOptions::new(BILLING_QUEUE)
         .register_workflow::<PaymentWorkflow>()?
         .register_workflow::<ReconcilePaymentsWorkflow>()?
+        .register_workflow::<SubscriptionWorkflow>()?
+        .register_activities(Subscriptions(Arc::clone(context)))
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, BILLING_SLOTS))

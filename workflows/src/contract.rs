@@ -50,6 +50,12 @@ pub fn payment_workflow_id(payment: PaymentId) -> String {
     format!("payment-{payment}")
 }
 
+/// The id of the workflow of a tenant's subscription.
+#[must_use]
+pub fn subscription_workflow_id(user: UserId) -> String {
+    format!("subscription-{user}")
+}
+
 /// The id of the schedule that asks payment providers for what their webhooks did not tell, and the stem of its workflow
 /// ids.
 pub const PAYMENTS_SCHEDULE_ID: &str = "reconcile-payments";
@@ -71,6 +77,9 @@ pub fn announcement_workflow_id(announcement: AnnouncementId) -> String {
 
 /// The id of the schedule that looks for what is wrong, and the stem of its workflow ids.
 pub const HEALTH_SCHEDULE_ID: &str = "health";
+
+/// The id of the schedule that proves the ledger, and the stem of its workflow ids.
+pub const LEDGER_CHECK_SCHEDULE_ID: &str = "ledger-check";
 
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]

@@ -5,7 +5,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Money, UserId,
-    billing::Interval,
+    billing::{Interval, PaymentPurpose},
     coupon::{Code, Coupon, Purchase, RedemptionState},
 };
 use salvo::prelude::*;
@@ -20,9 +20,9 @@ use crate::{
     body::JsonBody,
     coupons,
     error::{ApiError, Thing},
+    money::{CurrencyDoc, MoneyOut},
     routes::{Gone, page},
     state::AppState,
-    wire::MoneyOut,
 };
 
 pub(crate) mod wire;
@@ -44,6 +44,7 @@ pub(crate) struct CouponOut {
     /// How many payments that is for a repeating one.
     periods: Option<u32>,
     /// Only prices in this currency; null: in any.
+    #[salvo(schema(value_type = Option<CurrencyDoc>))]
     currency: Option<String>,
     /// Only prices from this on.
     minimum_amount: Option<MoneyOut>,
@@ -239,7 +240,7 @@ pub(crate) async fn give_up(actor: Actor, app: AppState, req: &mut Request) -> R
     Ok(Gone)
 }
 
-/// What the user is about to buy, and what is left of its price.
+/// What the user would buy: for them where it can be bought now, else as anybody would.
 async fn purchase(
     database: &mut PgConnection,
     user: UserId,
@@ -247,6 +248,9 @@ async fn purchase(
     interval: Interval,
     now: DateTime<Utc>,
 ) -> Result<Purchase, ApiError> {
-    let _ = (database, user, plan, interval, now);
-    Err(ApiError::NotFound(Thing::Plan))
+    let offer = store::prices::offer(database, plan, interval).await?;
+    let (_, price) = offer.ok_or(ApiError::NotFound(Thing::Plan))?;
+    let quote = store::subscriptions::quote(database, user, price, now).await?;
+    let (purpose, list) = quote.map_or((PaymentPurpose::Subscribe, price.amount), |quote| (quote.purpose, quote.due));
+    Ok(Purchase { plan: price.plan, interval, purpose, list })
 }

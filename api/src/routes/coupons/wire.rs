@@ -9,7 +9,7 @@ use domain::{
 use salvo::oapi::{Components, RefOr, Schema, ToSchema};
 use serde::{Deserialize, Serialize};
 
-use crate::wire::one_of;
+use crate::{money::CurrencyDoc, wire::one_of};
 
 /// For how many payments a coupon is good.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -39,6 +39,7 @@ pub(crate) struct CouponTerms {
     amount: Option<String>,
     /// Only prices in this currency; null: in any. Amounts are of it.
     #[serde(default)]
+    #[salvo(schema(value_type = Option<CurrencyDoc>))]
     pub(super) currency: Option<String>,
     /// For how many payments it is good.
     pub(super) duration: DurationName,

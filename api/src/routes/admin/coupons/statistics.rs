@@ -12,8 +12,8 @@ use super::{found, page};
 use crate::{
     auth::{PathId, Staff},
     error::ApiError,
+    money::MoneyOut,
     state::AppState,
-    wire::MoneyOut,
 };
 
 /// Days that are shown unless asked for otherwise.
