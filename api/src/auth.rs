@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use domain::{
-    AccountId, AnnouncementId, ApiKeyId, BulkActId, CouponId, MediaId, PairId, PlanId, Role, SessionId, UserId,
+    AccountId, AnnouncementId, ApiKeyId, BulkActId, CouponId, InvoiceId, MediaId, PairId, PlanId, Role, SessionId,
+    UserId,
 };
 use salvo::{
     Extractible,
@@ -136,6 +137,7 @@ wire_id! {
     ApiKeyId => ApiKey,
     BulkActId => BulkAct,
     CouponId => Coupon,
+    InvoiceId => Invoice,
     MediaId => Media,
     PairId => Pair,
     SessionId => Session,

@@ -1,7 +1,9 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, announcement, coupon, gate,
+    AccountStatus, Role, Scope, announcement,
+    billing::invoice::DetailsError,
+    coupon, gate,
     ledger::EntryError,
     money::{AmountError, UnknownCurrency},
     notification::QuietError,
@@ -39,6 +41,7 @@ pub enum Thing {
     BulkAct,
     Announcement,
     Coupon,
+    Invoice,
 }
 
 /// Why a request got no good answer.
@@ -144,6 +147,8 @@ pub enum ApiError {
     CouponExists,
     #[error("{0}")]
     CouponInUse(&'static str),
+    #[error("{0}")]
+    BillingDetails(#[from] DetailsError),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
@@ -178,6 +183,8 @@ pub enum ApiError {
     AmountBounds(#[source] EntryError),
     #[error("{0}")]
     Currency(#[from] UnknownCurrency),
+    #[error("{0}")]
+    Subscription(#[from] domain::subscription::Refusal),
     #[error("a note has at most {} characters", domain::ledger::NOTE_CHARS_MAX)]
     NoteLength,
     #[error("the balance does not suffice")]
@@ -289,5 +296,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::BulkAct => "act",
         Thing::Announcement => "announcement",
         Thing::Coupon => "coupon",
+        Thing::Invoice => "invoice",
     }
 }

@@ -2,9 +2,12 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, LedgerEntryId, MediaKind, NotificationId, Operation,
-    PairId, PairStatus, Platform, Role, Scope,
-    billing::Interval,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, InvoiceId, LedgerEntryId, MediaKind, NotificationId,
+    Operation, PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    billing::{
+        Interval,
+        invoice::{DocumentKind, LineKind},
+    },
     coupon::RedemptionState,
     ledger::{AccountKind, DiscrepancyKind, EntryKind},
     notification,
@@ -85,6 +88,10 @@ names! {
     IntervalDoc = Interval { Month, Year }
     /// Where a redemption of a coupon stands.
     RedemptionStateDoc = RedemptionState { Kept, Reserved, Used, Released }
+    /// Which document of money it is.
+    DocumentKindDoc = DocumentKind { Invoice, CreditNote }
+    /// What a line of such a document is.
+    LineKindDoc = LineKind { Item, Discount, Credit, Refund }
 }
 
 macro_rules! ids {
@@ -109,6 +116,10 @@ ids! {
     LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+    /// Names an invoice or a credit note.
+    InvoiceIdDoc = InvoiceId;
+    /// Names a payment.
+    PaymentIdDoc = PaymentId;
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

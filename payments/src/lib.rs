@@ -5,12 +5,12 @@
 
 mod error;
 mod nowpayments;
+mod paypal;
 mod provider;
 mod providers;
 mod settings;
 
 pub use error::{ProviderError, Verdict, WebhookError};
-pub use nowpayments::Nowpayments;
 pub use provider::{
     AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reference,
     RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,

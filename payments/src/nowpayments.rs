@@ -16,42 +16,35 @@ mod standing;
 mod status;
 mod wire;
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 
-use self::{client::Client, settings::Settings, signature::IpnSecret};
+use self::{client::Client, settings::Config, signature::IpnSecret};
 use crate::{
     error::{ProviderError, WebhookError},
     provider::{Created, Event, Order, Provider, Reference, RefundOrder, RefundStanding, Standing, WebhookHeaders},
+    settings::Settings,
 };
 
 /// The provider.
 #[derive(Debug)]
-pub struct Nowpayments {
+struct Nowpayments {
     client: Client,
     ipn_secret: IpnSecret,
 }
 
-impl Nowpayments {
-    /// Its name in settings, in rows and in the path of its webhooks.
-    pub const CODE: &'static str = "nowpayments";
-
-    /// The provider as it is set; `None` when nothing of it is. The settings are `NOWPAYMENTS_API_KEY`,
-    /// `NOWPAYMENTS_IPN_SECRET` and, if they are wanted, `NOWPAYMENTS_URL`, `NOWPAYMENTS_EMAIL` and
-    /// `NOWPAYMENTS_PASSWORD`; without the last two there are no invoices.
-    ///
-    /// # Errors
-    /// One sentence for each setting that is missing or wrong. None repeats a value.
-    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, Vec<String>> {
-        let Some(settings) = Settings::read(get)? else { return Ok(None) };
-        let client = Client::new(&settings).map_err(|error| vec![error])?;
-        Ok(Some(Self { client, ipn_secret: settings.ipn_secret }))
-    }
+/// The provider, where it is set. `NOWPAYMENTS_EMAIL` and `NOWPAYMENTS_PASSWORD` may be left out, and with them invoices.
+pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Arc<dyn Provider>> {
+    let config = Config::read(settings)?;
+    let client = settings.checked("NOWPAYMENTS_URL", Client::new(&config))?;
+    Some(Arc::new(Nowpayments { client, ipn_secret: config.ipn_secret }))
 }
 
 #[async_trait]
 impl Provider for Nowpayments {
     fn code(&self) -> &'static str {
-        Self::CODE
+        "nowpayments"
     }
 
     fn title(&self) -> &'static str {

@@ -29,6 +29,8 @@ pub mod media;
 pub mod notifications;
 pub mod pace;
 pub mod pairs;
+pub mod payment_events;
+pub mod payments;
 pub mod plans;
 pub mod prices;
 pub mod proofs;

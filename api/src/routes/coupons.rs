@@ -251,6 +251,6 @@ async fn purchase(
     let offer = store::prices::offer(database, plan, interval).await?;
     let (_, price) = offer.ok_or(ApiError::NotFound(Thing::Plan))?;
     let quote = store::subscriptions::quote(database, user, price, now).await?;
-    let (purpose, list) = quote.map_or((PaymentPurpose::Subscribe, price.amount), |quote| (quote.purpose, quote.due));
-    Ok(Purchase { plan: price.plan, interval, purpose, list })
+    let (purpose, due) = quote.map_or((PaymentPurpose::Subscribe, price.amount), |quote| (quote.purpose, quote.due));
+    Ok(Purchase { plan: price.plan, interval, purpose, list: due })
 }

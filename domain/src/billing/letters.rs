@@ -221,6 +221,22 @@ pub fn in_review(what: &str, site: Option<&str>) -> Content {
     button(content, "Look at it", site)
 }
 
+/// Money has come for which there is nothing to buy: it is on the tenant's balance.
+#[must_use]
+pub fn credited(amount: Money, site: Option<&str>) -> Content {
+    let content = Content::new(&format!("{amount} are on your balance")).paragraph(
+        "What you have paid has bought nothing, because it came too late, or more came than was asked for. It is on your \
+         balance, and pays for what you choose next.",
+    );
+    button(content, "Look at it", site)
+}
+
+/// For the operator: a payment was taken back, without who has paid.
+#[must_use]
+pub fn chargeback_seen(payment: PaymentId, amount: Money) -> Content {
+    Content::new("A payment was taken back").paragraph(&format!("{payment}: {amount}"))
+}
+
 /// The same for the operator: why it does not fit, without who has paid.
 #[must_use]
 pub fn review_wanted(payment: PaymentId, why: &str) -> Content {

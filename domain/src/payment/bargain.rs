@@ -109,11 +109,10 @@ impl Offer {
     }
 }
 
-/// What is given for `came`. What was agreed on holds as long as the checkout does and the same is still to be bought;
-/// afterwards the money buys what it is worth today. It never buys less than what was asked for: then it is credit.
+/// What is given for `came`. What was agreed on holds as long as the checkout does. Afterwards the money buys what it is
+/// worth today, which `offer` says: never less than what was asked for; then it is credit.
 #[must_use]
 pub fn bargain(deal: &Deal, came: Money, offer: Option<&Offer>) -> Bargain {
-    let Some(offer) = offer else { return Bargain::Credit };
-    let agreed = if deal.is_late || offer.purpose != deal.purpose { None } else { deal.granted(came) };
-    agreed.or_else(|| offer.granted(came)).map_or(Bargain::Credit, Bargain::Grant)
+    let granted = if deal.is_late { offer.and_then(|offer| offer.granted(came)) } else { deal.granted(came) };
+    granted.map_or(Bargain::Credit, Bargain::Grant)
 }

@@ -104,10 +104,11 @@ fn late_money_buys_what_it_is_worth_or_is_credit() {
 }
 
 #[test]
-fn what_is_now_for_something_else_is_counted_anew() {
+fn late_money_may_buy_something_else_by_now() {
     let renewal = Offer { purpose: PaymentPurpose::Renew, ..offer() };
-    let grant = granted(bargain(&deal(), usd(700), Some(&renewal)));
+    let grant = granted(bargain(&Deal { is_late: true, ..deal() }, usd(700), Some(&renewal)));
     assert_eq!((grant.purpose, grant.is_as_agreed), (PaymentPurpose::Renew, false));
+    assert_eq!(bargain(&deal(), usd(699), Some(&renewal)), Bargain::Credit, "it is too little");
 }
 
 fn facts(state: PaymentState) -> Facts {
@@ -179,7 +180,6 @@ proptest! {
     fn no_bargain_makes_or_loses_money(
         list in 0_i64..10_000, credit in 0_i64..10_000, discount in 0_i64..10_000, held in 0_i64..10_000,
         now in (0_i64..10_000, 0_i64..10_000, 0_i64..10_000, 0_i64..10_000), came in 0_i64..20_000, is_late: bool,
-        same: bool,
     ) {
         let rest = (list - credit).max(0);
         let discount = discount.min(rest);
@@ -189,7 +189,7 @@ proptest! {
             purpose: PaymentPurpose::Upgrade, list: usd(list), credit: usd(credit), discount: usd(discount),
             from_balance: usd(held), amount: usd(amount), is_late,
         };
-        let purpose = if same { PaymentPurpose::Upgrade } else { PaymentPurpose::Subscribe };
+        let purpose = PaymentPurpose::Renew;
         let offer = Offer {
             purpose, list: usd(now.0), credit: usd(now.1), discount: usd(now.2), from_balance: usd(now.3),
         };

@@ -11,7 +11,7 @@ use tokio::{sync::Mutex, time::Instant};
 
 use super::{
     canonical::Json,
-    settings::{Login, Settings},
+    settings::{Config, Login},
     wire::Payment,
 };
 use crate::error::{ProviderError, Verdict};
@@ -56,11 +56,11 @@ pub(super) struct Client {
 }
 
 impl Client {
-    /// A client with these settings.
+    /// A client of this API.
     ///
     /// # Errors
     /// When the HTTP client cannot be built.
-    pub fn new(settings: &Settings) -> Result<Self, String> {
+    pub fn new(config: &Config) -> Result<Self, String> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             .connect_timeout(CONNECT_TIMEOUT)
@@ -68,8 +68,8 @@ impl Client {
             .user_agent("causeway")
             .build()
             .map_err(|error| format!("no HTTP client for NOWPayments: {error}"))?;
-        let (url, api_key) = (settings.url.clone(), settings.api_key.clone());
-        Ok(Self { url, api_key, login: settings.login.clone(), token: Mutex::new(None), http })
+        let (url, api_key) = (config.url.clone(), config.api_key.clone());
+        Ok(Self { url, api_key, login: config.login.clone(), token: Mutex::new(None), http })
     }
 
     /// True when payments can be listed.

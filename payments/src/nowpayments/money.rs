@@ -44,7 +44,8 @@ pub(super) fn receipt(payment: &Payment, terms: Terms<'_>) -> Option<Receipt> {
 
 /// What of it has gone back.
 pub(super) fn reversal(payment: &Payment, receipt: &Receipt) -> Option<Reversal> {
-    (payment.status == Status::Refunded).then(|| Reversal {
+    let is_back = payment.status == Status::Refunded && receipt.amount.minor > 0;
+    is_back.then(|| Reversal {
         external: format!("{}:refunded", receipt.external),
         receipt: receipt.external.clone(),
         amount: receipt.amount,

@@ -4,13 +4,17 @@ use secrecy::SecretString;
 use url::Url;
 
 use super::signature::IpnSecret;
+use crate::settings::Settings;
 
 /// The live API. The vendor's own sandbox is <https://api-sandbox.nowpayments.io/v1>.
 const URL: &str = "https://api.nowpayments.io/v1";
 
-/// What an operator sets.
+/// Who needs a setting that is missing.
+const TITLE: &str = "NOWPayments";
+
+/// What an operator has set.
 #[derive(Debug)]
-pub(super) struct Settings {
+pub(super) struct Config {
     /// The address of the API, without a slash at its end.
     pub url: String,
     /// The key of every call.
@@ -30,49 +34,32 @@ pub(super) struct Login {
     pub password: SecretString,
 }
 
-impl Settings {
-    /// The settings; `None` when nothing is set, so that the provider is not there.
-    ///
-    /// # Errors
-    /// One sentence for each setting that is missing or wrong. None repeats a value.
-    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Option<Self>, Vec<String>> {
-        let get = |name: &str| get(name).map(|value| value.trim().to_owned()).filter(|value| !value.is_empty());
-        let mut wrong = Vec::new();
-        let url = get("NOWPAYMENTS_URL").map_or_else(|| Ok(URL.to_owned()), |url| address(&url));
-        let (api_key, ipn_secret) = (get("NOWPAYMENTS_API_KEY"), get("NOWPAYMENTS_IPN_SECRET"));
-        let login = (get("NOWPAYMENTS_EMAIL"), get("NOWPAYMENTS_PASSWORD"));
-        if api_key.is_none() && ipn_secret.is_none() && login == (None, None) {
-            return Ok(None);
+impl Config {
+    /// The settings; `None` when nothing is set, so that the provider is not there, or something is wrong, which is noted.
+    pub fn read(settings: &mut Settings<'_>) -> Option<Self> {
+        let keys = ["NOWPAYMENTS_API_KEY", "NOWPAYMENTS_IPN_SECRET", "NOWPAYMENTS_EMAIL", "NOWPAYMENTS_PASSWORD"];
+        if !settings.any(&keys) {
+            return None;
         }
-        if api_key.is_none() {
-            wrong.push("NOWPAYMENTS_API_KEY is missing".to_owned());
-        }
-        let ipn_secret = ipn_secret.and_then(|secret| IpnSecret::new(&secret));
-        if ipn_secret.is_none() {
-            wrong.push("NOWPAYMENTS_IPN_SECRET is missing: without it no payment would be heard of".to_owned());
-        }
-        let login = match login {
+        let url = settings.optional("NOWPAYMENTS_URL").map_or_else(|| Ok(URL.to_owned()), |url| address(&url));
+        let url = settings.checked("NOWPAYMENTS_URL", url);
+        let api_key = settings.secret("NOWPAYMENTS_API_KEY", TITLE);
+        let ipn_secret = settings.required("NOWPAYMENTS_IPN_SECRET", TITLE);
+        let (email, password) = (settings.optional("NOWPAYMENTS_EMAIL"), settings.optional("NOWPAYMENTS_PASSWORD"));
+        let login = match (email, password) {
             (Some(email), Some(password)) => Some(Login { email, password: SecretString::from(password) }),
             (None, None) => None,
-            _ => {
-                wrong.push("NOWPAYMENTS_EMAIL and NOWPAYMENTS_PASSWORD go together".to_owned());
-                None
+            (Some(_), None) | (None, Some(_)) => {
+                let wrong: Result<Login, _> = Err("it goes together with NOWPAYMENTS_EMAIL");
+                Some(settings.checked("NOWPAYMENTS_PASSWORD", wrong)?)
             }
         };
-        match (url, api_key, ipn_secret) {
-            (Ok(url), Some(api_key), Some(ipn_secret)) if wrong.is_empty() => {
-                Ok(Some(Self { url, api_key: SecretString::from(api_key), ipn_secret, login }))
-            }
-            (url, ..) => {
-                wrong.extend(url.err());
-                Err(wrong)
-            }
-        }
+        Some(Self { url: url?, api_key: api_key?, ipn_secret: IpnSecret::new(&ipn_secret?)?, login })
     }
 }
 
 /// Keys travel in headers: in clear at most over loopback.
-fn address(text: &str) -> Result<String, String> {
+fn address(text: &str) -> Result<String, &'static str> {
     let url = Url::parse(text).ok().filter(|url| url.query().is_none() && url.fragment().is_none());
     let is_loopback = |url: &Url| match url.host() {
         Some(url::Host::Ipv4(address)) => address.is_loopback(),
@@ -82,29 +69,37 @@ fn address(text: &str) -> Result<String, String> {
     };
     let good = url.filter(|url| url.scheme() == "https" || url.scheme() == "http" && is_loopback(url));
     let good = good.filter(|url| url.has_host() && url.username().is_empty() && url.password().is_none());
-    let wrong = "NOWPAYMENTS_URL must be an https:// address, or http:// on loopback";
-    good.map(|url| url.as_str().trim_end_matches('/').to_owned()).ok_or_else(|| wrong.to_owned())
+    good.map(|url| url.as_str().trim_end_matches('/').to_owned())
+        .ok_or("expected an https:// address, or http:// on loopback")
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use domain::SystemClock;
+
     use super::*;
 
-    fn read(set: &[(&str, &str)]) -> Result<Option<Settings>, Vec<String>> {
-        Settings::read(&|name| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned()))
+    fn read(set: &[(&str, &str)]) -> (Option<Config>, Vec<String>) {
+        let get = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+        let mut settings = Settings::new(&get, Arc::new(SystemClock));
+        (Config::read(&mut settings), settings.into_problems())
     }
 
     #[test]
     fn nothing_set_is_no_provider_and_half_of_it_is_refused() {
-        assert!(read(&[]).unwrap().is_none() && read(&[("NOWPAYMENTS_API_KEY", " ")]).unwrap().is_none());
-        let both = [("NOWPAYMENTS_API_KEY", "k"), ("NOWPAYMENTS_IPN_SECRET", " s ")];
-        let settings = read(&both).unwrap().unwrap();
-        assert!(settings.url == URL && settings.login.is_none());
-        assert!(!format!("{settings:?}").contains("\"k\""));
-        assert_eq!(read(&both[..1]).unwrap_err().len(), 1);
-        assert_eq!(read(&both[1..]).unwrap_err(), ["NOWPAYMENTS_API_KEY is missing"]);
-        let half = [both[0], both[1], ("NOWPAYMENTS_EMAIL", "a@b.co")];
-        assert_eq!(read(&half).unwrap_err(), ["NOWPAYMENTS_EMAIL and NOWPAYMENTS_PASSWORD go together"]);
+        for set in [&[][..], &[("NOWPAYMENTS_API_KEY", " ")], &[("NOWPAYMENTS_URL", "x")]] {
+            assert!(matches!(read(set), (None, problems) if problems.is_empty()));
+        }
+        let both = [("NOWPAYMENTS_API_KEY", "k-1"), ("NOWPAYMENTS_IPN_SECRET", " s-1 ")];
+        let (Some(config), problems) = read(&both) else { panic!("settings") };
+        assert!(config.url == URL && config.login.is_none() && problems.is_empty());
+        assert!(!format!("{config:?}").contains("k-1") && !format!("{config:?}").contains("s-1"));
+        assert_eq!(read(&both[..1]).1, ["NOWPAYMENTS_IPN_SECRET is missing: NOWPayments needs it"]);
+        assert_eq!(read(&both[1..]).1, ["NOWPAYMENTS_API_KEY is missing: NOWPayments needs it"]);
+        let wrong = [both[0], both[1], ("NOWPAYMENTS_EMAIL", "a@b.co"), ("NOWPAYMENTS_URL", "http://b.co")];
+        assert_eq!(read(&wrong).1.len(), 2);
     }
 
     #[test]
