@@ -4,8 +4,9 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::Context as _;
 
-/// Where worker and API read their settings.
-const READERS: [&str; 3] = ["worker/src/config.rs", "api/src/config.rs", "api/src/config/edge.rs"];
+/// Where worker and API read their settings, those of payment providers included.
+const READERS: [&str; 4] =
+    ["worker/src/config.rs", "api/src/config.rs", "api/src/config/edge.rs", "payments/src/paypal.rs"];
 
 fn read(file: &str) -> anyhow::Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);
