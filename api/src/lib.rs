@@ -9,6 +9,7 @@ mod credentials;
 mod door;
 mod edge;
 mod error;
+mod idempotency;
 mod letters;
 mod limits;
 mod metrics;

@@ -30,6 +30,7 @@ macro_rules! states {
         }
     };
 }
+pub(crate) use states;
 
 pub mod invoice;
 pub mod letters;

@@ -22,6 +22,7 @@ pub mod error_logs;
 pub mod ingest;
 pub mod invoices;
 pub mod leases;
+pub mod ledger;
 mod listener;
 pub mod media;
 pub mod notifications;

@@ -46,6 +46,8 @@ pub struct Config {
     pub health_check_period: Duration,
     /// `RECONCILE_EVERY_SECONDS`.
     pub reconcile_every: Duration,
+    /// `LEDGER_CHECK_SECONDS`.
+    pub ledger_check_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
     /// `TELEGRAM_BOT_TOKEN`.
@@ -83,6 +85,7 @@ const DRAIN_SLOTS_DEFAULT: u64 = 500;
 /// Few mail servers take less from one client.
 const MAIL_PER_MINUTE_DEFAULT: u64 = 60;
 const RECONCILE_EVERY_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
+const LEDGER_CHECK_SECONDS_DEFAULT: u64 = 15 * 60;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -125,6 +128,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.positive("HOSTING_SLOTS", HOSTING_SLOTS_DEFAULT as u64).and_then(|slots| usize::try_from(slots).ok());
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
+        let ledger_check = self.positive("LEDGER_CHECK_SECONDS", LEDGER_CHECK_SECONDS_DEFAULT);
         let telegram = self.telegram();
         let telegram_bot = self
             .optional("TELEGRAM_BOT_TOKEN")
@@ -148,6 +152,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             hosting_slots: hosting_slots?,
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
+            ledger_check_every: Duration::from_secs(ledger_check?),
             telegram: telegram?,
             telegram_bot,
             discord: discord?,

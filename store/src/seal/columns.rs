@@ -123,6 +123,8 @@ pub const NOT_SEALED: &[(&str, &str, &str)] = &[
     ("recovery_codes", "hash", "a hash of 80 random bits, which must be found by its value"),
     ("mailed_addresses", "subject", "a hash that must be found by its value; of an address that stands in clear"),
     ("sign_in_failures", "subject", "a hash that must be found by its value; of an address that stands in clear"),
+    ("ledger_entries", "request_hash", "a hash of kinds, ids and amounts that stand in clear beside it"),
+    ("ledger_holds", "request_hash", "a hash of ids and amounts that stand in clear beside it"),
     ("carried_content", "fingerprint", "a digest under a key, which must be found by its value"),
 ];
 
