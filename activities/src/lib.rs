@@ -24,6 +24,7 @@ pub mod health;
 pub mod hosting;
 pub mod hosts;
 mod ingest;
+pub mod ledger;
 mod login;
 pub mod mail;
 pub mod metrics;

@@ -109,6 +109,8 @@ impl Sweep {
         self.0.sweep_notifications(&client).await.retry("database")?;
         report.workflows_started += self.0.sweep_leaving(&client, before).await.retry("database")?;
         self.0.forget_identities().await.retry("database")?;
+        let mut database = self.0.database().await.retry("database")?;
+        store::ledger::expire_holds(&mut database, now, BATCH).await.retry("database")?;
         Ok(report)
     }
 }

@@ -2,8 +2,11 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, MediaKind, NotificationId, Operation, PairId,
-    PairStatus, Platform, Role, Scope, notification,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, InvoiceId, LedgerEntryId, MediaKind, NotificationId,
+    Operation, PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    billing::invoice::{DocumentKind, LineKind},
+    ledger::{AccountKind, DiscrepancyKind, EntryKind},
+    notification,
     notification::{Preference, SendState},
     pace,
 };
@@ -65,8 +68,22 @@ names! {
     ChannelDoc = notification::Channel { Email, Bot }
     /// How a kind of notification is wanted.
     PreferenceDoc = Preference { Email, Bot, Both, Off }
+    /// Whose balance.
+    LedgerAccountKindDoc = AccountKind {
+        User, Provider, Revenue, Refunds, Discounts, Fees, Chargebacks, Adjustments,
+    }
+    /// Why money was moved.
+    LedgerEntryKindDoc = EntryKind { Settlement, Deposit, Refund, Chargeback, Proration, Adjustment, Reversal }
+    /// What a proof of the books may find.
+    LedgerDiscrepancyKindDoc = DiscrepancyKind {
+        EntryUnbalanced, PostedDiffers, HeldDiffers, Overdrawn, CurrencyUnbalanced, ReversalDiffers,
+    }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
+    /// Which document of money it is.
+    DocumentKindDoc = DocumentKind { Invoice, CreditNote }
+    /// What a line of such a document is.
+    LineKindDoc = LineKind { Item, Discount, Credit, Refund }
 }
 
 macro_rules! ids {
@@ -87,8 +104,14 @@ ids! {
     AccountIdDoc = AccountId;
     /// Names a pair.
     PairIdDoc = PairId;
+    /// Names an entry of the ledger.
+    LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+    /// Names an invoice or a credit note.
+    InvoiceIdDoc = InvoiceId;
+    /// Names a payment.
+    PaymentIdDoc = PaymentId;
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

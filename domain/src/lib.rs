@@ -20,6 +20,7 @@ pub mod delivery;
 pub mod email;
 pub mod gate;
 pub mod ids;
+pub mod ledger;
 pub mod lineage;
 pub mod lockout;
 pub mod media_link;

@@ -14,6 +14,7 @@ use activities::{
 use chrono::TimeDelta;
 use domain::{
     Email,
+    billing::invoice::InvoiceSettings,
     media_link::{KEY_CHARS_MIN, LinkKey, Links},
     pace::Mode,
 };
@@ -46,6 +47,8 @@ pub struct Config {
     pub health_check_period: Duration,
     /// `RECONCILE_EVERY_SECONDS`.
     pub reconcile_every: Duration,
+    /// `LEDGER_CHECK_SECONDS`.
+    pub ledger_check_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
     /// `TELEGRAM_BOT_TOKEN`.
@@ -60,6 +63,8 @@ pub struct Config {
     pub payments: Providers,
     /// `SMTP_URL`, `MAIL_*`, `OPERATOR_EMAIL`.
     pub mail: MailSettings,
+    /// `INVOICE_*`.
+    pub invoices: InvoiceSettings,
     /// `PACE`, `EGRESS_ID`.
     pub pace: PaceConfig,
     /// `DRAIN_SLOTS`.
@@ -85,6 +90,7 @@ const DRAIN_SLOTS_DEFAULT: u64 = 500;
 /// Few mail servers take less from one client.
 const MAIL_PER_MINUTE_DEFAULT: u64 = 60;
 const RECONCILE_EVERY_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
+const LEDGER_CHECK_SECONDS_DEFAULT: u64 = 15 * 60;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -127,6 +133,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.positive("HOSTING_SLOTS", HOSTING_SLOTS_DEFAULT as u64).and_then(|slots| usize::try_from(slots).ok());
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
+        let ledger_check = self.positive("LEDGER_CHECK_SECONDS", LEDGER_CHECK_SECONDS_DEFAULT);
         let telegram = self.telegram();
         let telegram_bot = self
             .optional("TELEGRAM_BOT_TOKEN")
@@ -136,6 +143,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let public_url = self.public_url();
         let media = self.media(public_url.as_ref(), payments.as_ref());
         let mail = self.mail();
+        let invoices = self.invoices();
         let pace = self.pace(worker_name.as_deref());
         let drain_slots =
             self.positive("DRAIN_SLOTS", DRAIN_SLOTS_DEFAULT).and_then(|slots| usize::try_from(slots).ok());
@@ -151,6 +159,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             hosting_slots: hosting_slots?,
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
+            ledger_check_every: Duration::from_secs(ledger_check?),
             telegram: telegram?,
             telegram_bot,
             discord: discord?,
@@ -158,11 +167,17 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             public_url,
             payments: payments?,
             mail: mail?,
+            invoices: invoices?,
             pace: pace?,
             drain_slots: drain_slots?,
             json_logs: json_logs?,
             log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
         })
+    }
+
+    fn invoices(&mut self) -> Option<InvoiceSettings> {
+        let read = InvoiceSettings::read(&self.variable);
+        read.map_err(|problems| self.problems.extend(problems)).ok()
     }
 
     fn worker_name(&mut self) -> Option<String> {

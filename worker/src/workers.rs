@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
-    forwarding::Forwarding, health::Health, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -23,6 +23,7 @@ use workflows::{
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     health::HealthWorkflow,
+    ledger::LedgerCheckWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -122,6 +123,7 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<AnnouncementWorkflow>()?
         .register_workflow::<HealthWorkflow>()?
+        .register_workflow::<LedgerCheckWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
@@ -132,6 +134,7 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_activities(BulkActs(Arc::clone(context)))
         .register_activities(Announcements(Arc::clone(context)))
         .register_activities(Health(Arc::clone(context)))
+        .register_activities(Ledger(Arc::clone(context)))
         .register_activities(Sweep(Arc::clone(context)))
         .register_activities(Reconcile(Arc::clone(context)))
         .max_cached_workflows(CACHED_WORKFLOWS)

@@ -58,6 +58,9 @@ pub fn announcement_workflow_id(announcement: AnnouncementId) -> String {
 /// The id of the schedule that looks for what is wrong, and the stem of its workflow ids.
 pub const HEALTH_SCHEDULE_ID: &str = "health";
 
+/// The id of the schedule that proves the ledger, and the stem of its workflow ids.
+pub const LEDGER_CHECK_SCHEDULE_ID: &str = "ledger-check";
+
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]
 pub fn reconcile_workflow_id(reconciliation: ReconciliationId) -> String {

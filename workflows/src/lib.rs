@@ -17,6 +17,7 @@ pub mod contract;
 pub mod erasure;
 pub mod forwarding;
 pub mod health;
+pub mod ledger;
 pub mod options;
 pub mod outbox;
 pub mod reconcile;

@@ -31,6 +31,8 @@ const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
 const HAND_OUT_MAX: Duration = Duration::from_secs(60);
 /// Some questions about all tenants and half a minute of telling.
 const LOOK_MAX: Duration = Duration::from_secs(120);
+/// Five comparisons that each read the whole ledger: seconds for some million postings.
+const PROVE_MAX: Duration = Duration::from_secs(600);
 /// Some batches of an act of staff: the activity returns by itself well before.
 const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 /// A batch of rows, and a while of them; it returns by itself well before.
@@ -200,6 +202,16 @@ pub fn look() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(LOOK_MAX)
         .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
         .summary("compare what is wrong with what was told")
+        .build()
+}
+
+/// A proof of the ledger: few tries, because the next one comes by itself. Behind everything that carries messages.
+#[must_use]
+pub fn prove_ledger() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PROVE_MAX)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(5)).maximum_attempts(3).build())
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("compute the balances anew")
         .build()
 }
 

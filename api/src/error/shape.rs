@@ -90,6 +90,9 @@ impl ApiError {
             Self::Announcement(error) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "announcement_invalid").field(announcement_field(*error))
             }
+            Self::BillingDetails(error) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "billing_details_invalid").field(error.field())
+            }
             Self::WrongState(_) | Self::AnnouncementState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
@@ -121,6 +124,16 @@ impl ApiError {
             Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
             Self::Plan(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "plan_invalid").field(error.field()),
             Self::PlanExists => Shape::new(S::CONFLICT, "plan_exists").field("code"),
+            Self::IdempotencyKey => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "idempotency_key_invalid").field("Idempotency-Key")
+            }
+            Self::IdempotencyKeyReused => Shape::new(S::CONFLICT, "idempotency_key_reused").field("Idempotency-Key"),
+            Self::Amount(_) | Self::AmountBounds(_) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "amount_invalid").field("amount")
+            }
+            Self::Currency(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "currency_unknown").field("currency"),
+            Self::NoteLength => Shape::new(S::UNPROCESSABLE_ENTITY, "note_length").field("note"),
+            Self::BalanceInsufficient => Shape::new(S::CONFLICT, "balance_insufficient"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::NulInAddress => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_character"),
@@ -152,6 +165,7 @@ fn not_found(thing: Thing) -> Shape {
         Thing::Worker => of("worker_not_found"),
         Thing::BulkAct => of("bulk_act_not_found"),
         Thing::Announcement => of("announcement_not_found"),
+        Thing::Invoice => of("invoice_not_found"),
         Thing::Media => of("media_not_found"),
         Thing::Plan => of("plan_not_found").field("plan"),
     }
