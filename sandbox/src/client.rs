@@ -3,6 +3,8 @@
 mod causeway;
 mod discord;
 mod http;
+mod nowpayments;
+mod paypal;
 mod smtp;
 mod telegram;
 
@@ -10,6 +12,8 @@ pub use self::{
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
+    nowpayments::{NowpaymentsBooks, NowpaymentsControl, NowpaymentsInvoice, NowpaymentsIpn, NowpaymentsPayment},
+    paypal::{BookedOrder, BookedPayment, BookedRefund, BookedSubscription, Books, PaypalControl, SentWebhook},
     smtp::{Mail, SmtpControl},
     telegram::{
         NewUser, TelegramBot, TelegramBotFacts, TelegramChat, TelegramCommand, TelegramControl, TelegramMessage,

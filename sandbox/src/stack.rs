@@ -62,9 +62,11 @@ const READY_PERIOD: Duration = Duration::from_millis(50);
 /// How long a part may take to leave in order before it is ended at once.
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
+/// The stand-ins for the outside world.
+const SANDBOXES: &[Part] = &[Part::Telegram, Part::Discord, Part::Smtp, Part::Paypal, Part::Nowpayments];
+
 /// The order of stopping: first what makes work, last what keeps it. Those of one row leave together.
-const STOP_ORDER: [&[Part]; 4] =
-    [&[Part::Api, Part::Worker], &[Part::Telegram, Part::Discord, Part::Smtp], &[Part::Temporal], &[Part::Postgres]];
+const STOP_ORDER: [&[Part]; 4] = [&[Part::Api, Part::Worker], SANDBOXES, &[Part::Temporal], &[Part::Postgres]];
 
 /// A running stack. Dropping it ends everything at once; [`Stack::stop`] ends it in order.
 #[derive(Debug)]
@@ -233,6 +235,8 @@ impl Stack {
             Part::Telegram => self.plan.telegram(),
             Part::Discord => self.plan.discord(),
             Part::Smtp => self.plan.smtp(),
+            Part::Paypal => self.plan.paypal(),
+            Part::Nowpayments => self.plan.nowpayments(),
             Part::Worker => self.plan.worker(&self.cluster().await?.url()),
             Part::Api => self.plan.api(&self.cluster().await?.url()),
         }

@@ -39,6 +39,7 @@ mod looks;
 mod mail;
 mod media;
 mod member;
+mod nowpayments;
 mod operations;
 mod pace;
 mod pairs;

@@ -17,6 +17,10 @@ pub enum Part {
     Discord,
     /// The mail sandbox server.
     Smtp,
+    /// The PayPal sandbox server.
+    Paypal,
+    /// The NOWPayments sandbox server.
+    Nowpayments,
     /// `causeway-worker`.
     Worker,
     /// `causeway-api`.
@@ -25,8 +29,17 @@ pub enum Part {
 
 impl Part {
     /// Every part; each may rely on those before it.
-    pub const ALL: [Self; 7] =
-        [Self::Postgres, Self::Temporal, Self::Telegram, Self::Discord, Self::Smtp, Self::Worker, Self::Api];
+    pub const ALL: [Self; 9] = [
+        Self::Postgres,
+        Self::Temporal,
+        Self::Telegram,
+        Self::Discord,
+        Self::Smtp,
+        Self::Paypal,
+        Self::Nowpayments,
+        Self::Worker,
+        Self::Api,
+    ];
 
     /// The name in messages.
     #[must_use]
@@ -37,6 +50,8 @@ impl Part {
             Self::Telegram => "Telegram sandbox",
             Self::Discord => "Discord sandbox",
             Self::Smtp => "mail sandbox",
+            Self::Paypal => "PayPal sandbox",
+            Self::Nowpayments => "NOWPayments sandbox",
             Self::Worker => "worker",
             Self::Api => "API",
         }
@@ -51,6 +66,8 @@ impl Part {
             Self::Telegram => "telegram",
             Self::Discord => "discord",
             Self::Smtp => "smtp",
+            Self::Paypal => "paypal",
+            Self::Nowpayments => "nowpayments",
             Self::Worker => "worker",
             Self::Api => "api",
         }
@@ -62,7 +79,14 @@ impl Part {
     pub const fn graceful(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGINT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Worker | Self::Api => Signal::SIGTERM,
+            Self::Temporal
+            | Self::Telegram
+            | Self::Discord
+            | Self::Smtp
+            | Self::Paypal
+            | Self::Nowpayments
+            | Self::Worker
+            | Self::Api => Signal::SIGTERM,
         }
     }
 
@@ -72,7 +96,14 @@ impl Part {
     pub const fn immediate(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGQUIT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Worker | Self::Api => Signal::SIGKILL,
+            Self::Temporal
+            | Self::Telegram
+            | Self::Discord
+            | Self::Smtp
+            | Self::Paypal
+            | Self::Nowpayments
+            | Self::Worker
+            | Self::Api => Signal::SIGKILL,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{StackOptions, Urls, part::Part, ports::Ports, process::Launch, secrets::Secrets};
 
 /// The ports of a stack, by name.
-pub const PORT_NAMES: [&str; 14] = [
+pub const PORT_NAMES: [&str; 18] = [
     "postgres",
     "temporal",
     "temporal-ui",
@@ -18,6 +18,10 @@ pub const PORT_NAMES: [&str; 14] = [
     "discord-control",
     "smtp",
     "smtp-control",
+    "paypal",
+    "paypal-control",
+    "nowpayments",
+    "nowpayments-control",
     "api",
     "worker-metrics",
 ];
@@ -34,6 +38,17 @@ const TELEGRAM_API_HASH: &str = "0123456789abcdef0123456789abcdef";
 /// The mail sandbox wants a log-in, so that ours is tried: any will do.
 const SMTP_USER: &str = "causeway";
 const SMTP_PASSWORD: &str = "sandbox-password";
+
+/// Who the merchant is at the PayPal sandbox, so that ours is tried: any will do.
+const PAYPAL_CLIENT_ID: &str = "causeway-sandbox-client";
+const PAYPAL_CLIENT_SECRET: &str = "causeway-sandbox-secret";
+const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAY-SANDBOX-WEBHOOK";
+
+/// The merchant's keys and log-in at the NOWPayments sandbox, so that ours are tried: any will do.
+const NOWPAYMENTS_API_KEY: &str = "causeway-sandbox-api-key";
+const NOWPAYMENTS_IPN_SECRET: &str = "causeway-sandbox-ipn-secret";
+const NOWPAYMENTS_EMAIL: &str = "merchant@example.org";
+const NOWPAYMENTS_PASSWORD: &str = "sandbox-password";
 
 /// Whom the stack's mails come from.
 const MAIL_FROM: &str = "Causeway <causeway@example.org>";
@@ -72,6 +87,11 @@ impl Plan {
             discord_ca: self.discord_ca(),
             smtp: self.smtp_url(),
             smtp_control: self.ports.url("smtp-control"),
+            paypal: self.ports.url("paypal"),
+            paypal_control: self.ports.url("paypal-control"),
+            paypal_ca: self.paypal_ca(),
+            nowpayments: self.nowpayments_url(),
+            nowpayments_control: self.ports.url("nowpayments-control"),
             worker_metrics: self.ports.url("worker-metrics"),
             database,
         }
@@ -91,6 +111,14 @@ impl Plan {
         self.options.state_dir.join("discord/ca.pem")
     }
 
+    fn paypal_ca(&self) -> PathBuf {
+        self.options.state_dir.join("paypal/ca.pem")
+    }
+
+    fn nowpayments_url(&self) -> String {
+        format!("{}/v1", self.ports.url("nowpayments"))
+    }
+
     /// The HTTP address that answers 2xx once `part` is ready; PostgreSQL has none.
     #[must_use]
     pub fn probe(&self, part: Part) -> Option<String> {
@@ -100,6 +128,8 @@ impl Plan {
             Part::Telegram => Some(format!("{}/health", self.ports.url("telegram-control"))),
             Part::Discord => Some(format!("{}/health", self.ports.url("discord-control"))),
             Part::Smtp => Some(format!("{}/health", self.ports.url("smtp-control"))),
+            Part::Paypal => Some(format!("{}/health", self.ports.url("paypal-control"))),
+            Part::Nowpayments => Some(format!("{}/health", self.ports.url("nowpayments-control"))),
             Part::Worker => Some(format!("{}/health/ready", self.ports.url("worker-metrics"))),
             Part::Api => Some(format!("{}/health/ready", self.ports.url("api"))),
         }
@@ -118,6 +148,10 @@ impl Plan {
                 format!("{}  control {}", self.ports.address("discord-tls"), self.ports.url("discord-control"))
             }
             Part::Smtp => format!("{}  control {}", self.ports.address("smtp"), self.ports.url("smtp-control")),
+            Part::Paypal => format!("{}  control {}", self.ports.url("paypal"), self.ports.url("paypal-control")),
+            Part::Nowpayments => {
+                format!("{}  control {}", self.nowpayments_url(), self.ports.url("nowpayments-control"))
+            }
             Part::Worker => format!("metrics {}/metrics", self.ports.url("worker-metrics")),
             Part::Api => self.ports.url("api"),
         }
@@ -188,6 +222,39 @@ impl Plan {
             .option("--login", format!("{SMTP_USER}:{SMTP_PASSWORD}")))
     }
 
+    /// The PayPal sandbox server; its webhooks go to the API.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn paypal(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("paypal")
+            .option("--listen", self.ports.address("paypal"))
+            .option("--control", self.ports.address("paypal-control"))
+            .option("--data", self.options.state_dir.join("paypal").display().to_string())
+            .option("--client-id", PAYPAL_CLIENT_ID)
+            .option("--client-secret", PAYPAL_CLIENT_SECRET)
+            .option("--webhook-id", PAYPAL_WEBHOOK_ID)
+            .option("--webhook-url", format!("{}/api/webhooks/paypal", self.ports.url("api"))))
+    }
+
+    /// The NOWPayments sandbox server; each order tells it where its notifications go.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn nowpayments(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("nowpayments")
+            .option("--listen", self.ports.address("nowpayments"))
+            .option("--control", self.ports.address("nowpayments-control"))
+            .option("--data", self.options.state_dir.join("nowpayments").display().to_string())
+            .option("--api-key", NOWPAYMENTS_API_KEY)
+            .option("--ipn-secret", NOWPAYMENTS_IPN_SECRET)
+            .option("--login", format!("{NOWPAYMENTS_EMAIL}:{NOWPAYMENTS_PASSWORD}"))
+            // As often as the real one, and not as slowly: tests wait for it.
+            .option("--ipn-pause-ms", "2000"))
+    }
+
     /// The worker, as configured in `.env.example` but for the endpoints of the platforms.
     ///
     /// # Errors
@@ -243,6 +310,16 @@ impl Plan {
             .env("SEAL_KEYS", &self.secrets.seal_keys)
             .env("PAYLOAD_KEYS", &self.secrets.payload_keys)
             .env("MEDIA_LINK_KEY", &self.secrets.media_link_key)
+            .env("PAYPAL_URL", self.ports.url("paypal"))
+            .env("PAYPAL_CLIENT_ID", PAYPAL_CLIENT_ID)
+            .env("PAYPAL_CLIENT_SECRET", PAYPAL_CLIENT_SECRET)
+            .env("PAYPAL_WEBHOOK_ID", PAYPAL_WEBHOOK_ID)
+            .env("PAYPAL_ROOTS", self.paypal_ca().display().to_string())
+            .env("NOWPAYMENTS_URL", self.nowpayments_url())
+            .env("NOWPAYMENTS_API_KEY", NOWPAYMENTS_API_KEY)
+            .env("NOWPAYMENTS_IPN_SECRET", NOWPAYMENTS_IPN_SECRET)
+            .env("NOWPAYMENTS_EMAIL", NOWPAYMENTS_EMAIL)
+            .env("NOWPAYMENTS_PASSWORD", NOWPAYMENTS_PASSWORD)
             // As in the images.
             .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
             // The sandboxes have no limits until they are told to.
