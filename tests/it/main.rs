@@ -40,6 +40,7 @@ mod looks;
 mod mail;
 mod media;
 mod member;
+mod nowpayments;
 mod operations;
 mod pace;
 mod pairs;
