@@ -4,6 +4,7 @@
 //! money means is `store`'s and `workflows`' business; nothing here keeps anything.
 
 mod error;
+mod nowpayments;
 mod paypal;
 mod provider;
 mod providers;

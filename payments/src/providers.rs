@@ -11,7 +11,7 @@ use crate::{provider::Provider, settings::Settings};
 type Row = fn(&mut Settings<'_>) -> Option<Arc<dyn Provider>>;
 
 /// Every provider that there is, in the order in which payers are shown them.
-const TABLE: [Row; 1] = [crate::paypal::read];
+const TABLE: [Row; 2] = [crate::paypal::read, crate::nowpayments::read];
 
 /// The payment providers of this installation.
 #[derive(Clone, Debug, Default)]

@@ -3,6 +3,7 @@
 mod causeway;
 mod discord;
 mod http;
+mod nowpayments;
 mod paypal;
 mod smtp;
 mod telegram;
@@ -11,6 +12,7 @@ pub use self::{
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},
+    nowpayments::{NowpaymentsBooks, NowpaymentsControl, NowpaymentsInvoice, NowpaymentsIpn, NowpaymentsPayment},
     paypal::{BookedOrder, BookedPayment, BookedRefund, BookedSubscription, Books, PaypalControl, SentWebhook},
     smtp::{Mail, SmtpControl},
     telegram::{

@@ -9,6 +9,7 @@ pub mod commands;
 pub mod crash;
 pub mod demo;
 pub mod discord;
+pub mod nowpayments;
 pub mod paypal;
 pub mod scene;
 pub mod smtp;

@@ -8,13 +8,14 @@ use sandbox::{
     commands::{self, PostgresArgs, StackArgs},
     crash::{self, CrashArgs},
     demo::{self, DemoArgs},
-    discord, paypal, smtp, telegram,
+    discord, nowpayments, paypal, smtp, telegram,
 };
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::EnvFilter;
 
-/// Local stand-ins for Telegram, Discord, PayPal and a mail server, and all of Causeway running against them. Loopback only.
+/// Local stand-ins for Telegram, Discord, PayPal, NOWPayments and a mail server, and all of Causeway running against them.
+/// Loopback only.
 #[derive(Debug, Parser)]
 #[command(name = "causeway-sandbox", version)]
 struct Cli {
@@ -34,6 +35,8 @@ enum Command {
     Crash(CrashArgs),
     /// Serve Discord: REST over TLS, REST and gateway over plain HTTP, and a control API.
     Discord(discord::Args),
+    /// Serve NOWPayments: payments, invoices and signed notifications, and a control API.
+    Nowpayments(nowpayments::Args),
     /// Serve PayPal: OAuth, orders, subscriptions and signed webhooks, and a control API.
     Paypal(paypal::Args),
     /// Run a command beside an empty, private PostgreSQL.
@@ -67,6 +70,7 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Bench(args) => bench::bench(args).await?,
         Command::Discord(args) => discord::serve(args, until_interrupted()).await?,
+        Command::Nowpayments(args) => nowpayments::serve(args, until_interrupted()).await?,
         Command::Paypal(args) => paypal::serve(args, until_interrupted()).await?,
         Command::Postgres(args) => return Ok(commands::postgres(args).await?.into()),
         Command::Smtp(args) => smtp::serve(args, until_interrupted()).await?,

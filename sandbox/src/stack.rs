@@ -63,7 +63,7 @@ const READY_PERIOD: Duration = Duration::from_millis(50);
 const STOP_PATIENCE: Duration = Duration::from_secs(10);
 
 /// The stand-ins for the outside world.
-const SANDBOXES: &[Part] = &[Part::Telegram, Part::Discord, Part::Smtp, Part::Paypal];
+const SANDBOXES: &[Part] = &[Part::Telegram, Part::Discord, Part::Smtp, Part::Paypal, Part::Nowpayments];
 
 /// The order of stopping: first what makes work, last what keeps it. Those of one row leave together.
 const STOP_ORDER: [&[Part]; 4] = [&[Part::Api, Part::Worker], SANDBOXES, &[Part::Temporal], &[Part::Postgres]];
@@ -236,6 +236,7 @@ impl Stack {
             Part::Discord => self.plan.discord(),
             Part::Smtp => self.plan.smtp(),
             Part::Paypal => self.plan.paypal(),
+            Part::Nowpayments => self.plan.nowpayments(),
             Part::Worker => self.plan.worker(&self.cluster().await?.url()),
             Part::Api => self.plan.api(&self.cluster().await?.url()),
         }

@@ -34,13 +34,14 @@ fn describe(progress: Progress, stack: &Stack) {
         ("Discord control", &urls.discord_control),
         ("mail control", &urls.smtp_control),
         ("PayPal control", &urls.paypal_control),
+        ("NOWPayments control", &urls.nowpayments_control),
         ("database", &urls.database),
     ];
     for (name, url) in rows {
-        progress.line(&format!("  {name:<18} {url}"));
+        progress.line(&format!("  {name:<19} {url}"));
     }
     let logs = stack.options().log_dir.display().to_string();
-    progress.line(&format!("  {:<18} {logs}", "logs"));
+    progress.line(&format!("  {:<19} {logs}", "logs"));
     progress.heading("Try it (paste into another terminal)");
     progress.line(&first_steps(&urls));
     progress.line("\nCtrl-C stops everything.");

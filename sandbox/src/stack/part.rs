@@ -19,6 +19,8 @@ pub enum Part {
     Smtp,
     /// The PayPal sandbox server.
     Paypal,
+    /// The NOWPayments sandbox server.
+    Nowpayments,
     /// `causeway-worker`.
     Worker,
     /// `causeway-api`.
@@ -27,13 +29,14 @@ pub enum Part {
 
 impl Part {
     /// Every part; each may rely on those before it.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Postgres,
         Self::Temporal,
         Self::Telegram,
         Self::Discord,
         Self::Smtp,
         Self::Paypal,
+        Self::Nowpayments,
         Self::Worker,
         Self::Api,
     ];
@@ -48,6 +51,7 @@ impl Part {
             Self::Discord => "Discord sandbox",
             Self::Smtp => "mail sandbox",
             Self::Paypal => "PayPal sandbox",
+            Self::Nowpayments => "NOWPayments sandbox",
             Self::Worker => "worker",
             Self::Api => "API",
         }
@@ -63,6 +67,7 @@ impl Part {
             Self::Discord => "discord",
             Self::Smtp => "smtp",
             Self::Paypal => "paypal",
+            Self::Nowpayments => "nowpayments",
             Self::Worker => "worker",
             Self::Api => "api",
         }
@@ -74,9 +79,14 @@ impl Part {
     pub const fn graceful(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGINT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Paypal | Self::Worker | Self::Api => {
-                Signal::SIGTERM
-            }
+            Self::Temporal
+            | Self::Telegram
+            | Self::Discord
+            | Self::Smtp
+            | Self::Paypal
+            | Self::Nowpayments
+            | Self::Worker
+            | Self::Api => Signal::SIGTERM,
         }
     }
 
@@ -86,9 +96,14 @@ impl Part {
     pub const fn immediate(self) -> Signal {
         match self {
             Self::Postgres => Signal::SIGQUIT,
-            Self::Temporal | Self::Telegram | Self::Discord | Self::Smtp | Self::Paypal | Self::Worker | Self::Api => {
-                Signal::SIGKILL
-            }
+            Self::Temporal
+            | Self::Telegram
+            | Self::Discord
+            | Self::Smtp
+            | Self::Paypal
+            | Self::Nowpayments
+            | Self::Worker
+            | Self::Api => Signal::SIGKILL,
         }
     }
 }

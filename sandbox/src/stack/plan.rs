@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{StackOptions, Urls, part::Part, ports::Ports, process::Launch, secrets::Secrets};
 
 /// The ports of a stack, by name.
-pub const PORT_NAMES: [&str; 16] = [
+pub const PORT_NAMES: [&str; 18] = [
     "postgres",
     "temporal",
     "temporal-ui",
@@ -20,6 +20,8 @@ pub const PORT_NAMES: [&str; 16] = [
     "smtp-control",
     "paypal",
     "paypal-control",
+    "nowpayments",
+    "nowpayments-control",
     "api",
     "worker-metrics",
 ];
@@ -41,6 +43,12 @@ const SMTP_PASSWORD: &str = "sandbox-password";
 const PAYPAL_CLIENT_ID: &str = "causeway-sandbox-client";
 const PAYPAL_CLIENT_SECRET: &str = "causeway-sandbox-secret";
 const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAYSANDBOXWEBHOOK";
+
+/// The merchant's keys and log-in at the NOWPayments sandbox, so that ours are tried: any will do.
+const NOWPAYMENTS_API_KEY: &str = "causeway-sandbox-api-key";
+const NOWPAYMENTS_IPN_SECRET: &str = "causeway-sandbox-ipn-secret";
+const NOWPAYMENTS_EMAIL: &str = "merchant@example.org";
+const NOWPAYMENTS_PASSWORD: &str = "sandbox-password";
 
 /// Whom the stack's mails come from.
 const MAIL_FROM: &str = "Causeway <causeway@example.org>";
@@ -82,6 +90,8 @@ impl Plan {
             paypal: self.ports.url("paypal"),
             paypal_control: self.ports.url("paypal-control"),
             paypal_ca: self.paypal_ca(),
+            nowpayments: self.nowpayments_url(),
+            nowpayments_control: self.ports.url("nowpayments-control"),
             worker_metrics: self.ports.url("worker-metrics"),
             database,
         }
@@ -105,6 +115,10 @@ impl Plan {
         self.options.state_dir.join("paypal/ca.pem")
     }
 
+    fn nowpayments_url(&self) -> String {
+        format!("{}/v1", self.ports.url("nowpayments"))
+    }
+
     /// The HTTP address that answers 2xx once `part` is ready; PostgreSQL has none.
     #[must_use]
     pub fn probe(&self, part: Part) -> Option<String> {
@@ -115,6 +129,7 @@ impl Plan {
             Part::Discord => Some(format!("{}/health", self.ports.url("discord-control"))),
             Part::Smtp => Some(format!("{}/health", self.ports.url("smtp-control"))),
             Part::Paypal => Some(format!("{}/health", self.ports.url("paypal-control"))),
+            Part::Nowpayments => Some(format!("{}/health", self.ports.url("nowpayments-control"))),
             Part::Worker => Some(format!("{}/health/ready", self.ports.url("worker-metrics"))),
             Part::Api => Some(format!("{}/health/ready", self.ports.url("api"))),
         }
@@ -134,6 +149,9 @@ impl Plan {
             }
             Part::Smtp => format!("{}  control {}", self.ports.address("smtp"), self.ports.url("smtp-control")),
             Part::Paypal => format!("{}  control {}", self.ports.url("paypal"), self.ports.url("paypal-control")),
+            Part::Nowpayments => {
+                format!("{}  control {}", self.nowpayments_url(), self.ports.url("nowpayments-control"))
+            }
             Part::Worker => format!("metrics {}/metrics", self.ports.url("worker-metrics")),
             Part::Api => self.ports.url("api"),
         }
@@ -220,6 +238,23 @@ impl Plan {
             .option("--webhook-url", format!("{}/api/webhooks/paypal", self.ports.url("api"))))
     }
 
+    /// The NOWPayments sandbox server; each order tells it where its notifications go.
+    ///
+    /// # Errors
+    /// When it was not built.
+    pub fn nowpayments(&self) -> anyhow::Result<Launch> {
+        Ok(Launch::new(self.options.program("causeway-sandbox")?)
+            .arg("nowpayments")
+            .option("--listen", self.ports.address("nowpayments"))
+            .option("--control", self.ports.address("nowpayments-control"))
+            .option("--data", self.options.state_dir.join("nowpayments").display().to_string())
+            .option("--api-key", NOWPAYMENTS_API_KEY)
+            .option("--ipn-secret", NOWPAYMENTS_IPN_SECRET)
+            .option("--login", format!("{NOWPAYMENTS_EMAIL}:{NOWPAYMENTS_PASSWORD}"))
+            // As often as the real one, and not as slowly: tests wait for it.
+            .option("--ipn-pause-ms", "2000"))
+    }
+
     /// The worker, as configured in `.env.example` but for the endpoints of the platforms.
     ///
     /// # Errors
@@ -278,6 +313,11 @@ impl Plan {
             .env("PAYPAL_CLIENT_SECRET", PAYPAL_CLIENT_SECRET)
             .env("PAYPAL_WEBHOOK_ID", PAYPAL_WEBHOOK_ID)
             .env("PAYPAL_ROOTS", self.paypal_ca().display().to_string())
+            .env("NOWPAYMENTS_URL", self.nowpayments_url())
+            .env("NOWPAYMENTS_API_KEY", NOWPAYMENTS_API_KEY)
+            .env("NOWPAYMENTS_IPN_SECRET", NOWPAYMENTS_IPN_SECRET)
+            .env("NOWPAYMENTS_EMAIL", NOWPAYMENTS_EMAIL)
+            .env("NOWPAYMENTS_PASSWORD", NOWPAYMENTS_PASSWORD)
             // As in the images.
             .env("_RJEM_MALLOC_CONF", "narenas:2,background_thread:true,dirty_decay_ms:1000,muzzy_decay_ms:0")
             // The sandboxes have no limits until they are told to.

@@ -39,6 +39,10 @@ pub struct Urls {
     pub paypal_control: String,
     /// The file with the authority of its webhooks' certificate.
     pub paypal_ca: PathBuf,
+    /// Base address of the NOWPayments sandbox, as `NOWPAYMENTS_URL`.
+    pub nowpayments: String,
+    /// Base address of the NOWPayments sandbox's control API.
+    pub nowpayments_control: String,
     /// Base address of the worker's health and metrics.
     pub worker_metrics: String,
     /// The database, with its password.
