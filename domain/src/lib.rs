@@ -50,8 +50,8 @@ pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
     AccountId, AgreementId, AnnouncementId, ApiKeyId, BulkActId, CouponId, HoldId, InvoiceId, LedgerEntryId, MediaId,
-    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReceiptId, ReconciliationId, RefundId, RegistrationId, ReversalId, SessionId,
-    SourceMessageId, UserId,
+    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReceiptId, ReconciliationId, RefundId, RegistrationId,
+    ReversalId, SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

@@ -145,11 +145,7 @@ pub async fn pass(connection: &mut PgConnection, now: DateTime<Utc>, limit: i64)
 }
 
 /// What becomes of an event that fits no payment.
-fn unfit(
-    ignorable: bool,
-    received_at: DateTime<Utc>,
-    now: DateTime<Utc>,
-) -> (EventState, Option<DateTime<Utc>>) {
+fn unfit(ignorable: bool, received_at: DateTime<Utc>, now: DateTime<Utc>) -> (EventState, Option<DateTime<Utc>>) {
     if ignorable {
         (EventState::Ignored, None)
     } else if received_at + MATCH_PATIENCE > now {
@@ -335,8 +331,7 @@ pub async fn body(
     let sealed = sqlx::query_scalar!("SELECT body FROM payment_events WHERE id = $1", id as PaymentEventId)
         .fetch_optional(connection)
         .await?;
-    let opened: Option<Result<_, SealError>> =
-        sealed.flatten().map(|sealed| sealer.open_bytes(&place(id), &sealed));
+    let opened: Option<Result<_, SealError>> = sealed.flatten().map(|sealed| sealer.open_bytes(&place(id), &sealed));
     Ok(opened.transpose()?)
 }
 

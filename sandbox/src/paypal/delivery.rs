@@ -82,7 +82,7 @@ impl Postman {
     /// The weather for new webhooks.
     #[must_use]
     pub fn weather(&self) -> Weather {
-        *self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes it; what is under way stays so.
@@ -107,7 +107,8 @@ impl Postman {
 
 /// Sends a new event as the weather has it.
 pub fn post(sandbox: &Arc<Sandbox>, event: String) {
-    let fate = sandbox.postman.weather().fate(|| sandbox.postman.random());
+    let Ok(kind) = sandbox.world().event(&event).map(|event| event.event_type.clone()) else { return };
+    let fate = sandbox.postman.weather().fate(&kind, || sandbox.postman.random());
     match fate {
         Fate::Held => turn(sandbox, &event, EventState::Held),
         Fate::Lost => turn(sandbox, &event, EventState::Lost),

@@ -252,7 +252,11 @@ fn changes(agreement: &Agreement, news: &AgreementNews) -> Vec<AgreementChange> 
 }
 
 /// The provider knows that the agreement has ended.
-pub(super) async fn ended(connection: &mut PgConnection, id: AgreementId, now: DateTime<Utc>) -> Result<(), StoreError> {
+pub(super) async fn ended(
+    connection: &mut PgConnection,
+    id: AgreementId,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
     sqlx::query!(
         "UPDATE agreements SET state = 'ended', end_at = NULL, next_payment_at = NULL,
                 ended_at = coalesce(ended_at, $2), updated_at = $2

@@ -15,8 +15,7 @@ use crate::{
     StoreError,
     coupons::{self, CouponError},
     ledger::{self, NewHold},
-    plans,
-    subscriptions,
+    plans, subscriptions,
 };
 
 /// What of the balance is set aside for a payment is let go with the payment; by itself after a year.
@@ -123,12 +122,8 @@ pub async fn begin(
     if let Some(open) = open(connection, new.user, quote.purpose).await? {
         return Err(CheckoutError::Open(open));
     }
-    let purchase = Purchase {
-        plan: new.price.plan,
-        interval: new.price.interval,
-        purpose: quote.purpose,
-        list: quote.due,
-    };
+    let purchase =
+        Purchase { plan: new.price.plan, interval: new.price.interval, purpose: quote.purpose, list: quote.due };
     let discount = coupons::reserve(connection, new.user, new.id, new.coupons, &purchase, books.now).await?;
     let currency = quote.due.currency;
     let rest = quote.due.minor - discount.amount.minor.min(quote.due.minor);

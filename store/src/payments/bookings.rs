@@ -91,11 +91,7 @@ pub(super) fn rejection(receipts: &[Receipt]) -> Bookings {
 mod tests {
     use std::collections::BTreeMap;
 
-    use domain::{
-        Currency, FixedClock, PaymentId, ReceiptId,
-        billing::PaymentPurpose,
-        payment::ReceiptState,
-    };
+    use domain::{Currency, FixedClock, PaymentId, ReceiptId, billing::PaymentPurpose, payment::ReceiptState};
     use proptest::prelude::*;
 
     use super::*;

@@ -5,8 +5,8 @@ use domain::{
     FixedClock, Money, PaymentId, RefundId,
     billing::PaymentState,
     payment::{
-        self, AgreementState, Handover, Phase, Worth, agreement_watch, is_accounted, is_given_up, is_unpaid, late_watch,
-        poll_after, settled_watch, worth,
+        self, AgreementState, Handover, Phase, Worth, agreement_watch, is_accounted, is_given_up, is_unpaid,
+        late_watch, poll_after, settled_watch, worth,
     },
 };
 use sqlx::PgConnection;
@@ -165,11 +165,7 @@ async fn take(
         (None, None) => payment.id,
         (None, Some(agreement)) => {
             let first = receipts::of_payment(connection, payment.id).await?;
-            if first.is_empty() {
-                payment.id
-            } else {
-                renew::by_agreement(connection, books, agreement, new).await?
-            }
+            if first.is_empty() { payment.id } else { renew::by_agreement(connection, books, agreement, new).await? }
         }
     };
     if !receipts::record(connection, of, provider, new, books.now).await? {
@@ -244,7 +240,8 @@ async fn advance(
     let (code, words) = heard.reason.as_ref().map(|(code, words)| (code.as_str(), words.as_str())).unzip();
     match state {
         PaymentState::Failed | PaymentState::Expired if state != payment.state => {
-            let default = if state == PaymentState::Failed { "the provider refuses it" } else { "nobody has paid in time" };
+            let default =
+                if state == PaymentState::Failed { "the provider refuses it" } else { "nobody has paid in time" };
             let why = (code.unwrap_or(state.as_str()), words.unwrap_or(default));
             close::close(connection, &payment, state, why, books.now).await
         }

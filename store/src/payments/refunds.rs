@@ -476,12 +476,15 @@ async fn missed(
     after: Option<Duration>,
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
-    let tries = sqlx::query_scalar!("UPDATE refunds SET tries = tries + 1 WHERE id = $1 RETURNING tries", id as RefundId)
-        .fetch_one(&mut *connection)
-        .await?;
+    let tries =
+        sqlx::query_scalar!("UPDATE refunds SET tries = tries + 1 WHERE id = $1 RETURNING tries", id as RefundId)
+            .fetch_one(&mut *connection)
+            .await?;
     let wait = backoff(u32::try_from(tries).unwrap_or(1));
     let wait = after.and_then(|after| TimeDelta::from_std(after).ok()).map_or(wait, |after| after.max(wait));
-    sqlx::query!("UPDATE refunds SET due_at = $2 WHERE id = $1", id as RefundId, now + wait).execute(connection).await?;
+    sqlx::query!("UPDATE refunds SET due_at = $2 WHERE id = $1", id as RefundId, now + wait)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 

@@ -51,7 +51,8 @@ pub async fn of_payment(connection: &mut PgConnection, payment: PaymentId) -> Re
     )
     .fetch_all(connection)
     .await?;
-    let read = |row: (ReversalId, ReceiptId, String, Option<RefundId>, bool), (currency, amount, at): (&str, i64, _)| {
+    let read = |row: (ReversalId, ReceiptId, String, Option<RefundId>, bool),
+                (currency, amount, at): (&str, i64, _)| {
         let (id, receipt, external, refund, chargeback) = row;
         let amount = Money::new(amount, super::currency(currency)?);
         Ok(Reversal { id, receipt, external, refund, chargeback, amount, at })

@@ -27,7 +27,8 @@ pub(super) async fn hold(
     payment: &Payment,
     (code, words): (&str, &str),
 ) -> Result<(), StoreError> {
-    let known = payment.state == PaymentState::Review && payment.reason.as_ref().is_some_and(|(known, _)| known == code);
+    let known =
+        payment.state == PaymentState::Review && payment.reason.as_ref().is_some_and(|(known, _)| known == code);
     if known {
         return Ok(());
     }

@@ -317,7 +317,9 @@ pub(super) async fn credit_more(
         let mut entry = Bookings::default();
         entry.came(std::slice::from_ref(receipt), &Account::User(user));
         let what = format!("more/{}", receipt.id);
-        entry.post(connection, books, (payment.id, EntryKind::Deposit, &what), "more has come than was to be paid").await?;
+        entry
+            .post(connection, books, (payment.id, EntryKind::Deposit, &what), "more has come than was to be paid")
+            .await?;
     }
     effects.is_news = true;
     effects.subscription = Some(user);

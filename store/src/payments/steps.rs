@@ -107,13 +107,9 @@ pub async fn missed(
     )
     .execute(&mut *connection)
     .await?;
-    sqlx::query!(
-        "UPDATE agreements SET end_at = $2 WHERE payment_id = $1 AND end_at IS NOT NULL",
-        id as PaymentId,
-        at
-    )
-    .execute(connection)
-    .await?;
+    sqlx::query!("UPDATE agreements SET end_at = $2 WHERE payment_id = $1 AND end_at IS NOT NULL", id as PaymentId, at)
+        .execute(connection)
+        .await?;
     Ok(())
 }
 
