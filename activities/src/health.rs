@@ -83,7 +83,9 @@ impl Context {
         }
         let mut groups: BTreeMap<(UserId, Kind), Vec<&Alert>> = BTreeMap::new();
         for alert in &known {
-            groups.entry((alert.user, alert.kind.topic())).or_default().push(alert);
+            if let Some(user) = alert.user {
+                groups.entry((user, alert.kind.topic())).or_default().push(alert);
+            }
         }
         for ((user, topic), group) in groups {
             if started.elapsed() > TELLS_FOR || self.stopping.is_cancelled() {

@@ -6,11 +6,13 @@ use prometheus::{
 
 mod bot;
 mod egress;
+mod ledger;
 mod notifications;
 mod pace;
 
 pub use bot::BotMetrics;
 pub use egress::EgressMetrics;
+pub use ledger::LedgerMetrics;
 pub use notifications::NotificationMetrics;
 pub use pace::PaceMetrics;
 
@@ -62,6 +64,8 @@ pub struct Metrics {
     pub bot: BotMetrics,
     /// `causeway_egress_*`.
     pub egress: EgressMetrics,
+    /// `causeway_ledger_*`.
+    pub ledger: LedgerMetrics,
     /// `causeway_notifications_*`, `causeway_mail_configured`.
     pub notifications: NotificationMetrics,
     /// `causeway_pace_*`.
@@ -123,6 +127,7 @@ impl Metrics {
             dead_letters: IntGauge::new("causeway_dead_letters", "Messages given up that nobody has decided about")?,
             bot: BotMetrics::new(registry)?,
             egress: EgressMetrics::new(registry)?,
+            ledger: LedgerMetrics::new(registry)?,
             notifications: NotificationMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,
         };

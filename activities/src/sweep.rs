@@ -97,6 +97,7 @@ impl Sweep {
         store::workers::forget(&mut database, now - WORKERS_KEPT).await.retry("database")?;
         drop(database);
         report.workflows_started += self.0.sweep_announcements(&client, before, BATCH).await.retry("database")?;
+        report.workflows_started += self.0.sweep_subscriptions(&client, before, BATCH).await.retry("database")?;
         let mut database = self.0.database().await.retry("database")?;
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;
@@ -109,6 +110,8 @@ impl Sweep {
         self.0.sweep_notifications(&client).await.retry("database")?;
         report.workflows_started += self.0.sweep_leaving(&client, before).await.retry("database")?;
         self.0.forget_identities().await.retry("database")?;
+        let mut database = self.0.database().await.retry("database")?;
+        store::ledger::expire_holds(&mut database, now, BATCH).await.retry("database")?;
         Ok(report)
     }
 }

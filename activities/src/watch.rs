@@ -43,6 +43,9 @@ async fn look(context: &Context) -> Result<(), StoreError> {
         let backlog = store::notifications::backlog(&mut database, channel, now).await?;
         metrics.notifications.show_backlog(channel, backlog.waiting, backlog.due);
     }
+    if let Some(proof) = store::ledger::last_proof(&mut database).await? {
+        metrics.ledger.show(&proof);
+    }
     drop(database);
     metrics.notifications.mail_configured.set(i64::from(context.mailer.is_some()));
     show_queues(metrics, &queues, now);

@@ -2,13 +2,15 @@
 
 use domain::{
     AccountStatus, Role, Scope, announcement, gate,
+    ledger::EntryError,
+    money::{AmountError, UnknownCurrency},
     notification::QuietError,
     pair::PairError,
     plan::{PlanError, REASON_CHARS_MAX},
     rules::RuleError,
     setting::SettingError,
 };
-use store::StoreError;
+use store::{StoreError, ledger::LedgerError};
 use workflows::account::Refusal;
 
 use crate::{
@@ -157,6 +159,20 @@ pub enum ApiError {
     CodeLength,
     #[error("{0}")]
     Pair(#[from] PairError),
+    #[error("the header `Idempotency-Key` is needed once, with 1 to 100 visible ASCII characters")]
+    IdempotencyKey,
+    #[error("this key was used for something else")]
+    IdempotencyKeyReused,
+    #[error("{0}")]
+    Amount(#[from] AmountError),
+    #[error("{0}")]
+    AmountBounds(#[source] EntryError),
+    #[error("{0}")]
+    Currency(#[from] UnknownCurrency),
+    #[error("a note has at most {} characters", domain::ledger::NOTE_CHARS_MAX)]
+    NoteLength,
+    #[error("the balance does not suffice")]
+    BalanceInsufficient,
     #[error("this source and this destination are a pair already")]
     PairExists,
     #[error("{} of the options {} wrong", .0.len(), if .0.len() == 1 { "is" } else { "are" })]
@@ -218,6 +234,25 @@ impl From<StoreError> for ApiError {
             Self::DatabaseUnavailable
         } else {
             Self::internal(error)
+        }
+    }
+}
+
+/// What the ledger refuses to somebody who asks for it by name; all else is a mistake of ours.
+impl From<LedgerError> for ApiError {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Insufficient => Self::BalanceInsufficient,
+            LedgerError::KeyReused => Self::IdempotencyKeyReused,
+            LedgerError::NoSuchUser => Self::NotFound(Thing::User),
+            LedgerError::Store(error) => error.into(),
+            error @ (LedgerError::AlreadyReversed { .. }
+            | LedgerError::IsReversal
+            | LedgerError::NoSuchEntry
+            | LedgerError::NoSuchHold
+            | LedgerError::HoldClosed(_)
+            | LedgerError::NotHeld
+            | LedgerError::Malformed(_)) => Self::internal(error),
         }
     }
 }

@@ -3,15 +3,15 @@
 use domain::{
     Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::{Admin, Support},
-    Scope::{Accounts, Forward, Notifications, Read},
+    Scope::{Accounts, Billing, Forward, Notifications, Read},
 };
 use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, bot, codec, confirm, email, error_logs, health, me, media, notifications,
-        operator, pairs, password, plans, registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, balance, bot, codec, confirm, email, error_logs, health, me, media,
+        notifications, operator, pairs, password, plans, registration, second_factor, sessions, status,
     },
     state::AppState,
 };
@@ -36,7 +36,7 @@ pub fn service(state: AppState) -> Service {
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), proofs(), accounts(), pairs(), messages(), administration(), operation()]
+    [identity(), proofs(), accounts(), pairs(), messages(), billing(), administration(), operation()]
         .into_iter()
         .flatten()
         .collect()
@@ -147,6 +147,14 @@ fn messages() -> Vec<Route> {
 }
 
 #[rustfmt::skip]
+fn billing() -> Vec<Route> {
+    vec![
+        get("api/billing/balance", Tenant(Billing), balance::read),
+        get("api/billing/balance/entries", Tenant(Billing), balance::entries),
+    ]
+}
+
+#[rustfmt::skip]
 fn administration() -> Vec<Route> {
     vec![
         post("api/admin/auth/login", Open, admin::auth::login),
@@ -161,6 +169,8 @@ fn administration() -> Vec<Route> {
         put("api/admin/users/{id}/plan", Staff(Admin), admin::change_user::set_plan),
         put("api/admin/users/{id}/limits", Staff(Admin), admin::change_user::set_limits),
         delete("api/admin/users/{id}/limits", Staff(Admin), admin::change_user::end_limits),
+        get("api/admin/users/{id}/balance", Staff(Support), admin::balance::read),
+        post("api/admin/users/{id}/balance", Staff(Admin), admin::balance::change),
         put("api/admin/users/{id}/role", Staff(Admin), admin::change_user::set_role),
         post("api/admin/users/{id}/pairs/pause", Staff(Support), admin::bulk_acts::pause_pairs),
         post("api/admin/users/{id}/pairs/resume", Staff(Support), admin::bulk_acts::resume_pairs),
@@ -177,6 +187,7 @@ fn administration() -> Vec<Route> {
         get("api/admin/plans", Staff(Support), admin::plans::list),
         post("api/admin/plans", Staff(Admin), admin::plans::create),
         put("api/admin/plans/{code}", Staff(Admin), admin::plans::change),
+        get("api/admin/billing/ledger", Staff(Support), admin::ledger::read),
         get("api/admin/workers", Staff(Support), admin::workers::list),
         post("api/admin/workers/{name}/drain", Staff(Admin), admin::workers::drain),
         post("api/admin/workers/{name}/undrain", Staff(Admin), admin::workers::undrain),

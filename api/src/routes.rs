@@ -4,6 +4,7 @@ pub(crate) mod accounts;
 pub(crate) mod admin;
 pub(crate) mod api_keys;
 pub(crate) mod auth;
+pub(crate) mod balance;
 pub(crate) mod bot;
 pub(crate) mod codec;
 pub(crate) mod confirm;

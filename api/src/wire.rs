@@ -2,8 +2,10 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, MediaKind, NotificationId, Operation, PairId,
-    PairStatus, Platform, Role, Scope, notification,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, LedgerEntryId, MediaKind, NotificationId, Operation,
+    PairId, PairStatus, Platform, Role, Scope,
+    ledger::{AccountKind, DiscrepancyKind, EntryKind},
+    notification,
     notification::{Preference, SendState},
     pace,
 };
@@ -65,6 +67,16 @@ names! {
     ChannelDoc = notification::Channel { Email, Bot }
     /// How a kind of notification is wanted.
     PreferenceDoc = Preference { Email, Bot, Both, Off }
+    /// Whose balance.
+    LedgerAccountKindDoc = AccountKind {
+        User, Provider, Revenue, Refunds, Discounts, Fees, Chargebacks, Adjustments,
+    }
+    /// Why money was moved.
+    LedgerEntryKindDoc = EntryKind { Settlement, Deposit, Refund, Chargeback, Proration, Adjustment, Reversal }
+    /// What a proof of the books may find.
+    LedgerDiscrepancyKindDoc = DiscrepancyKind {
+        EntryUnbalanced, PostedDiffers, HeldDiffers, Overdrawn, CurrencyUnbalanced, ReversalDiffers,
+    }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
 }
@@ -87,6 +99,8 @@ ids! {
     AccountIdDoc = AccountId;
     /// Names a pair.
     PairIdDoc = PairId;
+    /// Names an entry of the ledger.
+    LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
 }

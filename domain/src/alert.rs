@@ -1,4 +1,4 @@
-//! Alerts: what is wrong with a tenant's accounts, pairs and limits, and when that is told, so that an outage is one
+//! Alerts: what is wrong with a tenant's accounts, pairs and limits, or with the installation's books, and when that is told, so that an outage is one
 //! message however much it brings down, and nothing is told twice.
 //!
 //! A minute by minute comparison opens and closes alerts ([`compare`]); what stands is told in groups ([`due`]).
@@ -54,11 +54,13 @@ pub enum AlertKind {
     MinuteLimit,
     /// The plan has paused a pair or an account.
     PlanSurplus,
+    /// A proof of the ledger has found it wrong.
+    LedgerImbalance,
 }
 
 impl AlertKind {
-    /// Every kind, the gravest first.
-    pub const ALL: [Self; 10] = [
+    /// Every kind; of a tenant's, the gravest first.
+    pub const ALL: [Self; 11] = [
         Self::SessionRevoked,
         Self::SessionBanned,
         Self::SessionLimited,
@@ -69,6 +71,7 @@ impl AlertKind {
         Self::DayLimit,
         Self::MinuteLimit,
         Self::PlanSurplus,
+        Self::LedgerImbalance,
     ];
 
     /// The name on the wire and in the database.
@@ -85,6 +88,7 @@ impl AlertKind {
             Self::DayLimit => "day_limit",
             Self::MinuteLimit => "minute_limit",
             Self::PlanSurplus => "plan_surplus",
+            Self::LedgerImbalance => "ledger_imbalance",
         }
     }
 
@@ -93,9 +97,11 @@ impl AlertKind {
     pub const fn topic(self) -> notification::Kind {
         match self {
             Self::SessionRevoked | Self::SessionBanned | Self::SessionLimited => notification::Kind::SessionWarning,
-            Self::AccountUnreachable | Self::PairBlocked | Self::PairLagging | Self::DeadLetters => {
-                notification::Kind::HealthAlert
-            }
+            Self::AccountUnreachable
+            | Self::PairBlocked
+            | Self::PairLagging
+            | Self::DeadLetters
+            | Self::LedgerImbalance => notification::Kind::HealthAlert,
             Self::DayLimit | Self::MinuteLimit | Self::PlanSurplus => notification::Kind::LimitReached,
         }
     }
@@ -125,7 +131,8 @@ impl AlertKind {
             | Self::DeadLetters
             | Self::DayLimit
             | Self::MinuteLimit
-            | Self::PlanSurplus => TimeDelta::zero(),
+            | Self::PlanSurplus
+            | Self::LedgerImbalance => TimeDelta::zero(),
         }
     }
 
@@ -143,7 +150,8 @@ impl AlertKind {
             | Self::PairBlocked
             | Self::PairLagging
             | Self::DeadLetters
-            | Self::PlanSurplus => opened_at,
+            | Self::PlanSurplus
+            | Self::LedgerImbalance => opened_at,
         }
     }
 }
@@ -164,11 +172,11 @@ pub struct Told {
 pub struct Alert {
     /// The row.
     pub id: i64,
-    /// Whose.
-    pub user: UserId,
+    /// Whose; `None`: the installation's, which its operator alone is told of.
+    pub user: Option<UserId>,
     /// What.
     pub kind: AlertKind,
-    /// With what: an account, a pair, or the tenant.
+    /// With what: an account, a pair, or the tenant; nil for the installation as a whole.
     pub subject: Uuid,
     /// What people call that.
     pub label: String,
@@ -187,8 +195,8 @@ pub struct Alert {
 /// Something that is wrong now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Observed {
-    /// Whose.
-    pub user: UserId,
+    /// Whose; `None`: the installation's.
+    pub user: Option<UserId>,
     /// What.
     pub kind: AlertKind,
     /// With what.

@@ -30,6 +30,10 @@ macro_rules! states {
         }
     };
 }
+pub(crate) use states;
+
+pub mod invoice;
+pub mod letters;
 
 states! {
     /// How long one payment lasts.

@@ -155,6 +155,16 @@ id!(
     "pay"
 );
 id!(
+    /// One movement of money that has come for a payment.
+    ReceiptId,
+    "rct"
+);
+id!(
+    /// One movement of a payment's money that has gone back.
+    ReversalId,
+    "rev"
+);
+id!(
     /// One refund of a payment, in part or whole.
     RefundId,
     "rfd"

@@ -16,10 +16,12 @@ pub mod chat;
 pub mod clock;
 #[cfg(test)]
 mod corpus;
+pub mod coupon;
 pub mod delivery;
 pub mod email;
 pub mod gate;
 pub mod ids;
+pub mod ledger;
 pub mod lineage;
 pub mod lockout;
 pub mod media_link;
@@ -29,12 +31,14 @@ pub mod notification;
 pub mod outbound;
 pub mod pace;
 pub mod pair;
+pub mod payment;
 pub mod plan;
 pub mod proof;
 pub mod rate;
 pub mod render;
 pub mod rules;
 pub mod setting;
+pub mod subscription;
 pub mod text;
 
 pub use access::{Access, Role, Scope};
@@ -46,8 +50,8 @@ pub use delivery::{DeliveryState, IdempotencyKey, Operation};
 pub use email::Email;
 pub use ids::{
     AccountId, AgreementId, AnnouncementId, ApiKeyId, BulkActId, CouponId, HoldId, InvoiceId, LedgerEntryId, MediaId,
-    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReconciliationId, RefundId, RegistrationId, SessionId,
-    SourceMessageId, UserId,
+    NotificationId, PairId, PaymentEventId, PaymentId, PlanId, ReceiptId, ReconciliationId, RefundId, RegistrationId,
+    ReversalId, SessionId, SourceMessageId, UserId,
 };
 pub use lineage::{Hop, Lineage, Place};
 pub use message::{Author, Deletion, Extra, Media, MediaKind, Message, Update};

@@ -1,4 +1,4 @@
-//! Alerts: what is wrong with tenants' accounts, pairs and limits, and what was told of it. Cross-tenant: it serves the
+//! Alerts: what is wrong with tenants' accounts, pairs and limits, or with the installation's books, and what was told of it. Cross-tenant: it serves the
 //! machinery that looks after all.
 
 use chrono::{DateTime, Utc};
@@ -86,7 +86,7 @@ pub async fn apply(
             "INSERT INTO alerts (user_id, kind, subject, label, detail, opened_at, operator_settled_at)
              VALUES ($1, $2, $3, $4, $5, $6, CASE WHEN $7 THEN NULL ELSE $6::timestamptz END)
              ON CONFLICT (user_id, kind, subject) WHERE closed_at IS NULL DO NOTHING",
-            one.user as UserId,
+            one.user as Option<UserId>,
             one.kind as AlertKind,
             one.subject,
             one.label,

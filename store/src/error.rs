@@ -21,6 +21,9 @@ pub enum StoreError {
     /// A stored document is not what the code expects.
     #[error("a stored document does not decode")]
     Document(#[from] serde_json::Error),
+    /// The ledger refuses what a payment asks of it: what was looked at before was not so.
+    #[error("the books refuse it: {0}")]
+    Books(String),
 }
 
 impl From<sqlx::Error> for StoreError {
@@ -49,7 +52,7 @@ impl StoreError {
                     // Class 57: the server is starting, stopping or was told to cut us off.
                     .is_some_and(|refusal| refusal.code().is_some_and(|code| code.starts_with("57P")))
             }
-            Self::Conflict { .. } | Self::Migration(_) | Self::Seal(_) | Self::Document(_) => false,
+            Self::Conflict { .. } | Self::Migration(_) | Self::Seal(_) | Self::Document(_) | Self::Books(_) => false,
         }
     }
 }

@@ -26,7 +26,8 @@ pub use domain::gate::PLAN_LIMIT;
 
 pub use apply::{Applied, apply, give_room};
 pub use catalogue::{PLAN_CODE, catalogue, census, find, insert, update};
-pub use change::{Made, end_exception, expire, mark_stale, set, set_exception, stale};
+pub(crate) use change::end_grant;
+pub use change::{Made, end_exception, expire, follow, granted, mark_stale, set, set_exception, stale};
 pub use hosting::{Hostable, end_hold, hold, hostable};
 pub use told::{Untold, account_told, pair_told, untold_accounts, untold_pairs};
 pub use used::{Chain, chain, used};

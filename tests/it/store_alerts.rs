@@ -65,6 +65,32 @@ async fn what_is_wrong_is_seen_kept_and_closed() {
 }
 
 #[tokio::test]
+async fn wrong_books_are_one_alert_of_the_installations_own() {
+    let mut scene = ledger::scene(0).await;
+    compare(&mut scene).await;
+    assert!(alerts::unsettled(&mut scene.database).await.unwrap().is_empty(), "nothing was proved yet");
+    let proof =
+        "INSERT INTO ledger_proofs (at, accounts, entries, found, discrepancies) VALUES (now(), 2, 1, $1, '[]')";
+    sqlx::query(proof).bind(2_i64).execute(&mut *scene.database).await.unwrap();
+    for _ in 0..2 {
+        compare(&mut scene).await;
+    }
+    let known = alerts::unsettled(&mut scene.database).await.unwrap();
+    let [alert] = &known[..] else { panic!("{known:?}") };
+    assert_eq!((alert.user, alert.kind, alert.closed_at), (None, AlertKind::LedgerImbalance, None));
+    assert_eq!(alert.detail.as_deref(), Some("2 discrepancies"));
+    assert_eq!(kinds(&mut scene).await, [], "it is nobody's");
+    let later = scene.clock.now() + TimeDelta::minutes(3);
+    assert!(matches!(alert::due(&[alert], Side::Operator, later), Some(alert::Say::Trouble { .. })));
+    alerts::set_told(&mut scene.database, Side::Operator, &[alert.id], later).await.unwrap();
+    sqlx::query(proof).bind(0_i64).execute(&mut *scene.database).await.unwrap();
+    compare(&mut scene).await;
+    let known = alerts::unsettled(&mut scene.database).await.unwrap();
+    let [alert] = &known[..] else { panic!("{known:?}") };
+    assert!(alert.closed_at.is_some() && alert.user_told.settled && !alert.operator_told.settled, "{alert:?}");
+}
+
+#[tokio::test]
 async fn a_suspended_tenant_has_no_trouble() {
     let mut scene = ledger::scene(0).await;
     let (now, writer) = (scene.clock.now(), scene.writer);

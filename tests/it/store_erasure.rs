@@ -105,7 +105,8 @@ async fn a_table_that_hangs_on_a_user_is_known_here() {
     let tables: Vec<String> = sqlx::query_scalar(
         "WITH RECURSIVE owned AS (
              SELECT 'users'::regclass::oid AS relation
-             UNION SELECT c.conrelid FROM pg_constraint c JOIN owned o ON c.confrelid = o.relation WHERE c.contype = 'f')
+             UNION SELECT c.conrelid FROM pg_constraint c JOIN owned o ON c.confrelid = o.relation
+             WHERE c.contype = 'f' AND c.confdeltype <> 'n')
          SELECT DISTINCT c.conrelid::regclass::text FROM pg_constraint c JOIN owned o ON c.confrelid = o.relation
          WHERE c.contype = 'f' AND c.confdeltype NOT IN ('c', 'n') ORDER BY 1",
     )

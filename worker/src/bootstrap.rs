@@ -18,9 +18,11 @@ use temporalio_common::protos::temporal::api::{
 use workflows::{
     bot::{BotInput, NotificationBot},
     contract::{
-        BOT_WORKFLOW_ID, CONTROL_QUEUE, HEALTH_SCHEDULE_ID, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID,
+        BOT_WORKFLOW_ID, CONTROL_QUEUE, HEALTH_SCHEDULE_ID, LEDGER_CHECK_SCHEDULE_ID, RECONCILE_SCHEDULE_ID,
+        SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID,
     },
     health::{HealthInput, HealthWorkflow},
+    ledger::{LedgerCheckInput, LedgerCheckWorkflow},
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
@@ -55,6 +57,7 @@ pub async fn temporal(config: &Config) -> Connected {
         schedule_sweep(&client).await?;
         schedule_health(&client).await?;
         schedule_reconciliation(&client, config.reconcile_every).await?;
+        schedule_ledger_check(&client, config.ledger_check_every).await?;
         Ok(client)
     })
     .await;
@@ -141,16 +144,37 @@ async fn schedule_reconciliation(client: &Client, every: Duration) -> anyhow::Re
         .build();
     match client.create_schedule(id, options).await {
         Ok(_) => Ok(()),
-        // The setting may be another one than when it was made.
         Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => {
-            let updater = move |schedule: &mut ScheduleUpdate| {
-                schedule.set_spec(ScheduleSpec::from_interval(every));
-            };
-            let updated = client.get_schedule_handle(id).update(updater, RpcOptions::default()).await;
-            updated.context("the reconciliation's schedule could not be changed")
+            set_interval(client, id, every).await.context("the reconciliation's schedule could not be changed")
         }
         Err(error) => Err(error).context("the reconciliation could not be scheduled"),
     }
+}
+
+async fn schedule_ledger_check(client: &Client, every: Duration) -> anyhow::Result<()> {
+    let id = LEDGER_CHECK_SCHEDULE_ID;
+    let action = ScheduleAction::start_workflow(LedgerCheckWorkflow::run, LedgerCheckInput {}, CONTROL_QUEUE, id);
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(every))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("computes the ledger's balances anew")
+        .build();
+    match client.create_schedule(id, options).await {
+        Ok(_) => Ok(()),
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => {
+            set_interval(client, id, every).await.context("the schedule of the ledger's check could not be changed")
+        }
+        Err(error) => Err(error).context("the ledger's check could not be scheduled"),
+    }
+}
+
+/// Gives a schedule that is there its interval: the setting may be another one than when it was made.
+async fn set_interval(client: &Client, id: &str, every: Duration) -> Result<(), ScheduleError> {
+    let updater = move |schedule: &mut ScheduleUpdate| {
+        schedule.set_spec(ScheduleSpec::from_interval(every));
+    };
+    client.get_schedule_handle(id).update(updater, RpcOptions::default()).await
 }
 
 async fn retried<T, F, Fut>(problem: &str, mut attempt: F) -> T

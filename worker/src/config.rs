@@ -16,6 +16,7 @@ use domain::{
     Email,
     media_link::{KEY_CHARS_MIN, LinkKey, Links},
     pace::Mode,
+    subscription::{Schedule, ScheduleError},
 };
 use payments::Providers;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -46,6 +47,10 @@ pub struct Config {
     pub health_check_period: Duration,
     /// `RECONCILE_EVERY_SECONDS`.
     pub reconcile_every: Duration,
+    /// `DUNNING_DAYS`, `GRACE_DAYS`, `RENEWAL_REMINDER_DAYS`.
+    pub subscription_schedule: Schedule,
+    /// `LEDGER_CHECK_SECONDS`.
+    pub ledger_check_every: Duration,
     /// `TELEGRAM_*`.
     pub telegram: TelegramConfig,
     /// `TELEGRAM_BOT_TOKEN`.
@@ -85,6 +90,13 @@ const DRAIN_SLOTS_DEFAULT: u64 = 500;
 /// Few mail servers take less from one client.
 const MAIL_PER_MINUTE_DEFAULT: u64 = 60;
 const RECONCILE_EVERY_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
+/// A missing payment is asked for so many days after the period's end.
+const DUNNING_DAYS_DEFAULT: &str = "0,1,3,5,7";
+/// Afterwards the plan holds for so many days more.
+const GRACE_DAYS_DEFAULT: &str = "7";
+/// Whoever pays by hand is reminded so many days before the period's end.
+const RENEWAL_REMINDER_DAYS_DEFAULT: &str = "7,3,1";
+const LEDGER_CHECK_SECONDS_DEFAULT: u64 = 15 * 60;
 
 /// All that is wrong, one line each.
 #[derive(Debug)]
@@ -127,6 +139,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             self.positive("HOSTING_SLOTS", HOSTING_SLOTS_DEFAULT as u64).and_then(|slots| usize::try_from(slots).ok());
         let health_check = self.positive("HEALTH_CHECK_SECONDS", HEALTH_CHECK_SECONDS_DEFAULT);
         let reconcile = self.positive("RECONCILE_EVERY_SECONDS", RECONCILE_EVERY_SECONDS_DEFAULT);
+        let subscription_schedule = self.subscription_schedule();
+        let ledger_check = self.positive("LEDGER_CHECK_SECONDS", LEDGER_CHECK_SECONDS_DEFAULT);
         let telegram = self.telegram();
         let telegram_bot = self
             .optional("TELEGRAM_BOT_TOKEN")
@@ -151,6 +165,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             hosting_slots: hosting_slots?,
             health_check_period: Duration::from_secs(health_check?),
             reconcile_every: Duration::from_secs(reconcile?),
+            subscription_schedule: subscription_schedule?,
+            ledger_check_every: Duration::from_secs(ledger_check?),
             telegram: telegram?,
             telegram_bot,
             discord: discord?,
@@ -163,6 +179,20 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             json_logs: json_logs?,
             log_level: self.optional("LOG_LEVEL").unwrap_or_else(|| "info".into()),
         })
+    }
+
+    fn subscription_schedule(&mut self) -> Option<Schedule> {
+        let dunning = self.optional("DUNNING_DAYS").unwrap_or_else(|| DUNNING_DAYS_DEFAULT.into());
+        let dunning = self.checked("DUNNING_DAYS", Schedule::parse_days(&dunning))?;
+        let grace: u16 = self.parsed("GRACE_DAYS", GRACE_DAYS_DEFAULT, "a whole number of days")?;
+        let schedule = Schedule::default().with_dunning(&dunning, grace);
+        let schedule = match schedule {
+            Err(ScheduleError::Arrears) => self.checked("GRACE_DAYS", schedule),
+            schedule => self.checked("DUNNING_DAYS", schedule),
+        }?;
+        let reminders = self.optional("RENEWAL_REMINDER_DAYS").unwrap_or_else(|| RENEWAL_REMINDER_DAYS_DEFAULT.into());
+        let reminders = Schedule::parse_days(&reminders).and_then(|days| schedule.with_reminders(&days));
+        self.checked("RENEWAL_REMINDER_DAYS", reminders)
     }
 
     fn worker_name(&mut self) -> Option<String> {

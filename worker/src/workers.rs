@@ -4,7 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
-    forwarding::Forwarding, health::Health, outbox::Outbox, reconcile::Reconcile, sweep::Sweep,
+    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, reconcile::Reconcile,
+    subscription::Subscriptions, sweep::Sweep,
 };
 use anyhow::Context as _;
 use temporalio_sdk::{
@@ -19,12 +20,15 @@ use workflows::{
     bot::NotificationBot,
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
-    contract::{BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
+    contract::{BILLING_QUEUE, BOT_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, host_queue},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     health::HealthWorkflow,
+    ledger::LedgerCheckWorkflow,
     outbox::OutboxWorkflow,
+    payment::{PaymentWorkflow, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
+    subscription::SubscriptionWorkflow,
     sweep::SweepWorkflow,
 };
 
@@ -43,6 +47,8 @@ const STICKY_PATIENCE: Duration = Duration::from_secs(1);
 const WORKFLOW_SLOTS: usize = 100;
 /// Light activities at once.
 const CONTROL_SLOTS: usize = 50;
+/// Steps of payments and subscriptions at once: each waits for a payment provider or a transaction.
+const BILLING_SLOTS: usize = 50;
 /// The bot has one host. A worker that is asked again while its former hosting ends takes the new one at once.
 const BOT_SLOTS: usize = 2;
 /// A stopping worker waits so long for its activities, which end by themselves at their next safe point.
@@ -96,7 +102,8 @@ fn workers(config: &Config, context: &Arc<Context>) -> anyhow::Result<Vec<(&'sta
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build();
-    let mut workers = vec![("control", control(context)?), ("hosts", hosts), ("host", hosted)];
+    let mut workers =
+        vec![("control", control(context)?), ("billing", billing(context)?), ("hosts", hosts), ("host", hosted)];
     if context.bot.token().is_some() {
         let bot = WorkerOptions::new(BOT_QUEUE)
             .register_activities(Bot(Arc::clone(context)))
@@ -122,6 +129,7 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<OutboxWorkflow>()?
         .register_workflow::<AnnouncementWorkflow>()?
         .register_workflow::<HealthWorkflow>()?
+        .register_workflow::<LedgerCheckWorkflow>()?
         .register_workflow::<SweepWorkflow>()?
         .register_workflow::<ReconcileWorkflow>()?
         .register_workflow::<ReconcileAllWorkflow>()?
@@ -132,11 +140,27 @@ fn control(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_activities(BulkActs(Arc::clone(context)))
         .register_activities(Announcements(Arc::clone(context)))
         .register_activities(Health(Arc::clone(context)))
+        .register_activities(Ledger(Arc::clone(context)))
         .register_activities(Sweep(Arc::clone(context)))
         .register_activities(Reconcile(Arc::clone(context)))
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
         .tuner(slots(WORKFLOW_SLOTS, CONTROL_SLOTS))
+        .activity_inbound_interceptor(Trace)
+        .graceful_shutdown_period(GRACE)
+        .build())
+}
+
+/// Workflows of money, and their activities.
+fn billing(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
+    Ok(WorkerOptions::new(BILLING_QUEUE)
+        .register_workflow::<PaymentWorkflow>()?
+        .register_workflow::<ReconcilePaymentsWorkflow>()?
+        .register_workflow::<SubscriptionWorkflow>()?
+        .register_activities(Subscriptions(Arc::clone(context)))
+        .max_cached_workflows(CACHED_WORKFLOWS)
+        .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)
+        .tuner(slots(WORKFLOW_SLOTS, BILLING_SLOTS))
         .activity_inbound_interceptor(Trace)
         .graceful_shutdown_period(GRACE)
         .build())

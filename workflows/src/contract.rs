@@ -1,12 +1,16 @@
 //! Names that other processes use: task queues, workflow ids, search attributes.
 
-use domain::{AccountId, AnnouncementId, BulkActId, ChatId, PairId, ReconciliationId, UserId};
+use domain::{AccountId, AnnouncementId, BulkActId, ChatId, PairId, PaymentId, ReconciliationId, UserId};
 use temporalio_common::search_attributes::SearchAttributeKey;
 
 /// Workflows and light activities.
 pub const CONTROL_QUEUE: &str = "control";
 /// Hosting slots: one running activity for each hosted account.
 pub const HOSTS_QUEUE: &str = "hosts";
+
+/// Workflows of payments and subscriptions, and their activities: apart from [`CONTROL_QUEUE`], so that being paid and
+/// carrying messages do not wait for each other.
+pub const BILLING_QUEUE: &str = "billing";
 
 /// The one hosting of the Telegram bot. A queue of its own, asked only by workers that have the bot's token: so it takes no
 /// slot from the accounts of users, and goes to nobody who could not sign in.
@@ -40,6 +44,22 @@ pub fn pair_workflow_id(pair: PairId) -> String {
     format!("pair-{pair}")
 }
 
+/// The id of a payment's workflow.
+#[must_use]
+pub fn payment_workflow_id(payment: PaymentId) -> String {
+    format!("payment-{payment}")
+}
+
+/// The id of the workflow of a tenant's subscription.
+#[must_use]
+pub fn subscription_workflow_id(user: UserId) -> String {
+    format!("subscription-{user}")
+}
+
+/// The id of the schedule that asks payment providers for what their webhooks did not tell, and the stem of its workflow
+/// ids.
+pub const PAYMENTS_SCHEDULE_ID: &str = "reconcile-payments";
+
 /// The id of the workflow that deletes a user.
 #[must_use]
 pub fn delete_user_workflow_id(user: UserId) -> String {
@@ -57,6 +77,9 @@ pub fn announcement_workflow_id(announcement: AnnouncementId) -> String {
 
 /// The id of the schedule that looks for what is wrong, and the stem of its workflow ids.
 pub const HEALTH_SCHEDULE_ID: &str = "health";
+
+/// The id of the schedule that proves the ledger, and the stem of its workflow ids.
+pub const LEDGER_CHECK_SCHEDULE_ID: &str = "ledger-check";
 
 /// The id of the workflow of one reconciliation of a pair. The database lets one of a pair run at a time.
 #[must_use]

@@ -31,10 +31,18 @@ const DRAIN_MAIL_MAX: Duration = Duration::from_secs(600);
 const HAND_OUT_MAX: Duration = Duration::from_secs(60);
 /// Some questions about all tenants and half a minute of telling.
 const LOOK_MAX: Duration = Duration::from_secs(120);
+/// Five comparisons that each read the whole ledger: seconds for some million postings.
+const PROVE_MAX: Duration = Duration::from_secs(600);
 /// Some batches of an act of staff: the activity returns by itself well before.
 const BULK_BATCHES_MAX: Duration = Duration::from_secs(120);
 /// A batch of rows, and a while of them; it returns by itself well before.
 const ERASE_MAX: Duration = Duration::from_secs(120);
+/// Some calls of a payment provider, each with a time limit of its own, and some transactions.
+const PAYMENT_STEP_MAX: Duration = Duration::from_secs(120);
+/// A few transactions on a machine that is busy.
+const ADVANCE_MAX: Duration = Duration::from_secs(60);
+/// Some pages of payments, each looked at: the activity returns by itself well before.
+const PAYMENTS_RECONCILE_MAX: Duration = Duration::from_secs(300);
 /// Behind everything that carries messages.
 const RECONCILE_PRIORITY: u32 = 5;
 
@@ -194,12 +202,51 @@ pub fn hand_out() -> ActivityOptions {
         .build()
 }
 
+/// One step of a payment: retried for ever, because money may be on its way. What was done is on record with it, and every
+/// call of a provider has its own idempotency key.
+#[must_use]
+pub fn payment_step() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PAYMENT_STEP_MAX)
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
+        .summary("do what is due for the payment")
+        .build()
+}
+
+/// Doing what is due for a subscription: retried for ever, because it must happen. What was done is in the row.
+#[must_use]
+pub fn advance_subscription() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(ADVANCE_MAX)
+        .retry_policy(retried_for_ever(Duration::from_millis(500), Duration::from_secs(30)))
+        .summary("do what is due for the subscription")
+        .build()
+}
+
+/// Asking about payments and agreements of which webhooks have told nothing: few tries, because the next one comes soon.
+#[must_use]
+pub fn reconcile_payments() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PAYMENTS_RECONCILE_MAX)
+        .heartbeat_timeout(HEARTBEAT_TIMEOUT)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
+        .summary("look for payments that were not told of")
+        .build()
+}
+
 /// A look at what is wrong: few tries, because the next one comes within a minute and knows more.
 #[must_use]
 pub fn look() -> ActivityOptions {
     ActivityOptions::with_start_to_close_timeout(LOOK_MAX)
         .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(1)).maximum_attempts(3).build())
         .summary("compare what is wrong with what was told")
+        .build()
+}
+
+/// A proof of the ledger: few tries, because the next one comes by itself. Behind everything that carries messages.
+#[must_use]
+pub fn prove_ledger() -> ActivityOptions {
+    ActivityOptions::with_start_to_close_timeout(PROVE_MAX)
+        .retry_policy(RetryPolicy::builder().initial_interval(Duration::from_secs(5)).maximum_attempts(3).build())
+        .priority(Priority::builder().priority_key(RECONCILE_PRIORITY).build())
+        .summary("compute the balances anew")
         .build()
 }
 

@@ -17,6 +17,7 @@ use workflows::{
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     health::HealthWorkflow,
+    ledger::LedgerCheckWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     sweep::SweepWorkflow,
@@ -45,6 +46,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<AnnouncementWorkflow>()
         .unwrap()
         .register_workflow::<HealthWorkflow>()
+        .unwrap()
+        .register_workflow::<LedgerCheckWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -106,6 +109,11 @@ async fn announcement_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn health_replays() {
     replay("health").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ledger_check_replays() {
+    replay("ledger_check").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

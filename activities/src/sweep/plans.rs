@@ -3,7 +3,10 @@
 
 use chrono::{DateTime, Utc};
 use domain::{AccountId, PairId, UserId};
-use store::{StoreError, plans};
+use store::{
+    StoreError,
+    plans::{self, Applied},
+};
 use temporalio_client::Client;
 
 use super::{BATCH, LEFT_BEHIND_AFTER, start_account};
@@ -42,15 +45,26 @@ impl Context {
         let mut transaction = self.pool.begin().await?;
         let applied = plans::apply(&mut transaction, user, now).await?;
         transaction.commit().await?;
+        self.tell_applied(client, &applied, now).await?;
+        Ok(!applied.is_empty())
+    }
+
+    /// Tells workflows what a plan has paused and resumed, after the commit. Whoever cannot be told now is told by the sweep.
+    pub(crate) async fn tell_applied(
+        &self,
+        client: &Client,
+        applied: &Applied,
+        since: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
         for (pairs, paused) in [(&applied.pairs_paused, true), (&applied.pairs_resumed, false)] {
             for pair in pairs {
-                self.tell_pair(client, *pair, paused, now).await?;
+                self.tell_pair(client, *pair, paused, since).await?;
             }
         }
         for account in &applied.accounts_resumed {
-            self.tell_account(client, *account, now).await?;
+            self.tell_account(client, *account, since).await?;
         }
-        Ok(!applied.is_empty())
+        Ok(())
     }
 
     /// Tells a pair's workflow what its row says already. Gone or not, the row is not untold any more.

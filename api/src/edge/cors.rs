@@ -16,7 +16,7 @@ use salvo::{
 /// What a page may do.
 static METHODS: HeaderValue = HeaderValue::from_static("GET, POST, PUT, PATCH, DELETE");
 /// What a page may send.
-static SENT: HeaderValue = HeaderValue::from_static("authorization, content-type, x-request-id");
+static SENT: HeaderValue = HeaderValue::from_static("authorization, content-type, idempotency-key, x-request-id");
 /// What a page may read of an answer, beside its body.
 static READ: HeaderValue = HeaderValue::from_static("ratelimit, ratelimit-policy, retry-after, x-request-id");
 /// For so many seconds a browser need not ask again.

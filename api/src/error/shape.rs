@@ -121,6 +121,16 @@ impl ApiError {
             Self::ExpiryPassed => Shape::new(S::UNPROCESSABLE_ENTITY, "expiry_passed").field("expires_at"),
             Self::Plan(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "plan_invalid").field(error.field()),
             Self::PlanExists => Shape::new(S::CONFLICT, "plan_exists").field("code"),
+            Self::IdempotencyKey => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "idempotency_key_invalid").field("Idempotency-Key")
+            }
+            Self::IdempotencyKeyReused => Shape::new(S::CONFLICT, "idempotency_key_reused").field("Idempotency-Key"),
+            Self::Amount(_) | Self::AmountBounds(_) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "amount_invalid").field("amount")
+            }
+            Self::Currency(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "currency_unknown").field("currency"),
+            Self::NoteLength => Shape::new(S::UNPROCESSABLE_ENTITY, "note_length").field("note"),
+            Self::BalanceInsufficient => Shape::new(S::CONFLICT, "balance_insufficient"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
             Self::Query { field, .. } => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_query").field(*field),
             Self::NulInAddress => Shape::new(S::UNPROCESSABLE_ENTITY, "invalid_character"),

@@ -14,7 +14,7 @@ fn user() -> UserId {
 fn alert(id: i64, kind: AlertKind, opened: i64) -> Alert {
     Alert {
         id,
-        user: user(),
+        user: Some(user()),
         kind,
         subject: Uuid::from_u128(u128::from(id.unsigned_abs())),
         label: format!("thing {id}"),
@@ -45,6 +45,21 @@ fn say(alerts: &[Alert], minute: i64) -> Option<Say<'_>> {
 
 fn ids(listed: &[&Alert]) -> Vec<i64> {
     listed.iter().map(|alert| alert.id).collect()
+}
+
+#[test]
+fn what_is_the_installations_own_is_told_to_its_operator_alone() {
+    let mut books = Alert { user: None, ..alert(1, AlertKind::LedgerImbalance, 0) };
+    books.detail = Some("3 discrepancies".into());
+    let known = [&books];
+    let Some(say) = due(&known, Side::Operator, at(2)) else { panic!("it is time") };
+    let text = serde_json::to_string(&for_operator(&say)).unwrap();
+    for words in ["1 thing wrong, in the installation", "books wrong: 1", "books wrong (3 discrepancies), since"] {
+        assert!(text.contains(words), "{text}");
+    }
+    assert!(!text.contains("user_"), "{text}");
+    let over = compare(&[books], vec![], at(5)).closed;
+    assert_eq!(over, [Closed { id: 1, user_settled: true, operator_settled: true }], "nobody was told");
 }
 
 #[test]
@@ -157,7 +172,7 @@ proptest! {
     #[test]
     fn an_hour_of_trouble_is_few_messages_and_ends(present in prop::collection::vec(prop::collection::vec(any::<bool>(), 5), 60)) {
         let clock = FixedClock::at(at(0));
-        let user = UserId::new(&clock);
+        let user = Some(UserId::new(&clock));
         let kinds = [AlertKind::PairBlocked, AlertKind::DeadLetters, AlertKind::AccountUnreachable, AlertKind::PairLagging];
         let mut rows: Vec<Alert> = Vec::new();
         let mut said: Vec<i64> = Vec::new();

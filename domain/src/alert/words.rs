@@ -43,7 +43,7 @@ impl Tally {
         for alert in alerts {
             *kinds.entry(alert.kind).or_insert(0) += 1;
         }
-        let mut tenants: Vec<_> = alerts.iter().map(|alert| alert.user).collect();
+        let mut tenants: Vec<_> = alerts.iter().filter_map(|alert| alert.user).collect();
         tenants.sort_unstable();
         tenants.dedup();
         Self { kinds, tenants: tenants.len() }
@@ -61,10 +61,15 @@ pub fn for_operator(say: &Say<'_>) -> Content {
         Say::Trouble { listed, reminder, .. } => {
             let tally = Tally::of(listed);
             let still = if *reminder { "Still: " } else { "" };
-            let subject =
-                format!("{still}{} wrong, at {}", counted(listed.len(), "thing"), counted(tally.tenants, "tenant"));
+            let at = if tally.tenants == 0 {
+                "in the installation".to_owned()
+            } else {
+                format!("at {}", counted(tally.tenants, "tenant"))
+            };
+            let subject = format!("{still}{} wrong, {at}", counted(listed.len(), "thing"));
             let named = listed.iter().take(NAMED_MAX).map(|alert| {
-                format!("{} {}, of {}, since {}", what(alert.kind), named(alert), alert.user, stamp(alert))
+                let of = alert.user.map(|user| format!(", of {user}")).unwrap_or_default();
+                format!("{} {}{of}, since {}", what(alert.kind), named(alert), stamp(alert))
             });
             Content::new(&subject)
                 .list(tally.lines())
@@ -100,6 +105,10 @@ fn named(alert: &Alert) -> String {
             crate::ids::PairId::from_uuid(alert.subject).to_string()
         }
         AlertKind::DayLimit | AlertKind::MinuteLimit | AlertKind::PlanSurplus => alert.label.clone(),
+        // The installation's own, and so no tenant's words.
+        AlertKind::LedgerImbalance => {
+            alert.detail.as_ref().map_or_else(|| alert.label.clone(), |detail| format!("({detail})"))
+        }
     }
 }
 
@@ -115,6 +124,7 @@ const fn what(kind: AlertKind) -> &'static str {
         AlertKind::DayLimit => "day used up",
         AlertKind::MinuteLimit => "minute used up",
         AlertKind::PlanSurplus => "paused by the plan",
+        AlertKind::LedgerImbalance => "books wrong",
     }
 }
 
@@ -139,6 +149,7 @@ fn line(alert: &Alert) -> String {
         AlertKind::DayLimit => "the messages of this day are used up; what comes waits for the next day (UTC)",
         AlertKind::MinuteLimit => "more messages than your plan allows in a minute; they take longer",
         AlertKind::PlanSurplus => "paused, because your plan does not include it",
+        AlertKind::LedgerImbalance => "the books are wrong",
     };
     match &alert.detail {
         Some(detail) => format!("{}: {says} ({detail})", alert.label),

@@ -1,4 +1,4 @@
-//! What is wrong now, with whose account, pair or limit.
+//! What is wrong now, with whose account, pair or limit, or with the books.
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -6,6 +6,7 @@ use domain::{
     alert::{AlertKind, LAG_MAX, Observed},
 };
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use crate::{StoreError, plans::PLAN_LIMIT};
 
@@ -17,7 +18,22 @@ pub async fn present(connection: &mut PgConnection, now: DateTime<Utc>) -> Resul
     let mut found = accounts(connection).await?;
     found.extend(pairs(connection, now).await?);
     found.extend(limits(connection, now).await?);
+    found.extend(books(connection).await?);
     Ok(found)
+}
+
+/// What the last proof of the ledger has found: one thing, however much it is, because it has one cause more often than
+/// not, and all of it is on record with the proof.
+async fn books(connection: &mut PgConnection) -> Result<Option<Observed>, StoreError> {
+    let found = crate::ledger::last_proof(connection).await?.map_or(0, |proof| proof.found);
+    Ok((found > 0).then(|| Observed {
+        user: None,
+        kind: AlertKind::LedgerImbalance,
+        subject: Uuid::nil(),
+        label: "Ledger".to_owned(),
+        detail: Some(if found == 1 { "1 discrepancy".to_owned() } else { format!("{found} discrepancies") }),
+        onset: true,
+    }))
 }
 
 async fn accounts(connection: &mut PgConnection) -> Result<Vec<Observed>, StoreError> {
@@ -85,7 +101,7 @@ async fn pairs(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec<
     for row in rows {
         let mut add = |kind, detail: Option<String>, onset| {
             let (user, subject, label) = (row.user_id, row.id.as_uuid(), row.name.clone());
-            found.push(Observed { user, kind, subject, label, detail, onset });
+            found.push(Observed { user: Some(user), kind, subject, label, detail, onset });
         };
         match row.status {
             PairStatus::Blocked => add(AlertKind::PairBlocked, row.reason.clone(), true),
@@ -125,7 +141,7 @@ async fn limits(connection: &mut PgConnection, now: DateTime<Utc>) -> Result<Vec
             if reached {
                 let detail = limit.map(|limit| format!("{limit} are included"));
                 let (user, subject, label) = (row.user_id, row.user_id.as_uuid(), "Messages".to_owned());
-                found.push(Observed { user, kind, subject, label, detail, onset: true });
+                found.push(Observed { user: Some(user), kind, subject, label, detail, onset: true });
             }
         }
     }

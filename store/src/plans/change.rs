@@ -17,8 +17,9 @@ pub struct Made<'a> {
     pub until: Option<DateTime<Utc>>,
 }
 
-/// Gives the tenant a plan, and settles their pairs and accounts: see [`apply`]. `None` when there is no such tenant.
-/// To be called within a transaction; the workflows are told after its commit.
+/// Gives the tenant a plan, whatever they subscribe to, and settles their pairs and accounts: see [`apply`]. Free without
+/// an end takes back what was given: what they subscribe to holds again. `None` when there is no such tenant. To be called
+/// within a transaction; the workflows are told after its commit.
 pub async fn set(
     connection: &mut PgConnection,
     user: UserId,
@@ -29,16 +30,65 @@ pub async fn set(
     if !lock_user(connection, user).await? {
         return Ok(None);
     }
+    let granted = plan != PlanId::FREE || made.until.is_some();
+    let plan = if granted { plan } else { subscribed(connection, user).await? };
     sqlx::query!(
-        "UPDATE users SET plan_id = $2, plan_reason = $3, plan_expires_at = $4 WHERE id = $1",
+        "UPDATE users SET plan_id = $2, plan_reason = $3, plan_expires_at = $4, plan_granted = $5 WHERE id = $1",
         user as UserId,
         plan as PlanId,
         made.reason,
-        made.until
+        made.until,
+        granted
     )
     .execute(&mut *connection)
     .await?;
     apply(connection, user, now).await.map(Some)
+}
+
+/// Gives the tenant the plan that they subscribe to, or Free, unless staff has given them one, and settles their pairs and
+/// accounts. To be called within a transaction, with the tenant locked; the workflows are told after its commit.
+pub async fn follow(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<Applied, StoreError> {
+    let plan = subscribed(connection, user).await?;
+    let done = sqlx::query!(
+        "UPDATE users SET plan_id = $2, plan_reason = 'by subscription', plan_expires_at = NULL
+         WHERE id = $1 AND NOT plan_granted AND plan_id <> $2",
+        user as UserId,
+        plan as PlanId
+    )
+    .execute(&mut *connection)
+    .await?;
+    if done.rows_affected() == 0 { Ok(Applied::default()) } else { apply(connection, user, now).await }
+}
+
+/// The plan that staff has given the tenant, if there is one, with its position in the list.
+pub async fn granted(connection: &mut PgConnection, user: UserId) -> Result<Option<(PlanId, i32)>, StoreError> {
+    let row = sqlx::query!(
+        "SELECT l.id, l.position FROM users u JOIN plans l ON l.id = u.plan_id WHERE u.id = $1 AND u.plan_granted",
+        user as UserId
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| (row.id, row.position)))
+}
+
+/// Takes back what staff has given: the tenant has bought more. [`follow`] does the rest.
+pub(crate) async fn end_grant(connection: &mut PgConnection, user: UserId) -> Result<(), StoreError> {
+    sqlx::query!("UPDATE users SET plan_granted = false, plan_expires_at = NULL WHERE id = $1", user as UserId)
+        .execute(connection)
+        .await?;
+    Ok(())
+}
+
+/// The plan that the tenant subscribes to; Free for others.
+async fn subscribed(connection: &mut PgConnection, user: UserId) -> Result<PlanId, StoreError> {
+    let plan = sqlx::query_scalar!(
+        "SELECT plan_id FROM subscriptions
+         WHERE user_id = $1 AND status IN ('trialing', 'active', 'past_due', 'grace')",
+        user as UserId
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(plan.unwrap_or(PlanId::FREE))
 }
 
 /// Makes an exception for the tenant, instead of the one that there may be, and settles their pairs and accounts. `None`
@@ -118,10 +168,12 @@ pub async fn mark_stale(connection: &mut PgConnection, user: UserId, now: DateTi
 }
 
 /// Ends plans and exceptions whose time is over, of at most `limit` tenants each, and marks these tenants as stale. A
-/// tenant whose plan ends is on Free from then on. Says how many ended.
+/// tenant whose plan ends is on what they subscribe to from then on, or on Free. Says how many ended.
 pub async fn expire(connection: &mut PgConnection, now: DateTime<Utc>, limit: i64) -> Result<u64, StoreError> {
     let plans = sqlx::query!(
-        "UPDATE users SET plan_id = $3, plan_expires_at = NULL, plan_reason = 'the plan has expired',
+        "UPDATE users SET plan_expires_at = NULL, plan_reason = 'the plan has expired', plan_granted = false,
+                plan_id = coalesce((SELECT s.plan_id FROM subscriptions s WHERE s.user_id = users.id
+                                    AND s.status IN ('trialing', 'active', 'past_due', 'grace')), $3),
                 plan_stale_since = coalesce(plan_stale_since, $1)
          WHERE id IN (SELECT id FROM users WHERE plan_expires_at <= $1 ORDER BY plan_expires_at LIMIT $2
                       FOR NO KEY UPDATE SKIP LOCKED)",

@@ -106,6 +106,8 @@ pub const SEALED: &[SealedColumn] = &[
     sealed("second_factors", "secret", &[("user_id", "uuid")], "users/user_{0}/totp"),
     sealed("bots", "session", &[("id", "bigint")], "bots/{0}/session"),
     sealed("bot_messages", "answer", &[("bot_id", "bigint"), ("message_id", "bigint")], "bot_messages/{0}/{1}/answer"),
+    sealed("billing_details", "details", &[("user_id", "uuid")], "billing_details/user_{0}/details"),
+    sealed("invoices", "customer", &[("id", "uuid")], "invoices/inv_{0}/customer"),
 ];
 
 /// Columns of bytes that are not sealed: table, column, and why.
@@ -121,15 +123,17 @@ pub const NOT_SEALED: &[(&str, &str, &str)] = &[
     ("recovery_codes", "hash", "a hash of 80 random bits, which must be found by its value"),
     ("mailed_addresses", "subject", "a hash that must be found by its value; of an address that stands in clear"),
     ("sign_in_failures", "subject", "a hash that must be found by its value; of an address that stands in clear"),
+    ("ledger_entries", "request_hash", "a hash of kinds, ids and amounts that stand in clear beside it"),
+    ("ledger_holds", "request_hash", "a hash of ids and amounts that stand in clear beside it"),
     ("carried_content", "fingerprint", "a digest under a key, which must be found by its value"),
 ];
 
 #[cfg(test)]
 mod tests {
-    use domain::{AccountId, MediaId, PairId, SourceMessageId, SystemClock, UserId};
+    use domain::{AccountId, InvoiceId, MediaId, PairId, SourceMessageId, SystemClock, UserId};
 
     use super::*;
-    use crate::{content, second_factors};
+    use crate::{billing_details, content, invoices, second_factors};
 
     fn column(table: &str, column: &str) -> &'static SealedColumn {
         SEALED.iter().find(|one| (one.table, one.column) == (table, column)).unwrap()
@@ -154,6 +158,11 @@ mod tests {
         let user = UserId::new(&SystemClock);
         let place = column("second_factors", "secret").place_of(&[key(user.as_uuid())]);
         assert_eq!(place, second_factors::place(user));
+        let place = column("billing_details", "details").place_of(&[key(user.as_uuid())]);
+        assert_eq!(place, billing_details::place(user));
+        let invoice = InvoiceId::new(&SystemClock);
+        let place = column("invoices", "customer").place_of(&[key(invoice.as_uuid())]);
+        assert_eq!(place, invoices::place(invoice));
     }
 
     #[test]

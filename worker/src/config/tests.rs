@@ -28,6 +28,7 @@ fn defaults_fill_what_is_not_set() {
     let config = read(&GOOD).unwrap();
     assert_eq!(config.temporal_namespace, "default");
     assert_eq!(config.health_check_period, Duration::from_secs(300));
+    assert_eq!(config.ledger_check_every, Duration::from_secs(900));
     assert!(!format!("{config:?}").contains("hunter2"));
 }
 
