@@ -4,6 +4,7 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::Context as _;
 
+/// Where worker and API read their settings, those of payment providers included.
 const READERS: [&str; 5] = [
     "worker/src/config.rs",
     "api/src/config.rs",
