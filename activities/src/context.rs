@@ -2,7 +2,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use domain::{Clock, rules::RuleBook, subscription::Schedule};
+use domain::{Clock, billing::invoice::InvoiceSettings, rules::RuleBook, subscription::Schedule};
 use payments::Providers;
 use store::{PgConnection, PgPool, StoreError, seal::Sealer};
 use tokio_util::sync::CancellationToken;
@@ -41,6 +41,8 @@ pub struct Context {
     pub health_check_period: Duration,
     /// How often every pair is reconciled.
     pub reconcile_every: Duration,
+    /// Who makes invoices out.
+    pub invoices: InvoiceSettings,
     /// When tenants are reminded of the end of a period, and when a missing payment is asked for again.
     pub subscription_schedule: Schedule,
     /// Accounts hosted here.

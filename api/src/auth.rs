@@ -2,7 +2,9 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, AnnouncementId, ApiKeyId, BulkActId, MediaId, PairId, PlanId, Role, SessionId, UserId};
+use domain::{
+    AccountId, AnnouncementId, ApiKeyId, BulkActId, InvoiceId, MediaId, PairId, PlanId, Role, SessionId, UserId,
+};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -133,6 +135,7 @@ wire_id! {
     AnnouncementId => Announcement,
     ApiKeyId => ApiKey,
     BulkActId => BulkAct,
+    InvoiceId => Invoice,
     MediaId => Media,
     PairId => Pair,
     SessionId => Session,

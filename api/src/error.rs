@@ -1,7 +1,9 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, announcement, gate,
+    AccountStatus, Role, Scope, announcement,
+    billing::invoice::DetailsError,
+    gate,
     ledger::EntryError,
     money::{AmountError, UnknownCurrency},
     notification::QuietError,
@@ -38,6 +40,7 @@ pub enum Thing {
     Worker,
     BulkAct,
     Announcement,
+    Invoice,
 }
 
 /// Why a request got no good answer.
@@ -135,6 +138,8 @@ pub enum ApiError {
     AnnouncementState(announcement::State),
     #[error("{0}")]
     Announcement(#[from] announcement::AnnouncementError),
+    #[error("{0}")]
+    BillingDetails(#[from] DetailsError),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
@@ -169,6 +174,8 @@ pub enum ApiError {
     AmountBounds(#[source] EntryError),
     #[error("{0}")]
     Currency(#[from] UnknownCurrency),
+    #[error("{0}")]
+    Subscription(#[from] domain::subscription::Refusal),
     #[error("a note has at most {} characters", domain::ledger::NOTE_CHARS_MAX)]
     NoteLength,
     #[error("the balance does not suffice")]
@@ -270,5 +277,6 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Worker => "worker",
         Thing::BulkAct => "act",
         Thing::Announcement => "announcement",
+        Thing::Invoice => "invoice",
     }
 }

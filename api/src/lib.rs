@@ -28,6 +28,8 @@ pub mod server;
 mod settings;
 mod sign_in;
 pub mod state;
+mod subscription;
+mod subscription;
 pub mod telemetry;
 mod temporal;
 mod token;

@@ -5,8 +5,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::Context as _;
 
 /// Where worker and API read their settings.
-const READERS: [&str; 4] =
-    ["worker/src/config.rs", "api/src/config.rs", "api/src/config/edge.rs", "payments/src/nowpayments/settings.rs"];
+const READERS: [&str; 5] = [
+    "worker/src/config.rs",
+    "api/src/config.rs",
+    "api/src/config/edge.rs",
+    "payments/src/nowpayments/settings.rs",
+    "domain/src/billing/invoice/settings.rs",
+];
 
 fn read(file: &str) -> anyhow::Result<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(file);

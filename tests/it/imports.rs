@@ -20,7 +20,7 @@ struct Rule {
     never: &'static [&'static str],
 }
 
-const RULES: [Rule; 8] = [
+const RULES: [Rule; 9] = [
     // Pure rules: no runtime, no network, no database. The feature `sqlx` derives column types and nothing else.
     Rule {
         krate: "domain",
@@ -33,6 +33,13 @@ const RULES: [Rule; 8] = [
         ours: &["domain"],
         ours_in_tests: &[],
         never: &["reqwest", "salvo", "serenity", "grammers-", "temporalio-"],
+    },
+    // Data in, bytes out.
+    Rule {
+        krate: "documents",
+        ours: &["domain"],
+        ours_in_tests: &[],
+        never: &["tokio", "sqlx", "reqwest", "salvo", "serenity", "grammers-", "temporalio-"],
     },
     // Deterministic: no clock, no network, no database.
     Rule {
@@ -56,7 +63,7 @@ const RULES: [Rule; 8] = [
     // Speaks to its callers, the database and Temporal; never to an outside service.
     Rule {
         krate: "api",
-        ours: &["domain", "store", "workflows"],
+        ours: &["documents", "domain", "store", "workflows"],
         ours_in_tests: &[],
         never: &["sqlx", "reqwest", "serenity", "grammers-", "temporalio-sdk"],
     },

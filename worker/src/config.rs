@@ -14,6 +14,7 @@ use activities::{
 use chrono::TimeDelta;
 use domain::{
     Email,
+    billing::invoice::InvoiceSettings,
     media_link::{KEY_CHARS_MIN, LinkKey, Links},
     pace::Mode,
     subscription::{Schedule, ScheduleError},
@@ -65,6 +66,8 @@ pub struct Config {
     pub payments: Providers,
     /// `SMTP_URL`, `MAIL_*`, `OPERATOR_EMAIL`.
     pub mail: MailSettings,
+    /// `INVOICE_*`.
+    pub invoices: InvoiceSettings,
     /// `PACE`, `EGRESS_ID`.
     pub pace: PaceConfig,
     /// `DRAIN_SLOTS`.
@@ -150,6 +153,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let public_url = self.public_url();
         let media = self.media(public_url.as_ref(), payments.as_ref());
         let mail = self.mail();
+        let invoices = self.invoices();
         let pace = self.pace(worker_name.as_deref());
         let drain_slots =
             self.positive("DRAIN_SLOTS", DRAIN_SLOTS_DEFAULT).and_then(|slots| usize::try_from(slots).ok());
@@ -174,6 +178,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             public_url,
             payments: payments?,
             mail: mail?,
+            invoices: invoices?,
             pace: pace?,
             drain_slots: drain_slots?,
             json_logs: json_logs?,
@@ -193,6 +198,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let reminders = self.optional("RENEWAL_REMINDER_DAYS").unwrap_or_else(|| RENEWAL_REMINDER_DAYS_DEFAULT.into());
         let reminders = Schedule::parse_days(&reminders).and_then(|days| schedule.with_reminders(&days));
         self.checked("RENEWAL_REMINDER_DAYS", reminders)
+    }
+
+    fn invoices(&mut self) -> Option<InvoiceSettings> {
+        let read = InvoiceSettings::read(&self.variable);
+        read.map_err(|problems| self.problems.extend(problems)).ok()
     }
 
     fn worker_name(&mut self) -> Option<String> {

@@ -68,6 +68,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
         reconcile_every: config.reconcile_every,
+        invoices: config.invoices.clone(),
         subscription_schedule: config.subscription_schedule.clone(),
         hosts: Hosts::default(),
         bot: BotDesk::new(config.telegram_bot.clone()),

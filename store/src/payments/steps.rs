@@ -101,7 +101,8 @@ pub async fn missed(
     let wait = backoff(u32::try_from(tries.unwrap_or(1)).unwrap_or(1));
     let at = now + after.and_then(|after| TimeDelta::from_std(after).ok()).map_or(wait, |after| after.max(wait));
     sqlx::query!(
-        "UPDATE payments SET ask_at = $2, due_at = $2, end_at = CASE WHEN end_at IS NULL THEN NULL ELSE $2 END WHERE id = $1",
+        "UPDATE payments SET ask_at = $2::timestamptz, due_at = $2::timestamptz,
+                end_at = CASE WHEN end_at IS NOT NULL THEN $2::timestamptz END WHERE id = $1",
         id as PaymentId,
         at
     )
