@@ -38,7 +38,7 @@ async fn books(connection: &mut PgConnection) -> Result<Option<Observed>, StoreE
 
 async fn accounts(connection: &mut PgConnection) -> Result<Vec<Observed>, StoreError> {
     let rows = sqlx::query!(
-        r#"SELECT a.id, a.user_id AS "user_id!", a.status, a.reason, a.plan_held_since IS NOT NULL AS "held!",
+        r#"SELECT a.id, a.user_id, a.status, a.reason, a.plan_held_since IS NOT NULL AS "held!",
                   initcap(a.platform::text) || coalesce(' ' || a.display_name, ' ' || a.phone, '') AS "label!"
            FROM accounts a JOIN users u ON u.id = a.user_id
            WHERE u.suspended_at IS NULL AND a.status <> 'logged_out'
@@ -64,8 +64,8 @@ async fn accounts(connection: &mut PgConnection) -> Result<Vec<Observed>, StoreE
         };
         // Why a link is down changes from try to try, and a plan's reason says what the alert says.
         let detail = row.reason.filter(|_| kind != AlertKind::AccountUnreachable && kind != AlertKind::PlanSurplus);
-        let (user, subject) = (Some(row.user_id), row.id.as_uuid());
-        Some(Observed { user, kind, subject, label: row.label, detail, onset: true })
+        let (user, subject) = (row.user_id, row.id.as_uuid());
+        Some(Observed { user: Some(user), kind, subject, label: row.label, detail, onset: true })
     });
     Ok(found.collect())
 }
