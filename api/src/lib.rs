@@ -30,7 +30,6 @@ mod settings;
 mod sign_in;
 pub mod state;
 mod subscription;
-mod subscription;
 pub mod telemetry;
 mod temporal;
 mod token;

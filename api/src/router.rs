@@ -174,12 +174,12 @@ fn billing() -> Vec<Route> {
 #[rustfmt::skip]
 fn invoices() -> Vec<Route> {
     vec![
-        get("api/billing/details", Tenant(Read), billing_details::read),
+        get("api/billing/details", Tenant(Billing), billing_details::read),
         put("api/billing/details", Tenant(Billing), billing_details::set),
         delete("api/billing/details", Tenant(Billing), billing_details::delete),
-        get("api/billing/invoices", Tenant(Read), invoices::list),
-        get("api/billing/invoices/{id}", Tenant(Read), invoices::read),
-        get("api/billing/invoices/{id}/pdf", Tenant(Read), invoices::pdf),
+        get("api/billing/invoices", Tenant(Billing), invoices::list),
+        get("api/billing/invoices/{id}", Tenant(Billing), invoices::read),
+        get("api/billing/invoices/{id}/pdf", Tenant(Billing), invoices::pdf),
         get("api/admin/billing/invoices", Staff(Support), admin::invoices::list),
         get("api/admin/billing/invoices/{id}", Staff(Support), admin::invoices::read),
         get("api/admin/billing/invoices/{id}/pdf", Staff(Support), admin::invoices::pdf),

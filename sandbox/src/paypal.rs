@@ -44,7 +44,7 @@ pub struct Args {
     #[arg(long, default_value = "sandbox-secret")]
     pub client_secret: String,
     /// The id of the merchant's webhook.
-    #[arg(long, default_value = "SANDBOX-WEBHOOK-ID")]
+    #[arg(long, default_value = "SANDBOXWEBHOOKID")]
     pub webhook_id: String,
     /// Where webhooks go; the control API can say so later.
     #[arg(long)]

@@ -9,6 +9,7 @@ use std::{
 };
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
+use reqwest::redirect::Policy;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::Semaphore, time::sleep};
 
@@ -66,7 +67,8 @@ impl Postman {
     /// # Errors
     /// When the HTTP client cannot be built.
     pub fn new() -> anyhow::Result<Self> {
-        let client = reqwest::Client::builder().no_proxy().timeout(ANSWER_PATIENCE).build()?;
+        let client = reqwest::Client::builder().no_proxy().redirect(Policy::none()).timeout(ANSWER_PATIENCE);
+        let client = client.build()?;
         let mut seed = [0; 8];
         getrandom::fill(&mut seed).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
         Ok(Self {
@@ -80,7 +82,7 @@ impl Postman {
     /// The weather for new webhooks.
     #[must_use]
     pub fn weather(&self) -> Weather {
-        *self.weather.lock().unwrap_or_else(PoisonError::into_inner)
+        self.weather.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Changes it; what is under way stays so.
@@ -105,7 +107,8 @@ impl Postman {
 
 /// Sends a new event as the weather has it.
 pub fn post(sandbox: &Arc<Sandbox>, event: String) {
-    let fate = sandbox.postman.weather().fate(|| sandbox.postman.random());
+    let Ok(kind) = sandbox.world().event(&event).map(|event| event.event_type.clone()) else { return };
+    let fate = sandbox.postman.weather().fate(&kind, || sandbox.postman.random());
     match fate {
         Fate::Held => turn(sandbox, &event, EventState::Held),
         Fate::Lost => turn(sandbox, &event, EventState::Lost),
@@ -147,7 +150,7 @@ pub async fn send_once(
     let settings = sandbox.settings();
     let url = settings.webhook_url.ok_or_else(|| anyhow::anyhow!("nobody is told where webhooks go"))?;
     let other = tamper == Some(Tamper::WebhookId);
-    let signed_for = if other { "ANOTHER-WEBHOOK-ID" } else { &settings.webhook_id };
+    let signed_for = if other { "ANOTHERWEBHOOKID" } else { &settings.webhook_id };
     let mut headers = headers(sandbox, signed_for, body.as_bytes())?;
     let mut sent = body;
     match tamper {

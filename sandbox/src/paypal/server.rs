@@ -43,7 +43,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             webhook_url: None,
-            webhook_id: "SANDBOX-WEBHOOK-ID".to_owned(),
+            webhook_id: "SANDBOXWEBHOOKID".to_owned(),
             token_s: 32_400,
             attempts_max: 25,
             retry_ms: 200,

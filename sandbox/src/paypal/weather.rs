@@ -3,13 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 /// The weather, as the control API sets it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Weather {
     /// Nothing is sent until it is released.
     pub hold: bool,
     /// Of 100 webhooks, so many are never sent.
     pub lose_percent: u8,
+    /// Only those whose type begins with one of these are lost; without any, all may be.
+    pub lose_only: Vec<String>,
     /// Of 100 webhooks, so many are sent a second time.
     pub double_percent: u8,
     /// Each is late by up to this, in milliseconds: those of one moment come in any order.
@@ -33,13 +35,14 @@ pub enum Fate {
 }
 
 impl Weather {
-    /// The fate of one webhook; `random` gives any numbers.
-    pub fn fate(self, mut random: impl FnMut() -> u64) -> Fate {
+    /// The fate of one webhook of a type; `random` gives any numbers.
+    pub fn fate(&self, event_type: &str, mut random: impl FnMut() -> u64) -> Fate {
         let mut happens = |percent: u8| percent > 0 && random() % 100 < u64::from(percent);
         if self.hold {
             return Fate::Held;
         }
-        if happens(self.lose_percent) {
+        let may_be_lost = self.lose_only.is_empty() || self.lose_only.iter().any(|kind| event_type.starts_with(kind));
+        if may_be_lost && happens(self.lose_percent) {
             return Fate::Lost;
         }
         let doubled = happens(self.double_percent);
@@ -55,11 +58,14 @@ mod tests {
     #[test]
     fn the_weather_decides() {
         let sent = |late_ms, again_ms| Fate::Sent { late_ms, again_ms };
-        assert_eq!(Weather::default().fate(|| 0), sent(0, None));
-        assert_eq!(Weather { hold: true, ..Weather::default() }.fate(|| 99), Fate::Held);
+        assert_eq!(Weather::default().fate("A", || 0), sent(0, None));
+        assert_eq!(Weather { hold: true, ..Weather::default() }.fate("A", || 99), Fate::Held);
         let bad = Weather { lose_percent: 10, double_percent: 50, late_ms_max: 30, ..Weather::default() };
-        assert_eq!(bad.fate(|| 9), Fate::Lost);
-        assert_eq!(bad.fate(|| 20), sent(20, Some(20)));
-        assert_eq!(bad.fate(|| 64), sent(2, None));
+        assert_eq!(bad.fate("A", || 9), Fate::Lost);
+        assert_eq!(bad.fate("A", || 20), sent(20, Some(20)));
+        assert_eq!(bad.fate("A", || 64), sent(2, None));
+        let choosy = Weather { lose_only: vec!["CHECKOUT.".into()], ..bad };
+        assert_eq!(choosy.fate("CHECKOUT.ORDER.APPROVED", || 9), Fate::Lost);
+        assert_eq!(choosy.fate("PAYMENT.SALE.COMPLETED", || 9), sent(9, Some(9)));
     }
 }

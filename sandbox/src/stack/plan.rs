@@ -42,7 +42,7 @@ const SMTP_PASSWORD: &str = "sandbox-password";
 /// Who the merchant is at the PayPal sandbox, so that ours is tried: any will do.
 const PAYPAL_CLIENT_ID: &str = "causeway-sandbox-client";
 const PAYPAL_CLIENT_SECRET: &str = "causeway-sandbox-secret";
-const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAY-SANDBOX-WEBHOOK";
+const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAYSANDBOXWEBHOOK";
 
 /// The merchant's keys and log-in at the NOWPayments sandbox, so that ours are tried: any will do.
 const NOWPAYMENTS_API_KEY: &str = "causeway-sandbox-api-key";
@@ -274,11 +274,9 @@ impl Plan {
             .env("SMTP_URL", self.smtp_url())
             .env("MAIL_FROM", MAIL_FROM)
             .env("OPERATOR_EMAIL", OPERATOR_EMAIL)
+            .env("PUBLIC_URL", self.ports.url("api"))
             // Tests send many mails at once, and wait for each.
             .env("MAIL_PER_MINUTE", "6000");
-        // A key that is older than the setting is none, and an address alone is of no use.
-        let address = if self.secrets.media_link_key.is_empty() { String::new() } else { self.ports.url("api") };
-        let launch = launch.env("PUBLIC_URL", address);
         Ok(with(launch, &self.options.worker_env))
     }
 

@@ -25,6 +25,8 @@ struct Forecast {
     #[serde(default)]
     lose_percent: u8,
     #[serde(default)]
+    lose_only: Vec<String>,
+    #[serde(default)]
     double_percent: u8,
     #[serde(default)]
     late_ms_max: u64,
@@ -89,11 +91,12 @@ pub async fn weather(depot: &mut Depot) -> Answer {
 #[handler]
 pub async fn set_weather(request: &mut Request, depot: &mut Depot) -> Answer {
     let sandbox = front::sandbox(depot)?;
-    let Forecast { seed, hold, lose_percent, double_percent, late_ms_max } = front::json(&front::body(request).await?)?;
+    let Forecast { seed, hold, lose_percent, lose_only, double_percent, late_ms_max } =
+        front::json(&front::body(request).await?)?;
     if let Some(seed) = seed {
         sandbox.postman.seed(seed);
     }
-    sandbox.postman.set_weather(Weather { hold, lose_percent, double_percent, late_ms_max });
+    sandbox.postman.set_weather(Weather { hold, lose_percent, lose_only, double_percent, late_ms_max });
     Ok(Reply::ok(json!({})))
 }
 

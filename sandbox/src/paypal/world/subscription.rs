@@ -332,7 +332,7 @@ impl World {
     fn terms(&self, plan_id: &str, new: Option<NewTerms>) -> Result<Terms, ApiError> {
         let plan = self.plans.get(plan_id).ok_or_else(|| ApiError::not_found().at("/plan_id"))?;
         if !plan.active {
-            return Err(ApiError::unprocessable("PLAN_NOT_ACTIVE", "The plan is not active.").at("/plan_id"));
+            return Err(ApiError::unprocessable("PLAN_STATUS_INVALID", "The plan is not active.").at("/plan_id"));
         }
         let (mut cycles, mut preferences) = (plan.cycles.clone(), plan.preferences.clone());
         let changed = new.is_some();
