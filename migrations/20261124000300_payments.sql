@@ -1,8 +1,4 @@
 -- Payments: what is to be paid, what has come and gone back, agreements with providers, and what providers have told us.
-DO $$ BEGIN
-    CREATE TYPE billing_interval AS ENUM ('month', 'year');
-EXCEPTION WHEN duplicate_object THEN NULL;
-END $$;
 CREATE TYPE payment_purpose AS ENUM ('subscribe', 'renew', 'upgrade');
 CREATE TYPE payment_state AS ENUM
     ('created', 'pending', 'processing', 'review', 'settled', 'refunded', 'charged_back', 'failed', 'expired', 'canceled');

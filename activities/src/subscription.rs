@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::UserId;
-use store::{StoreError, subscriptions as stored};
+use store::{StoreError, payments::Books, subscriptions as stored};
 use temporalio_client::{Client, WorkflowStartOptions};
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_macros::activities;
@@ -39,11 +39,12 @@ impl Subscriptions {
 impl Context {
     async fn advance(&self, client: &Client, input: AdvanceInput) -> Result<AdvanceReport, StoreError> {
         let now = DateTime::<Utc>::from_timestamp_millis(input.now_ms).unwrap_or(DateTime::UNIX_EPOCH);
+        let books = Books { sealer: &self.sealer, invoices: &self.invoices, site: None, paid_by: None, now };
         let mut transaction = self.pool.begin().await?;
-        let done =
-            stored::advance(&mut transaction, &self.sealer, input.user, &self.subscription_schedule, now).await?;
+        let done = stored::advance(&mut transaction, &books, input.user, &self.subscription_schedule).await?;
         transaction.commit().await?;
-        self.tell_applied(client, &done.applied, now).await?;
+        // Workflows of payments that have to end an agreement are found by the sweep.
+        self.tell_applied(client, &done.effects.applied, now).await?;
         Ok(AdvanceReport {
             status: done.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             next_at_ms: done.next.map(rounded_up_ms),

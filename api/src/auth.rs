@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use domain::{AccountId, AnnouncementId, ApiKeyId, BulkActId, MediaId, PairId, PlanId, Role, SessionId, UserId};
+use domain::{
+    AccountId, AnnouncementId, ApiKeyId, BulkActId, CouponId, InvoiceId, MediaId, PairId, PlanId, Role, SessionId,
+    UserId,
+};
 use salvo::{
     Extractible,
     extract::Metadata,
@@ -133,6 +136,8 @@ wire_id! {
     AnnouncementId => Announcement,
     ApiKeyId => ApiKey,
     BulkActId => BulkAct,
+    CouponId => Coupon,
+    InvoiceId => Invoice,
     MediaId => Media,
     PairId => Pair,
     SessionId => Session,

@@ -1,7 +1,9 @@
 //! What can go wrong: the reasons here, their status codes in [`shape`], what the wire says in [`problem`].
 
 use domain::{
-    AccountStatus, Role, Scope, announcement, gate,
+    AccountStatus, Role, Scope, announcement,
+    billing::invoice::DetailsError,
+    coupon, gate,
     ledger::EntryError,
     money::{AmountError, UnknownCurrency},
     notification::QuietError,
@@ -10,7 +12,7 @@ use domain::{
     rules::RuleError,
     setting::SettingError,
 };
-use store::{StoreError, ledger::LedgerError};
+use store::{StoreError, coupons::CouponError, ledger::LedgerError};
 use workflows::account::Refusal;
 
 use crate::{
@@ -38,6 +40,8 @@ pub enum Thing {
     Worker,
     BulkAct,
     Announcement,
+    Coupon,
+    Invoice,
 }
 
 /// Why a request got no good answer.
@@ -135,6 +139,16 @@ pub enum ApiError {
     AnnouncementState(announcement::State),
     #[error("{0}")]
     Announcement(#[from] announcement::AnnouncementError),
+    #[error("{0}")]
+    Coupon(store::coupons::Refused),
+    #[error("{0}")]
+    CouponTerms(#[from] coupon::TermsError),
+    #[error("there is a coupon with this code already")]
+    CouponExists,
+    #[error("{0}")]
+    CouponInUse(&'static str),
+    #[error("{0}")]
+    BillingDetails(#[from] DetailsError),
     #[error("the interval is longer than an hour")]
     IntervalTooLong,
     #[error("pairs still use this account; delete them first")]
@@ -169,6 +183,8 @@ pub enum ApiError {
     AmountBounds(#[source] EntryError),
     #[error("{0}")]
     Currency(#[from] UnknownCurrency),
+    #[error("{0}")]
+    Subscription(#[from] domain::subscription::Refusal),
     #[error("a note has at most {} characters", domain::ledger::NOTE_CHARS_MAX)]
     NoteLength,
     #[error("the balance does not suffice")]
@@ -238,6 +254,15 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<CouponError> for ApiError {
+    fn from(error: CouponError) -> Self {
+        match error {
+            CouponError::Refused(refused) => Self::Coupon(refused),
+            CouponError::Store(error) => error.into(),
+        }
+    }
+}
+
 /// What the ledger refuses to somebody who asks for it by name; all else is a mistake of ours.
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
@@ -270,5 +295,7 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Worker => "worker",
         Thing::BulkAct => "act",
         Thing::Announcement => "announcement",
+        Thing::Coupon => "coupon",
+        Thing::Invoice => "invoice",
     }
 }

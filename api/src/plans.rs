@@ -1,7 +1,10 @@
 //! Plans at the edge: the catalogue, read at most once a minute, the gate before what a request does, and the word to
 //! workflows after a plan has paused or resumed something.
 
-use std::sync::{Arc, PoisonError, RwLock};
+use std::{
+    collections::HashMap,
+    sync::{Arc, PoisonError, RwLock},
+};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
@@ -11,6 +14,7 @@ use domain::{
 use store::{
     PgConnection, StoreError,
     plans::{self, Applied},
+    prices::{self, Terms},
 };
 use workflows::{account::AccountSession, forwarding::PairForwarding};
 
@@ -30,29 +34,35 @@ pub(crate) struct Plans(RwLock<Option<Kept>>);
 struct Kept {
     at: DateTime<Utc>,
     plans: Arc<[Plan]>,
+    sales: Arc<HashMap<PlanId, Terms>>,
 }
+
+/// Every plan, the lowest first, and how each is sold.
+type Catalogue = (Arc<[Plan]>, Arc<HashMap<PlanId, Terms>>);
 
 impl Shared {
     /// Every plan, the lowest first; at most a minute old.
     async fn catalogue(&self, connection: &mut PgConnection) -> Result<Arc<[Plan]>, ApiError> {
         match self.kept_catalogue() {
-            Some(plans) => Ok(plans),
-            None => self.read_catalogue(connection).await,
+            Some((plans, _)) => Ok(plans),
+            None => Ok(self.read_catalogue(connection).await?.0),
         }
     }
 
-    fn kept_catalogue(&self) -> Option<Arc<[Plan]>> {
+    fn kept_catalogue(&self) -> Option<Catalogue> {
         let now = self.clock.now();
         let kept = self.plans.0.read().unwrap_or_else(PoisonError::into_inner);
-        kept.as_ref().filter(|kept| now < kept.at + KEPT_FOR).map(|kept| Arc::clone(&kept.plans))
+        let fresh = kept.as_ref().filter(|kept| now < kept.at + KEPT_FOR);
+        fresh.map(|kept| (Arc::clone(&kept.plans), Arc::clone(&kept.sales)))
     }
 
-    async fn read_catalogue(&self, connection: &mut PgConnection) -> Result<Arc<[Plan]>, ApiError> {
+    async fn read_catalogue(&self, connection: &mut PgConnection) -> Result<Catalogue, ApiError> {
         let at = self.clock.now();
         let plans: Arc<[Plan]> = plans::catalogue(connection).await?.into();
+        let sales = Arc::new(prices::all(connection).await?);
         let mut kept = self.plans.0.write().unwrap_or_else(PoisonError::into_inner);
-        *kept = Some(Kept { at, plans: Arc::clone(&plans) });
-        Ok(plans)
+        *kept = Some(Kept { at, plans: Arc::clone(&plans), sales: Arc::clone(&sales) });
+        Ok((plans, sales))
     }
 
     /// Has the catalogue read anew: it was changed here.
@@ -60,23 +70,24 @@ impl Shared {
         *self.plans.0.write().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
-    /// The plans that anybody may choose, the lowest first; at most a minute old.
-    pub(crate) async fn offers(&self) -> Result<Vec<Plan>, ApiError> {
-        let plans = match self.kept_catalogue() {
-            Some(plans) => plans,
+    /// The plans that anybody may choose, the lowest first, and how they are sold; at most a minute old.
+    pub(crate) async fn offers(&self) -> Result<Vec<(Plan, Terms)>, ApiError> {
+        let (plans, sales) = match self.kept_catalogue() {
+            Some(kept) => kept,
             None => self.read_catalogue(&mut *self.database().await?).await?,
         };
-        Ok(offers(&plans).cloned().collect())
+        let sold = |plan: &Plan| sales.get(&plan.id).cloned().unwrap_or_default();
+        Ok(offers(&plans).map(|plan| (plan.clone(), sold(plan))).collect())
     }
 
     /// The code of a tenant's plan.
     pub(crate) async fn plan_code(&self, id: PlanId) -> Result<String, ApiError> {
         let code = |plans: &[Plan]| plans.iter().find(|plan| plan.id == id).map(|plan| plan.code.clone());
-        if let Some(code) = self.kept_catalogue().and_then(|plans| code(&plans)) {
+        if let Some(code) = self.kept_catalogue().and_then(|(plans, _)| code(&plans)) {
             return Ok(code);
         }
         // It may be younger than what was kept.
-        let read = self.read_catalogue(&mut *self.database().await?).await?;
+        let (read, _) = self.read_catalogue(&mut *self.database().await?).await?;
         code(&read).ok_or_else(|| ApiError::internal("a tenant's plan is not in the catalogue"))
     }
 }

@@ -10,8 +10,9 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, balance, bot, codec, confirm, email, error_logs, health, me, media,
-        notifications, operator, pairs, password, plans, registration, second_factor, sessions, status,
+        accounts, admin, api_keys, auth, balance, billing_details, bot, codec, confirm, coupons, email, error_logs,
+        health, invoices, me, media, notifications, operator, pairs, password, plans, registration, second_factor,
+        sessions, status, subscription,
     },
     state::AppState,
 };
@@ -36,10 +37,21 @@ pub fn service(state: AppState) -> Service {
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), proofs(), accounts(), pairs(), messages(), billing(), administration(), operation()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        identity(),
+        proofs(),
+        accounts(),
+        pairs(),
+        messages(),
+        billing(),
+        invoices(),
+        coupons(),
+        administration(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[rustfmt::skip]
@@ -151,6 +163,45 @@ fn billing() -> Vec<Route> {
     vec![
         get("api/billing/balance", Tenant(Billing), balance::read),
         get("api/billing/balance/entries", Tenant(Billing), balance::entries),
+        get("api/billing/subscription", Tenant(Read), subscription::read),
+        post("api/billing/subscription/change", Tenant(Billing), subscription::change),
+        post("api/billing/subscription/cancel", Tenant(Billing), subscription::cancel),
+        post("api/billing/subscription/resume", Tenant(Billing), subscription::resume),
+        post("api/billing/trial", Tenant(Billing), subscription::start_trial),
+    ]
+}
+
+#[rustfmt::skip]
+fn invoices() -> Vec<Route> {
+    vec![
+        get("api/billing/details", Tenant(Billing), billing_details::read),
+        put("api/billing/details", Tenant(Billing), billing_details::set),
+        delete("api/billing/details", Tenant(Billing), billing_details::delete),
+        get("api/billing/invoices", Tenant(Billing), invoices::list),
+        get("api/billing/invoices/{id}", Tenant(Billing), invoices::read),
+        get("api/billing/invoices/{id}/pdf", Tenant(Billing), invoices::pdf),
+        get("api/admin/billing/invoices", Staff(Support), admin::invoices::list),
+        get("api/admin/billing/invoices/{id}", Staff(Support), admin::invoices::read),
+        get("api/admin/billing/invoices/{id}/pdf", Staff(Support), admin::invoices::pdf),
+    ]
+}
+
+#[rustfmt::skip]
+fn coupons() -> Vec<Route> {
+    vec![
+        get("api/billing/coupons", Tenant(Read), coupons::list),
+        post("api/billing/coupons/validate", Tenant(Billing), coupons::validate),
+        post("api/billing/coupons/redeem", Tenant(Billing), coupons::redeem),
+        delete("api/billing/coupons/{code}", Tenant(Billing), coupons::give_up),
+        get("api/admin/billing/coupons", Staff(Support), admin::coupons::list),
+        post("api/admin/billing/coupons", Staff(Admin), admin::coupons::create),
+        get("api/admin/billing/coupons/{id}", Staff(Support), admin::coupons::read),
+        put("api/admin/billing/coupons/{id}", Staff(Admin), admin::coupons::change),
+        delete("api/admin/billing/coupons/{id}", Staff(Admin), admin::coupons::delete),
+        post("api/admin/billing/coupons/{id}/activate", Staff(Admin), admin::coupons::activate),
+        post("api/admin/billing/coupons/{id}/deactivate", Staff(Admin), admin::coupons::deactivate),
+        get("api/admin/billing/coupons/{id}/statistics", Staff(Support), admin::coupons::statistics::read),
+        get("api/admin/billing/coupons/{id}/redemptions", Staff(Support), admin::coupons::statistics::redemptions),
     ]
 }
 
@@ -188,6 +239,9 @@ fn administration() -> Vec<Route> {
         post("api/admin/plans", Staff(Admin), admin::plans::create),
         put("api/admin/plans/{code}", Staff(Admin), admin::plans::change),
         get("api/admin/billing/ledger", Staff(Support), admin::ledger::read),
+        get("api/admin/billing/subscriptions", Staff(Support), admin::subscriptions::list),
+        get("api/admin/users/{id}/subscription", Staff(Support), admin::subscriptions::read),
+        post("api/admin/users/{id}/subscription/cancel", Staff(Admin), admin::subscriptions::cancel),
         get("api/admin/workers", Staff(Support), admin::workers::list),
         post("api/admin/workers/{name}/drain", Staff(Admin), admin::workers::drain),
         post("api/admin/workers/{name}/undrain", Staff(Admin), admin::workers::undrain),

@@ -5,12 +5,15 @@ pub(crate) mod admin;
 pub(crate) mod api_keys;
 pub(crate) mod auth;
 pub(crate) mod balance;
+pub(crate) mod billing_details;
 pub(crate) mod bot;
 pub(crate) mod codec;
 pub(crate) mod confirm;
+pub(crate) mod coupons;
 pub(crate) mod email;
 pub(crate) mod error_logs;
 pub(crate) mod health;
+pub(crate) mod invoices;
 pub(crate) mod me;
 pub(crate) mod media;
 pub(crate) mod notifications;
@@ -23,6 +26,7 @@ pub(crate) mod registration;
 pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod status;
+pub(crate) mod subscription;
 
 use salvo::{
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},

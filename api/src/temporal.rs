@@ -22,12 +22,14 @@ use workflows::{
     bulk_act::{BulkActInput, BulkActWorkflow, BulkProgress},
     chats::{AskChatsInput, AskChatsWorkflow},
     contract::{
-        CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id, announcement_workflow_id,
-        ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id, pair_workflow_id, reconcile_workflow_id,
+        BILLING_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
+        announcement_workflow_id, ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id,
+        pair_workflow_id, reconcile_workflow_id, subscription_workflow_id,
     },
     erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
     reconcile::{ReconcileInput, ReconcileWorkflow},
+    subscription::{SubscriptionInput, SubscriptionWorkflow},
 };
 
 mod failure;
@@ -210,6 +212,17 @@ impl Temporal {
         let (client, input) = (self.client().await?, AnnouncementInput { announcement: id, history_max: 0 });
         let told = client.signal_with_start_workflow(AnnouncementWorkflow::run, input, signal, (), options);
         bounded(CALL_MAX, told).await?;
+        Ok(())
+    }
+
+    /// Wakes the workflow of a tenant's subscription, which is started if need be.
+    pub(crate) async fn wake_subscription(&self, user: UserId) -> Result<(), TemporalError> {
+        let options = WorkflowStartOptions::new(BILLING_QUEUE, subscription_workflow_id(user))
+            .search_attributes(SearchAttributes::new([USER_ID.value_set(user.to_string())]))
+            .build();
+        let (client, input) = (self.client().await?, SubscriptionInput { user, history_max: 0 });
+        let (run, wake) = (SubscriptionWorkflow::run, SubscriptionWorkflow::wake);
+        bounded(CALL_MAX, client.signal_with_start_workflow(run, input, wake, (), options)).await?;
         Ok(())
     }
 

@@ -2,8 +2,13 @@
 //! and for parameters; the values themselves are read and written by `domain`.
 
 use domain::{
-    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, LedgerEntryId, MediaKind, NotificationId, Operation,
-    PairId, PairStatus, Platform, Role, Scope,
+    AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, InvoiceId, LedgerEntryId, MediaKind, NotificationId,
+    Operation, PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    billing::{
+        Interval,
+        invoice::{DocumentKind, LineKind},
+    },
+    coupon::RedemptionState,
     ledger::{AccountKind, DiscrepancyKind, EntryKind},
     notification,
     notification::{Preference, SendState},
@@ -28,7 +33,7 @@ macro_rules! names {
     };
 }
 
-fn one_of(names: &[impl Serialize]) -> RefOr<Schema> {
+pub(crate) fn one_of(names: &[impl Serialize]) -> RefOr<Schema> {
     let names = names.iter().filter_map(|name| serde_json::to_value(name).ok());
     Object::with_type(BasicType::String).enum_values(names).into()
 }
@@ -79,6 +84,14 @@ names! {
     }
     /// How far a notification is on a channel.
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
+    /// How long one payment lasts.
+    IntervalDoc = Interval { Month, Year }
+    /// Where a redemption of a coupon stands.
+    RedemptionStateDoc = RedemptionState { Kept, Reserved, Used, Released }
+    /// Which document of money it is.
+    DocumentKindDoc = DocumentKind { Invoice, CreditNote }
+    /// What a line of such a document is.
+    LineKindDoc = LineKind { Item, Discount, Credit, Refund }
 }
 
 macro_rules! ids {
@@ -103,6 +116,10 @@ ids! {
     LedgerEntryIdDoc = LedgerEntryId;
     /// Names a notification.
     NotificationIdDoc = NotificationId;
+    /// Names an invoice or a credit note.
+    InvoiceIdDoc = InvoiceId;
+    /// Names a payment.
+    PaymentIdDoc = PaymentId;
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

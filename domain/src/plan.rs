@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 
-use crate::{account::Platform, ids::PlanId, pace::Mode};
+use crate::{account::Platform, billing::Price, ids::PlanId, ledger::check_amount, pace::Mode};
 
 mod features;
 mod limits;
@@ -20,6 +20,27 @@ pub const CODE_CHARS_MAX: usize = 32;
 pub const PLAN_NAME_CHARS_MAX: usize = 100;
 /// The longest reason for a change of a tenant's plan or limits, in characters.
 pub const REASON_CHARS_MAX: usize = 500;
+
+/// The longest trial, in days.
+pub const TRIAL_DAYS_MAX: u16 = 365;
+
+/// Checks how a plan may be sold.
+///
+/// # Errors
+/// The first rule that is broken.
+pub fn validate_sale(plan: PlanId, prices: &[Price], trial_days: u16) -> Result<(), PlanError> {
+    let mut rest = prices;
+    while let [price, others @ ..] = rest {
+        let clashes =
+            |other: &Price| other.interval == price.interval || other.amount.currency != price.amount.currency;
+        if plan == PlanId::FREE || check_amount(price.amount).is_err() || others.iter().any(clashes) {
+            return Err(PlanError::Prices);
+        }
+        rest = others;
+    }
+    let fits = trial_days <= TRIAL_DAYS_MAX && (trial_days == 0 || !prices.is_empty());
+    if fits { Ok(()) } else { Err(PlanError::Trial) }
+}
 
 /// What a tenant pays for.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +85,12 @@ pub enum PlanError {
     /// Who may write or ask nothing at all is suspended, not on a plan.
     #[error("messages and requests are limited to 1 or more")]
     Rate,
+    /// A price twice, of nothing or too much, in two currencies, or for Free.
+    #[error("a plan has at most one price for each interval, all in one currency, and Free has none")]
+    Prices,
+    /// A trial that is too long, or of what is not sold.
+    #[error("a trial lasts at most {TRIAL_DAYS_MAX} days, and only what is sold is tried out")]
+    Trial,
 }
 
 impl PlanError {
@@ -76,6 +103,8 @@ impl PlanError {
             Self::Priority => "terms.priority",
             Self::Weight => "terms.fairness_weight",
             Self::Rate => "terms.limits",
+            Self::Prices => "terms.prices",
+            Self::Trial => "terms.trial_days",
         }
     }
 }

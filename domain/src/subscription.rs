@@ -84,8 +84,6 @@ states! {
         TrialOver = "trial_over",
         /// The payment of its period was refunded or taken back.
         TakenBack = "taken_back",
-        /// Its tenant leaves.
-        Leaving = "leaving",
     }
 }
 

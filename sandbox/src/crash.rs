@@ -5,7 +5,6 @@ mod check;
 mod killer;
 mod ledger;
 mod meddler;
-mod random;
 mod report;
 mod schedule;
 mod stage;
@@ -24,6 +23,7 @@ use self::{
     stage::Stage,
 };
 use crate::{
+    chaos,
     commands::{StackArgs, stop_on_signal, with_stack},
     stack::{Stack, remove_state},
 };
@@ -74,7 +74,7 @@ pub async fn crash(args: CrashArgs) -> anyhow::Result<bool> {
     let stop = stop_on_signal()?;
     let seed = match args.seed {
         Some(seed) => seed,
-        None => any_seed()?,
+        None => chaos::any_seed()?,
     };
     println!("crash: seed={seed}");
     let mut options = args.stack.options("crash")?;
@@ -158,10 +158,4 @@ async fn trouble(stack: &Stack, stage: &Stage, schedule: &Schedule) -> anyhow::R
     meddler::clear(stage).await?;
     progress.done(start, &format!("{} kills and {faults} faults are over, everything is up", kills.count));
     Ok((kills, faults))
-}
-
-fn any_seed() -> anyhow::Result<u64> {
-    let mut bytes = [0; 4];
-    getrandom::fill(&mut bytes).map_err(|error| anyhow::anyhow!("no randomness: {error}"))?;
-    Ok(u32::from_le_bytes(bytes).into())
 }

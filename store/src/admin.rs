@@ -6,11 +6,13 @@
 mod accounts;
 mod errors;
 mod pairs;
+mod subscriptions;
 mod users;
 
 pub use accounts::{AccountFilter, AccountRow, accounts};
 pub use errors::{ErrorFilter, ErrorRow, errors};
 pub use pairs::{PairFilter, PairRow, pairs};
+pub use subscriptions::{SubscriptionFilter, SubscriptionRow, subscriptions};
 pub use users::{UserFilter, UserRow, users};
 
 use chrono::{DateTime, Utc};

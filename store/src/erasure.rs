@@ -5,7 +5,7 @@ use chrono::{DateTime, Utc};
 use domain::{PairId, UserId, proof::Purpose};
 use sqlx::PgConnection;
 
-use crate::{StoreError, proofs, sessions};
+use crate::{StoreError, payments, proofs, sessions};
 
 /// Rows deleted by one statement: some tens of milliseconds.
 const ROWS_AT_ONCE: i64 = 2_000;
@@ -40,6 +40,7 @@ pub async fn begin(
     crate::api_keys::revoke_all(connection, user, now).await?;
     proofs::discard(connection, user, &Purpose::ALL).await?;
     end_pairs(connection, user, now, 0).await?;
+    payments::leave(connection, user, now).await?;
     Ok(true)
 }
 
@@ -159,7 +160,11 @@ pub async fn delete_some(connection: &mut PgConnection, user: UserId) -> Result<
     if deleted > 0 {
         return Ok(deleted);
     }
-    delete_some_of_accounts(connection, user).await
+    let deleted = delete_some_of_accounts(connection, user).await?;
+    if deleted > 0 {
+        return Ok(deleted);
+    }
+    payments::forget_some(connection, user).await
 }
 
 /// What pairs have carried.

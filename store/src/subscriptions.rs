@@ -4,10 +4,14 @@
 //! subscription ([`crate::plans::follow`]) in the same transaction. After the commit its workflow is woken; a crash in
 //! between leaves `due_at` in the past, which the sweep finds.
 
-use domain::{PlanId, billing::Price, subscription::Shift};
+use chrono::{DateTime, Utc};
+use domain::{AgreementId, PlanId, billing::Price, subscription::Shift};
 use sqlx::PgConnection;
 
-use crate::StoreError;
+use crate::{
+    StoreError,
+    payments::{Effects, agreements},
+};
 
 mod advance;
 mod events;
@@ -24,6 +28,22 @@ pub use paid::{GoneBack, Paid, PaidOutcome, TakenBack, agreement_changed, paid, 
 pub use quote::{quote, renewal_due};
 pub use row::find;
 pub use wishes::{Wished, cancel, change, resume, start_trial};
+
+/// Lets the provider be told that an agreement must not make any more payments.
+async fn drop_agreement(
+    connection: &mut PgConnection,
+    dropped: Option<AgreementId>,
+    effects: &mut Effects,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    let Some(dropped) = dropped else { return Ok(()) };
+    if let Some(payment) =
+        agreements::end(connection, dropped, "the subscription does not need it any more", now).await?
+    {
+        effects.wake(payment);
+    }
+    Ok(())
+}
 
 /// How `wanted` is to the price that the tenant has.
 async fn shift(connection: &mut PgConnection, current: &Price, wanted: &Price) -> Result<Shift, StoreError> {

@@ -87,6 +87,7 @@ struct Things {
     pair: String,
     key: String,
     session: String,
+    invoice: String,
 }
 
 impl Things {
@@ -97,6 +98,7 @@ impl Things {
             ("/api/pairs/", &self.pair),
             ("/api/keys/", &self.key),
             ("/api/auth/sessions/", &self.session),
+            ("/api/billing/invoices/", &self.invoice),
         ];
         let id = id.into_iter().find(|(noun, _)| path.starts_with(noun)).map(|(_, id)| id.as_str());
         assert!(id.is_some() || !path.contains("{id}"), "no tenant of this test has what {path} names: give it one");
@@ -154,6 +156,7 @@ async fn first_tenant(stack: &Stack) -> (Member, Things) {
         pair: pair.id,
         key: text(&keys["keys"][0], "id"),
         session: text(&member.session, "session"),
+        invoice: crate::invoices::issue(stack, &member.id()).await.invoice.to_string(),
     };
     (member, things)
 }

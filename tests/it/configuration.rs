@@ -5,12 +5,13 @@ use std::{collections::BTreeSet, fs, path::Path};
 use anyhow::Context as _;
 
 /// Where worker and API read their settings, those of payment providers included.
-const READERS: [&str; 5] = [
+const READERS: [&str; 6] = [
     "worker/src/config.rs",
     "api/src/config.rs",
     "api/src/config/edge.rs",
     "payments/src/paypal.rs",
     "payments/src/nowpayments/settings.rs",
+    "domain/src/billing/invoice/settings.rs",
 ];
 
 fn read(file: &str) -> anyhow::Result<String> {

@@ -41,7 +41,7 @@ const RULES: [Rule; 10] = [
         ours_in_tests: &[],
         never: &["sqlx", "salvo", "serenity", "grammers-", "temporalio-"],
     },
-    // Bytes of documents: no runtime, no network, no database.
+    // Data in, bytes out.
     Rule {
         krate: "documents",
         ours: &["domain"],

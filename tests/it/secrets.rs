@@ -5,7 +5,7 @@ mod needle;
 mod places;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use domain::{AccountId, SourceMessageId};
+use domain::{AccountId, Clock as _, SourceMessageId, SystemClock};
 use reqwest::Method;
 use sandbox::{
     client::{CausewayClient, NewPair},
@@ -19,7 +19,7 @@ use sqlx::PgPool;
 use self::needle::{Search, Secrets};
 use crate::{
     harness::{self, MEDIA_LINK_KEY, PAYLOAD_KEYS, SEAL_KEYS},
-    member,
+    invoices, member,
     rules::new_pair,
     world::{Bot, PASSWORD, PATIENCE, Person, World, pair, place},
 };
@@ -36,6 +36,9 @@ const FILE_NAME: &str = "otter-file-2297.txt";
 const FILE: &str = "the otter of 2298 swims all day; ";
 const TRIED: &str = "the lynx of 2299 was never sent";
 const FACE: &[u8] = b"\xff\xd8\xff\xe0 the stoat of 2300 looks at you";
+const BILLED_NAME: &str = "the ibex of 2303 pays";
+const BILLED_ADDRESS: &str = "the road of the ibex 2304";
+const BILLED_TAX_ID: &str = "IBEX2305";
 const SEALED: &str = "the marten of 2301 stands in a row";
 
 /// One tenant with accounts on both platforms and messages in all directions.
@@ -114,6 +117,26 @@ impl Run {
         let _: Value = world.api.http().post(&format!("/pairs/{}/dry-run", self.pairs[0]), &sample).await.unwrap();
     }
 
+    /// Makes an invoice and a credit note out to the tenant, sends the receipt, and reads both.
+    async fn pay(&self, stack: &Stack) {
+        let http = self.world.api.http();
+        let details = json!({ "name": BILLED_NAME, "address": BILLED_ADDRESS, "tax_id": BILLED_TAX_ID });
+        let _: Value = http.call(Method::PUT, "/billing/details", Some(&details)).await.unwrap();
+        let issued = invoices::issue(stack, &self.user).await;
+        let pool = store::connect(&stack.urls().database.clone().into()).unwrap();
+        let (mut database, now) = (pool.acquire().await.unwrap(), SystemClock.now());
+        let sealer = harness::sealer();
+        store::invoices::receipt(&mut database, &sealer, issued.invoice, None, now).await.unwrap();
+        store::invoices::refunded(&mut database, &sealer, issued.note, None, now).await.unwrap();
+        for id in [issued.invoice, issued.note] {
+            let one: Value = http.get(&format!("/billing/invoices/{id}")).await.unwrap();
+            assert_eq!(one["customer"]["name"], BILLED_NAME, "{one:#}");
+        }
+        let wrong = json!({ "name": BILLED_NAME, "tax_id": BILLED_TAX_ID.repeat(9) });
+        let refused: Result<Value, _> = http.call(Method::PUT, "/billing/details", Some(&wrong)).await;
+        refused.expect_err("the number is too long");
+    }
+
     /// Waits until the message that is carried later has its attachment, and the author a picture.
     async fn kept(&self, database: &PgPool) {
         let account: AccountId = self.accounts[0].parse().unwrap();
@@ -144,6 +167,10 @@ impl Run {
             ("the name of a file", FILE_NAME),
             ("the bytes of a file", FILE),
             ("a text that was tried", TRIED),
+            ("a name on invoices", BILLED_NAME),
+            ("an address on invoices", BILLED_ADDRESS),
+            ("a tax number on invoices", BILLED_TAX_ID),
+            ("the line of a receipt", "Pro, one month: 10.00 USD"),
             ("the token of the operator", stack.operator_token()),
             ("the key of links", MEDIA_LINK_KEY),
         ] {
@@ -255,6 +282,7 @@ async fn no_secret_stands_anywhere_in_clear() {
     let database = PgPool::connect(&stack.urls().database).await.unwrap();
     let run = Run::new(&stack).await;
     run.carry().await;
+    run.pay(&stack).await;
     run.kept(&database).await;
     let search = run.secrets(&stack, &database).await.search();
     let (mut leaks, mut seen) = (Vec::new(), [false; 3]);

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{announcement::AnnouncementError, notification::QuietError, pair::PairError};
+use domain::{announcement::AnnouncementError, coupon, notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
 use workflows::account::Refusal;
 
@@ -90,6 +90,13 @@ impl ApiError {
             Self::Announcement(error) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "announcement_invalid").field(announcement_field(*error))
             }
+            Self::Coupon(refused) => coupon_refused(refused.reason),
+            Self::CouponTerms(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "coupon_invalid").field(error.field()),
+            Self::CouponExists => Shape::new(S::CONFLICT, "coupon_exists").field("code"),
+            Self::CouponInUse(_) => Shape::new(S::CONFLICT, "coupon_in_use"),
+            Self::BillingDetails(error) => {
+                Shape::new(S::UNPROCESSABLE_ENTITY, "billing_details_invalid").field(error.field())
+            }
             Self::WrongState(_) | Self::AnnouncementState(_) => Shape::new(S::CONFLICT, "wrong_state"),
             Self::IntervalTooLong => Shape::new(S::UNPROCESSABLE_ENTITY, "interval_too_long").field("send_interval_ms"),
             Self::AccountInUse => Shape::new(S::CONFLICT, "account_in_use"),
@@ -129,6 +136,7 @@ impl ApiError {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "amount_invalid").field("amount")
             }
             Self::Currency(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "currency_unknown").field("currency"),
+            Self::Subscription(refusal) => subscription(*refusal),
             Self::NoteLength => Shape::new(S::UNPROCESSABLE_ENTITY, "note_length").field("note"),
             Self::BalanceInsufficient => Shape::new(S::CONFLICT, "balance_insufficient"),
             Self::PairExists => Shape::new(S::CONFLICT, "pair_exists"),
@@ -149,6 +157,21 @@ impl ApiError {
     }
 }
 
+/// What a subscription does not let happen.
+fn subscription(refusal: domain::subscription::Refusal) -> Shape {
+    match refusal {
+        domain::subscription::Refusal::NotForSale => {
+            Shape::new(StatusCode::UNPROCESSABLE_ENTITY, refusal.code()).field("plan")
+        }
+        domain::subscription::Refusal::PlanGranted
+        | domain::subscription::Refusal::ChangesAtPeriodEnd
+        | domain::subscription::Refusal::RenewedAlready
+        | domain::subscription::Refusal::OtherCurrency
+        | domain::subscription::Refusal::NoSubscription
+        | domain::subscription::Refusal::NoTrial => Shape::new(StatusCode::CONFLICT, refusal.code()),
+    }
+}
+
 /// What is not there.
 fn not_found(thing: Thing) -> Shape {
     let of = |code| Shape::new(StatusCode::NOT_FOUND, code);
@@ -162,8 +185,18 @@ fn not_found(thing: Thing) -> Shape {
         Thing::Worker => of("worker_not_found"),
         Thing::BulkAct => of("bulk_act_not_found"),
         Thing::Announcement => of("announcement_not_found"),
+        Thing::Coupon => of("coupon_not_found"),
+        Thing::Invoice => of("invoice_not_found"),
         Thing::Media => of("media_not_found"),
         Thing::Plan => of("plan_not_found").field("plan"),
+    }
+}
+
+/// A coupon that does not hold.
+fn coupon_refused(reason: coupon::Refusal) -> Shape {
+    match reason {
+        coupon::Refusal::NotFound => not_found(Thing::Coupon),
+        reason => Shape::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
     }
 }
 

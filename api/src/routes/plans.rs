@@ -2,7 +2,7 @@
 
 mod wire;
 
-pub(crate) use wire::{FeaturesIn, LimitsIn, PlanFeatures, PlanLimits};
+pub(crate) use wire::{FeaturesIn, LimitsIn, PlanFeatures, PlanLimits, PriceTerms};
 
 use chrono::{DateTime, Utc};
 use domain::{
@@ -12,6 +12,7 @@ use domain::{
 };
 use salvo::prelude::*;
 use serde::Serialize;
+use store::prices::Terms;
 
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
@@ -27,11 +28,22 @@ pub(crate) struct PlanOut {
     limits: PlanLimits,
     /// What it allows.
     features: PlanFeatures,
+    /// What a period costs whoever subscribes now; none for what costs nothing or is not sold.
+    prices: Vec<PriceTerms>,
+    /// For so many days whoever has never subscribed may try it out; 0: not at all.
+    trial_days: u16,
 }
 
-impl From<Plan> for PlanOut {
-    fn from(plan: Plan) -> Self {
-        Self { code: plan.code, name: plan.name, limits: plan.limits.into(), features: plan.features.into() }
+impl From<(Plan, Terms)> for PlanOut {
+    fn from((plan, sale): (Plan, Terms)) -> Self {
+        Self {
+            code: plan.code,
+            name: plan.name,
+            limits: plan.limits.into(),
+            features: plan.features.into(),
+            prices: sale.prices.iter().map(PriceTerms::of).collect(),
+            trial_days: sale.trial_days,
+        }
     }
 }
 
@@ -58,7 +70,7 @@ pub(crate) struct OwnPlanOut {
     code: String,
     /// Its name for people.
     name: String,
-    /// When it ends and the plan is `free` again; null: never by itself.
+    /// When it ends and the plan is what is subscribed to again, or `free`; null: never by itself.
     #[salvo(schema(value_type = Option<String>, format = DateTime))]
     expires_at: Option<DateTime<Utc>>,
     /// When the exceptions end that were made beside it; null: never by themselves, or there are none.

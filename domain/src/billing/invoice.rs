@@ -15,6 +15,8 @@ pub use details::{
 };
 pub use settings::{InvoiceSettings, Issuer, PREFIX_CHARS_MAX};
 
+/// What numbers begin with unless set otherwise.
+pub const PREFIX_DEFAULT: &str = "INV";
 /// The most lines of one document: a checkout has one item, some coupons and a credit.
 pub const LINES_MAX: usize = 50;
 /// The longest description of a line, in characters.

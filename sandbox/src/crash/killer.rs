@@ -1,16 +1,17 @@
-//! Killing: each part of the schedule's kills goes down by SIGKILL and is started again, whatever else is down.
+//! What kills do to the accounts: how long it takes until each is hosted again.
 
 use std::{
-    collections::BTreeMap,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
 
-use futures::future::try_join_all;
-use tokio::{sync::Mutex as Turn, time::sleep};
+use tokio::time::sleep;
 
-use super::{schedule::Kill, stage::Stage};
-use crate::stack::{Part, Stack, span};
+use super::stage::Stage;
+use crate::{
+    chaos::{Kill, carry_out},
+    stack::{Part, Stack},
+};
 
 /// How often a started worker is asked how many accounts it has.
 const LOOK_PERIOD: Duration = Duration::from_millis(50);
@@ -36,37 +37,20 @@ pub struct Rehosted {
     pub all_online: Duration,
 }
 
-/// Carries out the kills. They may overlap: a part is killed at its time although another is not back yet.
+/// Carries out the kills, and watches how the accounts come back.
 ///
 /// # Errors
 /// When a part does not start again.
 pub async fn kill_all(stack: &Stack, stage: &Stage, kills: &[Kill], start: Instant) -> anyhow::Result<Kills> {
-    let turns: BTreeMap<Part, Turn<()>> = Part::ALL.into_iter().map(|part| (part, Turn::new(()))).collect();
     let starts = Mutex::new(Vec::new());
-    let one = async |kill: &Kill| {
-        tokio::time::sleep_until((start + kill.at).into()).await;
-        let Some(turn) = turns.get(&kill.part) else { return anyhow::Ok(()) };
-        // A part that is still starting is killed once it is up.
-        let turn = turn.lock().await;
-        let killed = Instant::now();
-        stack.kill_part(kill.part).await;
-        for lane in &stage.pairs {
-            lane.ledger.killed(killed);
-        }
-        sleep(kill.down).await;
-        let began = Instant::now();
-        stack.start_part(kill.part).await?;
-        let line =
-            format!("  ✗ at {:>7}  {} killed, back after {}", span(killed - start), kill.part, span(killed.elapsed()));
-        stack.options().progress.line(&line);
-        drop(turn);
-        if kill.part == Part::Worker {
+    let killed = |at| stage.pairs.iter().for_each(|lane| lane.ledger.killed(at));
+    let back = async |part, began| {
+        if part == Part::Worker {
             let hosted = rehosted_after(stack, stage, began).await;
             starts.lock().unwrap_or_else(PoisonError::into_inner).push(hosted);
         }
-        Ok(())
     };
-    try_join_all(kills.iter().map(one)).await?;
+    carry_out(stack, kills, start, killed, back).await?;
     Ok(Kills { count: kills.len(), starts: starts.into_inner().unwrap_or_else(PoisonError::into_inner) })
 }
 

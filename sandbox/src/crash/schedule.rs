@@ -8,8 +8,9 @@ use std::time::Duration;
 
 pub use self::{
     script::{Script, What, number_of},
-    trouble::{Fault, Kill, Pause, Platform},
+    trouble::{Fault, Pause, Platform},
 };
+use crate::chaos::Kill;
 
 /// How large a run is.
 #[derive(Clone, Copy, Debug)]

@@ -65,7 +65,7 @@ async fn accounts(connection: &mut PgConnection) -> Result<Vec<Observed>, StoreE
         // Why a link is down changes from try to try, and a plan's reason says what the alert says.
         let detail = row.reason.filter(|_| kind != AlertKind::AccountUnreachable && kind != AlertKind::PlanSurplus);
         let (user, subject) = (row.user_id, row.id.as_uuid());
-        Some(Observed { user, kind, subject, label: row.label, detail, onset: true })
+        Some(Observed { user: Some(user), kind, subject, label: row.label, detail, onset: true })
     });
     Ok(found.collect())
 }

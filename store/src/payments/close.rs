@@ -90,8 +90,8 @@ pub(super) async fn close(
     let end_at = Some(now).filter(|_| is_known && state != PaymentState::Failed);
     let ask_at = late_watch(now, now).filter(|_| is_known);
     sqlx::query!(
-        "UPDATE payments SET state = $2, reason_code = $3, reason = $4, closed_at = $5, end_at = $6, ask_at = $7,
-                due_at = coalesce($6, $7), tries = 0, updated_at = $5
+        "UPDATE payments SET state = $2, reason_code = $3, reason = $4, closed_at = $5, end_at = $6::timestamptz,
+                ask_at = $7::timestamptz, due_at = coalesce($6::timestamptz, $7::timestamptz), tries = 0, updated_at = $5
          WHERE id = $1",
         payment.id as PaymentId,
         state as PaymentState,

@@ -103,6 +103,7 @@ pub const SEALED: &[SealedColumn] = &[
     )
     .once_clear("title IS NOT NULL", "convert_to(title, 'UTF8')", "title = NULL"),
     sealed("notifications", "content", &[("id", "uuid")], "notifications/ntf_{0}/content"),
+    sealed("payment_events", "body", &[("id", "uuid")], "payment_events/pev_{0}/body"),
     sealed("second_factors", "secret", &[("user_id", "uuid")], "users/user_{0}/totp"),
     sealed("bots", "session", &[("id", "bigint")], "bots/{0}/session"),
     sealed("bot_messages", "answer", &[("bot_id", "bigint"), ("message_id", "bigint")], "bot_messages/{0}/{1}/answer"),

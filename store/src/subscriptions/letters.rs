@@ -17,6 +17,7 @@ use super::Paid;
 use crate::{
     StoreError, ledger,
     notifications::{self, NewNotification, Recipient},
+    payments::Books,
     plans,
     seal::Sealer,
 };
@@ -87,48 +88,55 @@ pub(super) async fn ends(
 /// What time has brought: `from` is the plan before.
 pub(super) async fn stepped(
     connection: &mut PgConnection,
-    sealer: &Sealer,
+    books: &Books<'_>,
     user: UserId,
     (one, from, kind, schedule): (&Subscription, PlanId, EventKind, &Schedule),
-    now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     let catalogue = plans::catalogue(connection).await?;
     let (plan, renewal) = (name(&catalogue, one.price.plan), one.renewal());
-    let due = renewal.amount;
+    let (due, now) = (renewal.amount, books.now);
     let content = match kind {
-        EventKind::Reminded => reminder(connection, user, (one, plan), now).await?,
+        EventKind::Reminded => match reminder(connection, books, user, (one, plan, schedule)).await? {
+            Some(content) => content,
+            None => return Ok(()),
+        },
         EventKind::PastDue | EventKind::PaymentRetried => {
             let since = one.past_due_since.unwrap_or(now);
             let next = schedule.attempt_after(one.attempts).map_or(now, |after| since + after);
-            letters::past_due(plan, due, letters::Next::Attempt(next), None)
+            letters::past_due(plan, due, letters::Next::Attempt(next), books.site)
         }
-        EventKind::GraceStarted => letters::grace(plan, due, one.grace_until.unwrap_or(now), None),
-        EventKind::Expired => letters::expired(plan, None),
-        EventKind::Canceled => letters::canceled(plan, Ending::Canceled, None),
+        EventKind::GraceStarted => letters::grace(plan, due, one.grace_until.unwrap_or(now), books.site),
+        EventKind::Expired => letters::expired(plan, books.site),
+        EventKind::Canceled => letters::canceled(plan, Ending::Canceled, books.site),
         EventKind::PlanChanged if from != one.price.plan => {
-            letters::plan_changed(name(&catalogue, from), plan, TakesHold::Now, None)
+            letters::plan_changed(name(&catalogue, from), plan, TakesHold::Now, books.site)
         }
         // Nothing that its tenant has to know: a receipt was sent, or nothing changed for them.
         _ => return Ok(()),
     };
-    tell(connection, sealer, user, (&key(user, kind.as_str(), one, now), &content), now).await
+    tell(connection, books.sealer, user, (&key(user, kind.as_str(), one, now), &content), now).await
 }
 
+/// Nothing, when the balance pays by itself and that was said before.
 async fn reminder(
     connection: &mut PgConnection,
+    books: &Books<'_>,
     user: UserId,
-    (one, plan): (&Subscription, &str),
-    now: DateTime<Utc>,
-) -> Result<Content, StoreError> {
+    (one, plan, schedule): (&Subscription, &str, &Schedule),
+) -> Result<Option<Content>, StoreError> {
     let (due, ends_at) = (one.renewal().amount, one.period.end);
     // What is left of the last day is a day.
-    let days = (ends_at - now + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days();
+    let days = (ends_at - books.now + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days();
     if one.status == SubscriptionStatus::Trialing {
-        return Ok(letters::trial_ending(plan, due, ends_at, days, None));
+        return Ok(Some(letters::trial_ending(plan, due, ends_at, days, books.site)));
     }
     let balance = ledger::balance(connection, &Account::User(user), due.currency).await?;
-    let paying = if balance.available().minor >= due.minor { Paying::Balance } else { Paying::Tenant };
-    Ok(letters::renewal(&Renewal { plan, due, ends_at, days, paying }, None))
+    let suffices = balance.available().minor >= due.minor;
+    if suffices && one.reminded_days != schedule.reminders().next() {
+        return Ok(None);
+    }
+    let paying = if suffices { Paying::Balance } else { Paying::Tenant };
+    Ok(Some(letters::renewal(&Renewal { plan, due, ends_at, days, paying }, books.site)))
 }
 
 /// What happened, to which period, and when: the same is told once.

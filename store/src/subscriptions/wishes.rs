@@ -9,28 +9,22 @@ use domain::{
 use sqlx::PgConnection;
 
 use super::{
+    drop_agreement,
     events::{Note, record},
     letters,
     row::{lock, save},
 };
-use crate::{
-    StoreError,
-    plans::{self, Applied},
-    prices,
-    seal::Sealer,
-};
+use crate::{StoreError, payments::Effects, plans, prices, seal::Sealer};
 
 /// What a wish has done.
 #[derive(Clone, Debug)]
 pub struct Wished {
     /// How the subscription is now.
     pub subscription: Subscription,
-    /// Something was changed: the workflow is to be woken after the commit.
+    /// Something was changed.
     pub changed: bool,
-    /// What the plan has paused and resumed: workflows are told after the commit.
-    pub applied: Applied,
-    /// An agreement that must not make any more payments.
-    pub dropped: Option<AgreementId>,
+    /// What is to be done after the commit.
+    pub effects: Effects,
 }
 
 type Answer = Result<Result<Wished, Refusal>, StoreError>;
@@ -108,7 +102,7 @@ async fn locked(connection: &mut PgConnection, user: UserId) -> Result<Option<Su
 }
 
 fn unchanged(subscription: Subscription) -> Wished {
-    Wished { subscription, changed: false, applied: Applied::default(), dropped: None }
+    Wished { subscription, changed: false, effects: Effects::default() }
 }
 
 async fn keep(
@@ -121,6 +115,8 @@ async fn keep(
     save(connection, user, &one, Some(now), now).await?;
     let detail = one.ended.map(|(_, reason)| reason.as_str());
     record(connection, user, (kind, &one), Note { payment: None, detail }, now).await?;
-    let applied = plans::follow(connection, user, now).await?;
-    Ok(Wished { subscription: one, changed: true, applied, dropped })
+    let mut effects = Effects { subscription: Some(user), ..Effects::default() };
+    drop_agreement(connection, dropped, &mut effects, now).await?;
+    effects.add(plans::follow(connection, user, now).await?);
+    Ok(Wished { subscription: one, changed: true, effects })
 }

@@ -44,6 +44,24 @@ fn links_need_an_address_and_a_key() {
 }
 
 #[test]
+fn the_schedule_of_subscriptions_is_checked_as_a_whole() {
+    let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
+    assert_eq!(with(&[]).unwrap().subscription_schedule, Schedule::default());
+    let other = with(&[("DUNNING_DAYS", "0, 2"), ("GRACE_DAYS", "0"), ("RENEWAL_REMINDER_DAYS", "14")]).unwrap();
+    assert_eq!(other.subscription_schedule.grace(), TimeDelta::zero());
+    for (name, value) in [
+        ("DUNNING_DAYS", "1,2"),
+        ("DUNNING_DAYS", "soon"),
+        ("GRACE_DAYS", "30"),
+        ("GRACE_DAYS", "-1"),
+        ("RENEWAL_REMINDER_DAYS", "1,3"),
+    ] {
+        let wrong = with(&[(name, value)]).unwrap_err().to_string();
+        assert!(wrong.contains(&format!("{name} is wrong")), "{wrong}");
+    }
+}
+
+#[test]
 fn a_payment_provider_needs_an_address_and_no_key_for_links() {
     let paypal = [
         ("PAYPAL_CLIENT_ID", "client"),

@@ -1,8 +1,14 @@
-//! Limits and features on the wire.
+//! Limits, features and prices on the wire.
 
-use domain::plan::{Exception, Features, Limits};
+use domain::{
+    Currency, Money, PlanId,
+    billing::{Interval, Price},
+    plan::{Exception, Features, Limits},
+};
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
+
+use crate::{error::ApiError, money::CurrencyDoc};
 
 /// How much of everything; null is no limit, and has to be said.
 #[derive(Deserialize, Serialize, ToSchema)]
@@ -164,5 +170,34 @@ impl LimitsIn {
             filters: features.filters,
             reports: features.reports,
         }
+    }
+}
+
+/// What a period of a plan costs.
+#[derive(Deserialize, Serialize, ToSchema)]
+#[salvo(schema(name = PlanPrice))]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PriceTerms {
+    /// How long a period is.
+    #[salvo(schema(value_type = crate::wire::IntervalDoc))]
+    interval: Interval,
+    /// A decimal, with no more digits than the currency has: `10.00`.
+    #[salvo(schema(pattern = "^[0-9]{1,13}(\\.[0-9]+)?$"))]
+    amount: String,
+    /// The ISO 4217 code.
+    #[salvo(schema(value_type = CurrencyDoc))]
+    currency: String,
+}
+
+impl PriceTerms {
+    pub(crate) fn of(price: &Price) -> Self {
+        let Price { interval, amount, .. } = *price;
+        Self { interval, amount: amount.decimal(), currency: amount.currency.code().to_owned() }
+    }
+
+    /// The price of the plan, exactly as it was spelled.
+    pub(crate) fn read(&self, plan: PlanId) -> Result<Price, ApiError> {
+        let amount = Money::parse(&self.amount, Currency::parse(&self.currency)?)?;
+        Ok(Price { plan, interval: self.interval, amount })
     }
 }

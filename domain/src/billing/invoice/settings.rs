@@ -2,14 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::PREFIX_DEFAULT;
+
 /// The longest prefix of numbers, in characters.
 pub const PREFIX_CHARS_MAX: usize = 20;
 /// The longest setting that is printed, in characters.
 const TEXT_CHARS_MAX: usize = 500;
 /// Who sells, unless set otherwise.
 const NAME_DEFAULT: &str = "Causeway";
-/// What numbers begin with unless set otherwise.
-const PREFIX_DEFAULT: &str = "INV";
 
 /// Who makes an invoice out. It is kept with each document, so that a later change of settings changes none.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,7 +48,7 @@ impl InvoiceSettings {
     ///
     /// # Errors
     /// What is wrong, one line for each setting.
-    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+    pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut text = |name: &str| {
             let text =

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use super::Size;
-use crate::{crash::random::Random, scene::Direction};
+use crate::{chaos::Random, scene::Direction};
 
 /// The stream of random numbers for scripts; each pair adds its index.
 const PURPOSE: u64 = 1_000;

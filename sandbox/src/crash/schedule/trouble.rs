@@ -5,21 +5,17 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::Size;
-use crate::{crash::random::Random, stack::Part};
+use crate::{
+    chaos::{self, Kill, Random},
+    stack::Part,
+};
 
-/// The streams of random numbers.
-const KILLS: u64 = 1;
+/// The streams of random numbers; kills have the first one.
 const FAULTS: u64 = 2;
 const PAUSES: u64 = 3;
 
 /// Those that are killed. The order is what seeds mean; the mail sandbox carries no messages.
 pub const KILLED: [Part; 6] = [Part::Postgres, Part::Temporal, Part::Telegram, Part::Discord, Part::Worker, Part::Api];
-
-/// Between two kills.
-const KILL_GAP: (Duration, Duration) = (Duration::from_millis(2_500), Duration::from_millis(5_500));
-
-/// How long a killed part stays down before it is started again.
-const DOWN: (Duration, Duration) = (Duration::from_millis(100), Duration::from_millis(1_800));
 
 /// Between two faults.
 const FAULT_GAP: (Duration, Duration) = (Duration::from_millis(600), Duration::from_millis(2_400));
@@ -27,17 +23,6 @@ const FAULT_GAP: (Duration, Duration) = (Duration::from_millis(600), Duration::f
 /// Between two pauses of pairs, and how long a pause lasts.
 const PAUSE_GAP: (Duration, Duration) = (Duration::from_secs(4), Duration::from_secs(10));
 const PAUSE: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(4));
-
-/// A part is killed and started again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Kill {
-    /// When, from the start of the writing; later when the part is not up again by then.
-    pub at: Duration,
-    /// Who.
-    pub part: Part,
-    /// For how long it stays down.
-    pub down: Duration,
-}
 
 /// A platform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,22 +55,9 @@ pub struct Pause {
     pub lasting: Duration,
 }
 
-/// Rounds in which each part is killed once, in an order of its own: random, and fair even in a short run.
+/// Rounds in which each part is killed once.
 pub fn kills(seed: u64, writing: Duration) -> Vec<Kill> {
-    let mut random = Random::new(seed, KILLS);
-    let mut kills = Vec::new();
-    let mut at = random.span(Duration::from_millis(500), KILL_GAP.0);
-    loop {
-        let mut round = KILLED;
-        random.shuffle(&mut round);
-        for part in round {
-            if at >= writing {
-                return kills;
-            }
-            kills.push(Kill { at, part, down: random.span(DOWN.0, DOWN.1) });
-            at += random.span(KILL_GAP.0, KILL_GAP.1);
-        }
-    }
+    chaos::kills(seed, &KILLED, writing)
 }
 
 /// Faults of both platforms. One that meets a platform that is down is passed over.
