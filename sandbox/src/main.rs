@@ -28,7 +28,7 @@ struct Cli {
 enum Command {
     /// Start everything and leave it running until Ctrl-C.
     Up(StackArgs),
-    /// Show the main job in all four directions, with a killed worker in the middle, and check the result.
+    /// Show the main job in all four directions, with a killed worker in the middle, and a purchase, and check the result.
     Demo(DemoArgs),
     /// Measure throughput, latency and memory beside a bare serenity loop.
     Bench(BenchArgs),
