@@ -10,8 +10,8 @@ use url::Url;
 
 use crate::{
     attachments::MediaSettings, bot::BotDesk, bulk::Bulk, discord::DiscordConfig, duty::Duty, gates::Gates,
-    hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces, rhythm::Rhythms, telegram::TelegramConfig,
-    wakeups::Wakeups,
+    hosts::Hosts, mail::Mailer, metrics::Metrics, pace::Paces, payment::PaymentSettings, rhythm::Rhythms,
+    telegram::TelegramConfig, wakeups::Wakeups,
 };
 
 /// The worker's settings and live state, shared by its activities.
@@ -33,6 +33,8 @@ pub struct Context {
     pub public_url: Option<Url>,
     /// How to reach payment providers.
     pub payments: Arc<Providers>,
+    /// How payments are looked after.
+    pub payment_settings: PaymentSettings,
     /// Sends e-mail; none where no mail server is set: then e-mails wait.
     pub mailer: Option<Mailer>,
     /// This worker's name, stable over restarts.

@@ -31,6 +31,7 @@ pub mod metrics;
 pub mod outbound;
 pub mod outbox;
 pub mod pace;
+pub mod payment;
 pub mod platform;
 pub mod presence;
 pub mod reconcile;

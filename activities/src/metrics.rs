@@ -9,12 +9,14 @@ mod egress;
 mod ledger;
 mod notifications;
 mod pace;
+mod payments;
 
 pub use bot::BotMetrics;
 pub use egress::EgressMetrics;
 pub use ledger::LedgerMetrics;
 pub use notifications::NotificationMetrics;
 pub use pace::PaceMetrics;
+pub use payments::PaymentMetrics;
 
 /// Bounds of the delivery latency histogram, in seconds: from a warm pair to one that waited out a flood.
 const LATENCY_BUCKETS: &[f64] = &[0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0, 300.0];
@@ -70,6 +72,8 @@ pub struct Metrics {
     pub notifications: NotificationMetrics,
     /// `causeway_pace_*`.
     pub pace: PaceMetrics,
+    /// `causeway_payment_*`, `causeway_payments_*`.
+    pub payments: PaymentMetrics,
 }
 
 impl Metrics {
@@ -130,6 +134,7 @@ impl Metrics {
             ledger: LedgerMetrics::new(registry)?,
             notifications: NotificationMetrics::new(registry)?,
             pace: PaceMetrics::new(registry)?,
+            payments: PaymentMetrics::new(registry)?,
         };
         metrics.register_counted(registry)?;
         metrics.register_watched(registry)?;

@@ -98,6 +98,7 @@ impl Sweep {
         drop(database);
         report.workflows_started += self.0.sweep_announcements(&client, before, BATCH).await.retry("database")?;
         report.workflows_started += self.0.sweep_subscriptions(&client, before, BATCH).await.retry("database")?;
+        report.workflows_started += self.0.sweep_payments(&client, before, BATCH).await.retry("database")?;
         let mut database = self.0.database().await.retry("database")?;
         store::rules::prune_content(&mut database, now, PRUNED).await.retry("database")?;
         store::error_logs::prune(&mut database, now - ERRORS_KEPT, BATCH).await.retry("database")?;

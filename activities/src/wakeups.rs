@@ -11,7 +11,7 @@ use std::{
 };
 
 use domain::{PairId, notification::Channel};
-use store::{PgPool, ingest::WAKE_CHANNEL, notifications};
+use store::{PgPool, ingest::WAKE_CHANNEL, notifications, payment_events};
 use tokio::sync::{Notify, OwnedMutexGuard};
 
 /// Wait before listening again after the connection was lost.
@@ -29,6 +29,8 @@ pub struct Wakeups {
     /// Somebody asked for a message by e-mail, or by the bot.
     mail: Notify,
     bot: Notify,
+    /// A payment provider has told something.
+    payments: Notify,
 }
 
 /// What a pair's drains share.
@@ -135,6 +137,11 @@ impl Wakeups {
         self.outbox(channel).notified().await;
     }
 
+    /// Resolves when a payment provider has told something, also if that was said before anybody listened.
+    pub async fn payments_woken(&self) {
+        self.payments.notified().await;
+    }
+
     fn outbox(&self, channel: Channel) -> &Notify {
         match channel {
             Channel::Email => &self.mail,
@@ -146,6 +153,7 @@ impl Wakeups {
         for channel in Channel::ALL {
             self.outbox(channel).notify_one();
         }
+        self.payments.notify_one();
         for ear in self.lock().values() {
             ear.news.notify_one();
         }
@@ -165,7 +173,7 @@ impl Wakeups {
 
     async fn listen_once(&self, pool: &PgPool) -> Result<(), sqlx::Error> {
         let mut listener = sqlx::postgres::PgListener::connect_with(pool).await?;
-        listener.listen_all([WAKE_CHANNEL, notifications::WAKE_CHANNEL]).await?;
+        listener.listen_all([WAKE_CHANNEL, notifications::WAKE_CHANNEL, payment_events::WAKE_CHANNEL]).await?;
         self.wake_all();
         loop {
             let notification = listener.recv().await?;
@@ -173,6 +181,8 @@ impl Wakeups {
                 if let Some(channel) = Channel::parse(notification.payload()) {
                     self.outbox(channel).notify_one();
                 }
+            } else if notification.channel() == payment_events::WAKE_CHANNEL {
+                self.payments.notify_one();
             } else if let Ok(uuid) = notification.payload().parse() {
                 self.wake(PairId::from_uuid(uuid));
             }

@@ -3,7 +3,8 @@
 use std::str::FromStr;
 
 use domain::{
-    AccountId, AnnouncementId, ApiKeyId, BulkActId, InvoiceId, MediaId, PairId, PlanId, Role, SessionId, UserId,
+    AccountId, AnnouncementId, ApiKeyId, BulkActId, CouponId, InvoiceId, MediaId, PairId, PlanId, Role, SessionId,
+    UserId,
 };
 use salvo::{
     Extractible,
@@ -135,6 +136,7 @@ wire_id! {
     AnnouncementId => Announcement,
     ApiKeyId => ApiKey,
     BulkActId => BulkAct,
+    CouponId => Coupon,
     InvoiceId => Invoice,
     MediaId => Media,
     PairId => Pair,

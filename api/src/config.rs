@@ -313,6 +313,7 @@ pub(crate) mod tests {
             "MEDIA_LINK_KEY" => Some("short".into()),
             "PAYLOAD_KEYS" => Some("k1:AAAA".into()),
             "CODEC_CORS_ORIGIN" => Some("http://host/path".into()),
+            "PAYPAL_CLIENT_SECRET" => Some("short".into()),
             _ => None,
         });
         let text = error.unwrap_err().to_string();
@@ -327,6 +328,8 @@ pub(crate) mod tests {
             "LOG_FORMAT",
             "PACE",
             "CODEC_CORS_ORIGIN",
+            "PAYPAL_CLIENT_ID",
+            "PAYPAL_WEBHOOK_ID",
             "MEDIA_LINK_KEY",
             "REGISTRATION",
             "STAFF_SECOND_FACTOR",
@@ -335,6 +338,21 @@ pub(crate) mod tests {
             assert!(text.contains(name), "{name} in {text}");
         }
         assert!(!text.contains("short"), "a secret must not be repeated");
+    }
+
+    #[test]
+    fn a_payment_provider_needs_an_address_to_come_back_to() {
+        let with = |public_url: Option<&'static str>| {
+            Config::read(move |name| match name {
+                "PAYPAL_CLIENT_ID" | "PAYPAL_CLIENT_SECRET" | "PAYPAL_WEBHOOK_ID" => Some("A1".into()),
+                "PUBLIC_URL" => public_url.map(str::to_owned),
+                _ => good(name),
+            })
+        };
+        assert!(Config::read(good).unwrap().payments.is_empty());
+        let config = with(Some("https://causeway.example")).unwrap();
+        assert!(config.payments.get("paypal").is_some());
+        assert!(with(None).unwrap_err().to_string().contains("PUBLIC_URL is missing"));
     }
 
     #[test]
@@ -365,7 +383,10 @@ pub(crate) mod tests {
         ) {
             let value = format!("{value}{mark}");
             let read = Config::read(|asked| if asked == name { Some(value.clone()) } else { good(asked) });
-            let secret = ["DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "JWT_KEYS", "OPERATOR_TOKEN", "MEDIA_LINK_KEY"];
+            let secret = [
+                "DATABASE_URL", "SEAL_KEYS", "PAYLOAD_KEYS", "JWT_KEYS", "OPERATOR_TOKEN", "MEDIA_LINK_KEY",
+                "PAYPAL_CLIENT_SECRET",
+            ];
             let shown = match read {
                 Ok(config) => format!("{config:?}"),
                 Err(error) => error.to_string(),

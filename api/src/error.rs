@@ -3,7 +3,7 @@
 use domain::{
     AccountStatus, Role, Scope, announcement,
     billing::invoice::DetailsError,
-    gate,
+    coupon, gate,
     ledger::EntryError,
     money::{AmountError, UnknownCurrency},
     notification::QuietError,
@@ -12,7 +12,7 @@ use domain::{
     rules::RuleError,
     setting::SettingError,
 };
-use store::{StoreError, ledger::LedgerError};
+use store::{StoreError, coupons::CouponError, ledger::LedgerError};
 use workflows::account::Refusal;
 
 use crate::{
@@ -40,6 +40,7 @@ pub enum Thing {
     Worker,
     BulkAct,
     Announcement,
+    Coupon,
     Invoice,
 }
 
@@ -138,6 +139,14 @@ pub enum ApiError {
     AnnouncementState(announcement::State),
     #[error("{0}")]
     Announcement(#[from] announcement::AnnouncementError),
+    #[error("{0}")]
+    Coupon(store::coupons::Refused),
+    #[error("{0}")]
+    CouponTerms(#[from] coupon::TermsError),
+    #[error("there is a coupon with this code already")]
+    CouponExists,
+    #[error("{0}")]
+    CouponInUse(&'static str),
     #[error("{0}")]
     BillingDetails(#[from] DetailsError),
     #[error("the interval is longer than an hour")]
@@ -245,6 +254,15 @@ impl From<StoreError> for ApiError {
     }
 }
 
+impl From<CouponError> for ApiError {
+    fn from(error: CouponError) -> Self {
+        match error {
+            CouponError::Refused(refused) => Self::Coupon(refused),
+            CouponError::Store(error) => error.into(),
+        }
+    }
+}
+
 /// What the ledger refuses to somebody who asks for it by name; all else is a mistake of ours.
 impl From<LedgerError> for ApiError {
     fn from(error: LedgerError) -> Self {
@@ -277,6 +295,7 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::Worker => "worker",
         Thing::BulkAct => "act",
         Thing::Announcement => "announcement",
+        Thing::Coupon => "coupon",
         Thing::Invoice => "invoice",
     }
 }

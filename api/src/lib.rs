@@ -5,6 +5,7 @@ mod body;
 pub mod config;
 mod connections;
 pub mod console;
+mod coupons;
 mod credentials;
 mod door;
 mod edge;

@@ -10,9 +10,9 @@ use salvo::{catcher::Catcher, oapi::swagger_ui::SwaggerUi, prelude::*};
 use crate::{
     edge, openapi,
     routes::{
-        accounts, admin, api_keys, auth, balance, billing_details, bot, codec, confirm, email, error_logs, health,
-        invoices, me, media, notifications, operator, pairs, password, plans, registration, second_factor, sessions,
-        status, subscription,
+        accounts, admin, api_keys, auth, balance, billing_details, bot, codec, confirm, coupons, email, error_logs,
+        health, invoices, me, media, notifications, operator, pairs, password, plans, registration, second_factor,
+        sessions, status, subscription,
     },
     state::AppState,
 };
@@ -37,10 +37,21 @@ pub fn service(state: AppState) -> Service {
 
 /// What the OpenAPI document describes.
 pub(crate) fn routes() -> Vec<Route> {
-    [identity(), proofs(), accounts(), pairs(), messages(), billing(), invoices(), administration(), operation()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        identity(),
+        proofs(),
+        accounts(),
+        pairs(),
+        messages(),
+        billing(),
+        invoices(),
+        coupons(),
+        administration(),
+        operation(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 #[rustfmt::skip]
@@ -163,15 +174,34 @@ fn billing() -> Vec<Route> {
 #[rustfmt::skip]
 fn invoices() -> Vec<Route> {
     vec![
-        get("api/billing/details", Tenant(Read), billing_details::read),
+        get("api/billing/details", Tenant(Billing), billing_details::read),
         put("api/billing/details", Tenant(Billing), billing_details::set),
         delete("api/billing/details", Tenant(Billing), billing_details::delete),
-        get("api/billing/invoices", Tenant(Read), invoices::list),
-        get("api/billing/invoices/{id}", Tenant(Read), invoices::read),
-        get("api/billing/invoices/{id}/pdf", Tenant(Read), invoices::pdf),
+        get("api/billing/invoices", Tenant(Billing), invoices::list),
+        get("api/billing/invoices/{id}", Tenant(Billing), invoices::read),
+        get("api/billing/invoices/{id}/pdf", Tenant(Billing), invoices::pdf),
         get("api/admin/billing/invoices", Staff(Support), admin::invoices::list),
         get("api/admin/billing/invoices/{id}", Staff(Support), admin::invoices::read),
         get("api/admin/billing/invoices/{id}/pdf", Staff(Support), admin::invoices::pdf),
+    ]
+}
+
+#[rustfmt::skip]
+fn coupons() -> Vec<Route> {
+    vec![
+        get("api/billing/coupons", Tenant(Read), coupons::list),
+        post("api/billing/coupons/validate", Tenant(Billing), coupons::validate),
+        post("api/billing/coupons/redeem", Tenant(Billing), coupons::redeem),
+        delete("api/billing/coupons/{code}", Tenant(Billing), coupons::give_up),
+        get("api/admin/billing/coupons", Staff(Support), admin::coupons::list),
+        post("api/admin/billing/coupons", Staff(Admin), admin::coupons::create),
+        get("api/admin/billing/coupons/{id}", Staff(Support), admin::coupons::read),
+        put("api/admin/billing/coupons/{id}", Staff(Admin), admin::coupons::change),
+        delete("api/admin/billing/coupons/{id}", Staff(Admin), admin::coupons::delete),
+        post("api/admin/billing/coupons/{id}/activate", Staff(Admin), admin::coupons::activate),
+        post("api/admin/billing/coupons/{id}/deactivate", Staff(Admin), admin::coupons::deactivate),
+        get("api/admin/billing/coupons/{id}/statistics", Staff(Support), admin::coupons::statistics::read),
+        get("api/admin/billing/coupons/{id}/redemptions", Staff(Support), admin::coupons::statistics::redemptions),
     ]
 }
 

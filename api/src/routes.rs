@@ -9,6 +9,7 @@ pub(crate) mod billing_details;
 pub(crate) mod bot;
 pub(crate) mod codec;
 pub(crate) mod confirm;
+pub(crate) mod coupons;
 pub(crate) mod email;
 pub(crate) mod error_logs;
 pub(crate) mod health;

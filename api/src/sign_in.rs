@@ -52,10 +52,19 @@ pub(crate) struct Attempt {
 impl Attempt {
     /// An attempt at `account`, which need not exist: an e-mail address, or an id.
     pub(crate) fn new(account: &str, address: IpAddr) -> Self {
+        Self::counted("account", account, "caller", address)
+    }
+
+    /// An attempt of the tenant at the code of a coupon: counted apart from those to sign in.
+    pub(crate) fn at_coupons(user: UserId, address: IpAddr) -> Self {
+        Self::counted("coupons", &user.to_string(), "coupons from", address)
+    }
+
+    fn counted(what: &str, account: &str, from: &str, address: IpAddr) -> Self {
         let subject = |kind: &str, text: &str| Sha256::digest(format!("{kind}:{text}")).to_vec();
         Self {
-            account: subject("account", account),
-            caller: subject("caller", &network(address).to_string()),
+            account: subject(what, account),
+            caller: subject(from, &network(address).to_string()),
             began: Instant::now(),
         }
     }

@@ -8,6 +8,7 @@ use domain::{
         Interval,
         invoice::{DocumentKind, LineKind},
     },
+    coupon::RedemptionState,
     ledger::{AccountKind, DiscrepancyKind, EntryKind},
     notification,
     notification::{Preference, SendState},
@@ -32,7 +33,7 @@ macro_rules! names {
     };
 }
 
-fn one_of(names: &[impl Serialize]) -> RefOr<Schema> {
+pub(crate) fn one_of(names: &[impl Serialize]) -> RefOr<Schema> {
     let names = names.iter().filter_map(|name| serde_json::to_value(name).ok());
     Object::with_type(BasicType::String).enum_values(names).into()
 }
@@ -85,6 +86,8 @@ names! {
     SendStateDoc = SendState { Pending, Sending, Sent, Failed, Dropped }
     /// How long one payment lasts.
     IntervalDoc = Interval { Month, Year }
+    /// Where a redemption of a coupon stands.
+    RedemptionStateDoc = RedemptionState { Kept, Reserved, Used, Released }
     /// Which document of money it is.
     DocumentKindDoc = DocumentKind { Invoice, CreditNote }
     /// What a line of such a document is.

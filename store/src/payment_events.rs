@@ -16,8 +16,9 @@ pub const WAKE_CHANNEL: &str = "payment_events";
 pub const TEXT_CHARS_MAX: usize = 300;
 /// The most ids of one event that are kept.
 pub const EXTERNALS_MAX: usize = 20;
-/// An event that fits no payment is looked at again after this time: its payment may not be on record yet.
-const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(15);
+/// An event that fits no payment is looked at again after this time, and then each time after twice as long: its payment
+/// may not be on record yet.
+const AGAIN_AFTER: TimeDelta = TimeDelta::seconds(5);
 /// After this time nobody expects its payment any more: staff decides.
 const MATCH_PATIENCE: TimeDelta = TimeDelta::minutes(10);
 
@@ -149,7 +150,7 @@ fn unfit(ignorable: bool, received_at: DateTime<Utc>, now: DateTime<Utc>) -> (Ev
     if ignorable {
         (EventState::Ignored, None)
     } else if received_at + MATCH_PATIENCE > now {
-        (EventState::New, Some(now + AGAIN_AFTER))
+        (EventState::New, Some(now + (now - received_at).max(AGAIN_AFTER)))
     } else {
         (EventState::Unmatched, None)
     }

@@ -45,7 +45,7 @@ pub use hear::{AgreementNews, Heard, NewReceipt, NewReversal, handed_over, hear}
 pub use leaving::{forget_some, leave};
 pub use list::{Asked, Figures, Listed, figures, find, find_any, list, list_all};
 pub use renew::{Renewed, renew_from_balance};
-pub use steps::{Chosen, choose, ended, missed, overdue, touch, watched};
+pub use steps::{Chosen, choose, declined, ended, missed, overdue, touch, watched};
 
 /// The largest number of rows that a batch of forgetting changes.
 pub(crate) const FORGOTTEN_AT_ONCE: i64 = 500;

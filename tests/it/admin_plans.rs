@@ -25,6 +25,7 @@ fn terms(name: &str, pairs: u64) -> Value {
             "copy_mode": true, "chain_forwarding": false, "discord_forwarding": true, "webhook_identity": false,
             "filters": true, "reports": false,
         },
+        "prices": [{ "interval": "month", "amount": "5.00", "currency": "EUR" }], "trial_days": 7,
     })
 }
 
@@ -101,6 +102,16 @@ async fn a_plan_that_cannot_be_is_refused_with_the_field_that_is_wrong() {
     refused("x", "/fairness_weight", json!(0), "plan_invalid", "terms.fairness_weight").await;
     refused("x", "/limits/messages_per_day", json!(0), "plan_invalid", "terms.limits").await;
     refused("x", "/limits/pairs", json!(-1), "invalid_body", "terms.limits.pairs").await;
+    refused("x", "/trial_days", json!(366), "plan_invalid", "terms.trial_days").await;
+    refused("x", "/prices/0/amount", json!("0.00"), "plan_invalid", "terms.prices").await;
+    refused("x", "/prices/0/amount", json!("5.001"), "amount_invalid", "amount").await;
+    refused("x", "/prices/0/currency", json!("XXX"), "currency_unknown", "currency").await;
+    let twice = json!([
+        { "interval": "month", "amount": "5.00", "currency": "EUR" },
+        { "interval": "month", "amount": "6.00", "currency": "EUR" },
+    ]);
+    refused("x", "/prices", twice, "plan_invalid", "terms.prices").await;
+    refused("x", "/prices", json!([]), "plan_invalid", "terms.trial_days").await;
     let mut partial = terms("Team", 1);
     partial["limits"].as_object_mut().unwrap().remove("pairs");
     let partial = json!({ "code": "x", "terms": partial, "reason": "a test" });

@@ -4,11 +4,12 @@ use std::{collections::BTreeSet, fs, path::Path};
 
 use anyhow::Context as _;
 
-/// Where worker and API read their settings.
-const READERS: [&str; 5] = [
+/// Where worker and API read their settings, those of payment providers included.
+const READERS: [&str; 6] = [
     "worker/src/config.rs",
     "api/src/config.rs",
     "api/src/config/edge.rs",
+    "payments/src/paypal.rs",
     "payments/src/nowpayments/settings.rs",
     "domain/src/billing/invoice/settings.rs",
 ];

@@ -25,6 +25,7 @@ use workflows::{
     ledger::{LedgerCheckInput, LedgerCheckReport, LedgerCheckWorkflow},
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
+    subscription::SubscriptionWorkflow,
     sweep::{SweepInput, SweepWorkflow},
 };
 
@@ -78,11 +79,12 @@ pub async fn prove_books(client: &Client) -> (String, LedgerCheckReport) {
     (id, report)
 }
 
-fn codec() -> Codec {
+pub fn codec() -> Codec {
     Codec::parse(PAYLOAD_KEYS).expect("the key is good")
 }
 
-async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
+/// Replays a history, and keeps it where [`RECORD`] says so.
+pub async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
     let json = history.to_json().await.unwrap();
     let text = String::from_utf8(json.clone()).unwrap();
     for secret in secrets {
@@ -108,6 +110,8 @@ async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<LedgerCheckWorkflow>()
+        .unwrap()
+        .register_workflow::<SubscriptionWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()

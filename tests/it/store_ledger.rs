@@ -145,9 +145,10 @@ async fn a_key_stands_for_one_thing_and_a_refusal_leaves_nothing() {
     books.post("k", &[take(user, 10)]).await.unwrap();
     assert!(matches!(books.post("k", &[take(user, 11)]).await, Err(LedgerError::KeyReused)));
     let mut database = books.connection().await;
-    let other_kind = NewEntry { kind: EntryKind::Deposit, ..entry("k", &[take(user, 10)]) };
+    let same = [take(user, 10)];
+    let other_kind = NewEntry { kind: EntryKind::Deposit, ..entry("k", &same) };
     assert!(matches!(ledger::post(&mut database, &other_kind, NOW).await, Err(LedgerError::KeyReused)));
-    let other_note = NewEntry { note: "other words", ..entry("k", &[take(user, 10)]) };
+    let other_note = NewEntry { note: "other words", ..entry("k", &same) };
     assert!(ledger::post(&mut database, &other_note, NOW).await.unwrap().replayed);
     // What is refused can be tried again under its key, in the same transaction even.
     let mut transaction = books.pool.begin().await.unwrap();

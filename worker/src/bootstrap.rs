@@ -18,11 +18,12 @@ use temporalio_common::protos::temporal::api::{
 use workflows::{
     bot::{BotInput, NotificationBot},
     contract::{
-        BOT_WORKFLOW_ID, CONTROL_QUEUE, HEALTH_SCHEDULE_ID, LEDGER_CHECK_SCHEDULE_ID, RECONCILE_SCHEDULE_ID,
-        SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID,
+        BILLING_QUEUE, BOT_WORKFLOW_ID, CONTROL_QUEUE, HEALTH_SCHEDULE_ID, LEDGER_CHECK_SCHEDULE_ID,
+        PAYMENTS_SCHEDULE_ID, RECONCILE_SCHEDULE_ID, SEARCH_ATTRIBUTES, SWEEP_SCHEDULE_ID,
     },
     health::{HealthInput, HealthWorkflow},
     ledger::{LedgerCheckInput, LedgerCheckWorkflow},
+    payment::{ReconcilePaymentsInput, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow},
     sweep::{SweepInput, SweepWorkflow},
 };
@@ -58,6 +59,7 @@ pub async fn temporal(config: &Config) -> Connected {
         schedule_health(&client).await?;
         schedule_reconciliation(&client, config.reconcile_every).await?;
         schedule_ledger_check(&client, config.ledger_check_every).await?;
+        schedule_payments(&client, config.payment_settings.reconcile_every).await?;
         Ok(client)
     })
     .await;
@@ -166,6 +168,24 @@ async fn schedule_ledger_check(client: &Client, every: Duration) -> anyhow::Resu
             set_interval(client, id, every).await.context("the schedule of the ledger's check could not be changed")
         }
         Err(error) => Err(error).context("the ledger's check could not be scheduled"),
+    }
+}
+
+async fn schedule_payments(client: &Client, every: Duration) -> anyhow::Result<()> {
+    let (id, input) = (PAYMENTS_SCHEDULE_ID, ReconcilePaymentsInput {});
+    let action = ScheduleAction::start_workflow(ReconcilePaymentsWorkflow::run, input, BILLING_QUEUE, id);
+    let options = CreateScheduleOptions::builder()
+        .action(action)
+        .spec(ScheduleSpec::from_interval(every))
+        .overlap_policy(ScheduleOverlapPolicy::Skip)
+        .note("asks payment providers for what their webhooks did not tell")
+        .build();
+    match client.create_schedule(id, options).await {
+        Ok(_) => Ok(()),
+        Err(ScheduleError::Rpc(status)) if status.code() == Code::AlreadyExists => {
+            set_interval(client, id, every).await.context("the schedule of payments could not be changed")
+        }
+        Err(error) => Err(error).context("the look at payments could not be scheduled"),
     }
 }
 

@@ -9,6 +9,7 @@ use activities::{
     discord::{DiscordConfig, DiscordEndpoint},
     mail::{MailFrom, MailServer, MailSettings},
     pace::PaceConfig,
+    payment::PaymentSettings,
     telegram::{BotToken, TelegramConfig, TelegramEndpoint},
 };
 use chrono::TimeDelta;
@@ -64,6 +65,8 @@ pub struct Config {
     pub public_url: Option<url::Url>,
     /// `PAYPAL_*` and those of other payment providers.
     pub payments: Providers,
+    /// `CHECKOUT_RETURN_URL`, `PAYMENTS_RECONCILE_SECONDS`.
+    pub payment_settings: PaymentSettings,
     /// `SMTP_URL`, `MAIL_*`, `OPERATOR_EMAIL`.
     pub mail: MailSettings,
     /// `INVOICE_*`.
@@ -92,6 +95,8 @@ const MEDIA_LINK_DAYS_MAX: u64 = 365;
 const DRAIN_SLOTS_DEFAULT: u64 = 500;
 /// Few mail servers take less from one client.
 const MAIL_PER_MINUTE_DEFAULT: u64 = 60;
+/// Money that no webhook has told of is found within some minutes.
+const PAYMENTS_RECONCILE_SECONDS_DEFAULT: u64 = 300;
 const RECONCILE_EVERY_SECONDS_DEFAULT: u64 = 24 * 60 * 60;
 /// A missing payment is asked for so many days after the period's end.
 const DUNNING_DAYS_DEFAULT: &str = "0,1,3,5,7";
@@ -153,6 +158,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let public_url = self.public_url();
         let media = self.media(public_url.as_ref(), payments.as_ref());
         let mail = self.mail();
+        let payment_settings = self.payment_settings();
         let invoices = self.invoices();
         let pace = self.pace(worker_name.as_deref());
         let drain_slots =
@@ -177,6 +183,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             media: media?,
             public_url,
             payments: payments?,
+            payment_settings: payment_settings?,
             mail: mail?,
             invoices: invoices?,
             pace: pace?,
@@ -198,6 +205,19 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let reminders = self.optional("RENEWAL_REMINDER_DAYS").unwrap_or_else(|| RENEWAL_REMINDER_DAYS_DEFAULT.into());
         let reminders = Schedule::parse_days(&reminders).and_then(|days| schedule.with_reminders(&days));
         self.checked("RENEWAL_REMINDER_DAYS", reminders)
+    }
+
+    fn payment_settings(&mut self) -> Option<PaymentSettings> {
+        let seconds = self.positive("PAYMENTS_RECONCILE_SECONDS", PAYMENTS_RECONCILE_SECONDS_DEFAULT);
+        let return_url = self.optional("CHECKOUT_RETURN_URL").map(|text| {
+            let url = text.parse::<url::Url>().ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+            self.checked("CHECKOUT_RETURN_URL", url.ok_or("expected a URL such as https://app.example/billing"))
+        });
+        let reconcile_every = Duration::from_secs(seconds?);
+        match return_url {
+            None => Some(PaymentSettings { return_url: None, reconcile_every }),
+            Some(return_url) => Some(PaymentSettings { return_url: Some(return_url?), reconcile_every }),
+        }
     }
 
     fn invoices(&mut self) -> Option<InvoiceSettings> {

@@ -64,6 +64,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         media: config.media.clone(),
         public_url: config.public_url.clone(),
         payments: Arc::new(config.payments.clone()),
+        payment_settings: config.payment_settings.clone(),
         mailer: Mailer::new(&config.mail),
         worker: config.worker_name.clone(),
         health_check_period: config.health_check_period,
@@ -102,6 +103,7 @@ async fn run(config: Config) -> anyhow::Result<()> {
         tokio::spawn(bootstrap::bot(connected.client.clone()));
     }
     tokio::spawn(activities::outbox::pass_on(Arc::clone(&context), connected.client.clone()));
+    tokio::spawn(activities::payment::pass_on(Arc::clone(&context), connected.client.clone()));
     let presence = Presence {
         hosting_slots: config.hosting_slots,
         drain_slots: config.drain_slots,

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use activities::{
     account::Accounts, announcement::Announcements, bot::Bot, bulk_act::BulkActs, context::Context, erasure::Erasure,
-    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, reconcile::Reconcile,
+    forwarding::Forwarding, health::Health, ledger::Ledger, outbox::Outbox, payment::Payments, reconcile::Reconcile,
     subscription::Subscriptions, sweep::Sweep,
 };
 use anyhow::Context as _;
@@ -157,6 +157,7 @@ fn billing(context: &Arc<Context>) -> anyhow::Result<WorkerOptions> {
         .register_workflow::<PaymentWorkflow>()?
         .register_workflow::<ReconcilePaymentsWorkflow>()?
         .register_workflow::<SubscriptionWorkflow>()?
+        .register_activities(Payments(Arc::clone(context)))
         .register_activities(Subscriptions(Arc::clone(context)))
         .max_cached_workflows(CACHED_WORKFLOWS)
         .sticky_queue_schedule_to_start_timeout(STICKY_PATIENCE)

@@ -13,7 +13,7 @@
 
 use std::time::Duration;
 
-use domain::{PaymentId, billing::PaymentState};
+use domain::{PaymentId, UserId, billing::PaymentState};
 use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
@@ -22,7 +22,10 @@ use temporalio_workflow::{
     select, workflow, workflow_methods,
 };
 
-use crate::{contract::STATE, options};
+use crate::{
+    contract::{STATE, USER_ID},
+    options,
+};
 
 /// What the workflow is started with.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -53,19 +56,22 @@ pub struct StepReport {
     /// Nothing more comes by itself.
     #[serde(default)]
     pub is_over: bool,
+    /// Whose it is, while they are here.
+    #[serde(default)]
+    pub user: Option<UserId>,
 }
 
 impl StepReport {
     /// A payment in this state, with its next step in so many milliseconds.
     #[must_use]
     pub fn waits(state: PaymentState, next_in_ms: Option<u64>) -> Self {
-        Self { state: state.as_str().to_owned(), next_in_ms, is_over: false }
+        Self { state: state.as_str().to_owned(), next_in_ms, ..Self::default() }
     }
 
     /// A payment in this state, which ends here.
     #[must_use]
     pub fn ends(state: PaymentState) -> Self {
-        Self { state: state.as_str().to_owned(), next_in_ms: None, is_over: true }
+        Self { state: state.as_str().to_owned(), is_over: true, ..Self::default() }
     }
 }
 
@@ -133,7 +139,8 @@ impl PaymentWorkflow {
             let report = ctx.execute_activity(PaymentActivities::step, step, options::payment_step()).await?;
             if report.state != state {
                 state.clone_from(&report.state);
-                ctx.upsert_search_attributes([STATE.value_set(state.clone())]);
+                let user = report.user.map(|user| USER_ID.value_set(user.to_string()));
+                ctx.upsert_search_attributes(user.into_iter().chain([STATE.value_set(state.clone())]));
             }
             if report.is_over && !ctx.state(|s| s.woken) {
                 return Ok(());

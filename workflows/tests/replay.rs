@@ -20,6 +20,7 @@ use workflows::{
     ledger::LedgerCheckWorkflow,
     outbox::OutboxWorkflow,
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
+    subscription::SubscriptionWorkflow,
     sweep::SweepWorkflow,
 };
 
@@ -48,6 +49,8 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<HealthWorkflow>()
         .unwrap()
         .register_workflow::<LedgerCheckWorkflow>()
+        .unwrap()
+        .register_workflow::<SubscriptionWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -114,6 +117,11 @@ async fn health_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn ledger_check_replays() {
     replay("ledger_check").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn subscription_replays() {
+    replay("subscription").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use domain::{announcement::AnnouncementError, notification::QuietError, pair::PairError};
+use domain::{announcement::AnnouncementError, coupon, notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
 use workflows::account::Refusal;
 
@@ -90,6 +90,10 @@ impl ApiError {
             Self::Announcement(error) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "announcement_invalid").field(announcement_field(*error))
             }
+            Self::Coupon(refused) => coupon_refused(refused.reason),
+            Self::CouponTerms(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "coupon_invalid").field(error.field()),
+            Self::CouponExists => Shape::new(S::CONFLICT, "coupon_exists").field("code"),
+            Self::CouponInUse(_) => Shape::new(S::CONFLICT, "coupon_in_use"),
             Self::BillingDetails(error) => {
                 Shape::new(S::UNPROCESSABLE_ENTITY, "billing_details_invalid").field(error.field())
             }
@@ -181,9 +185,18 @@ fn not_found(thing: Thing) -> Shape {
         Thing::Worker => of("worker_not_found"),
         Thing::BulkAct => of("bulk_act_not_found"),
         Thing::Announcement => of("announcement_not_found"),
+        Thing::Coupon => of("coupon_not_found"),
         Thing::Invoice => of("invoice_not_found"),
         Thing::Media => of("media_not_found"),
         Thing::Plan => of("plan_not_found").field("plan"),
+    }
+}
+
+/// A coupon that does not hold.
+fn coupon_refused(reason: coupon::Refusal) -> Shape {
+    match reason {
+        coupon::Refusal::NotFound => not_found(Thing::Coupon),
+        reason => Shape::new(StatusCode::UNPROCESSABLE_ENTITY, reason.code()),
     }
 }
 

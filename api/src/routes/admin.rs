@@ -7,6 +7,7 @@ pub(crate) mod auth;
 pub(crate) mod balance;
 pub(crate) mod bulk_acts;
 pub(crate) mod change_user;
+pub(crate) mod coupons;
 pub(crate) mod invoices;
 pub(crate) mod ledger;
 pub(crate) mod logs;

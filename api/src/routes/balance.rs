@@ -130,7 +130,7 @@ pub(super) async fn entries_of(
     req: &Request,
 ) -> Result<EntriesOut, ApiError> {
     let (limit, before) = (page::size(req)?, page::before(req)?);
-    let entries = store::ledger::user_entries(database, user, before, limit + 1).await?;
-    let (entries, next) = page::cut(entries, limit, |entry| entry.id);
-    Ok(EntriesOut { entries: entries.into_iter().map(EntryOut::from).collect(), next })
+    let found = store::ledger::user_entries(database, user, before, limit + 1).await?;
+    let (found, next) = page::cut(found, limit, |entry| entry.id);
+    Ok(EntriesOut { entries: found.into_iter().map(EntryOut::from).collect(), next })
 }

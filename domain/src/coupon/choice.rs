@@ -68,6 +68,15 @@ fn total(cuts: &[Cut<'_>]) -> i64 {
 }
 
 impl Reduction {
+    /// The percentage or the amount.
+    #[must_use]
+    pub const fn parts(self) -> (Option<u8>, Option<Money>) {
+        match self {
+            Self::Percent(percent) => (Some(percent), None),
+            Self::Fixed(amount) => (None, Some(amount)),
+        }
+    }
+
     /// What it takes off a price: never more than the price, nothing of one in another currency.
     #[must_use]
     pub fn of(self, price: Money) -> Money {

@@ -1,5 +1,7 @@
 //! What a coupon may say.
 
+use chrono::{DateTime, Datelike as _, Utc};
+
 use super::{Duration, Reduction, Terms};
 use crate::money::Money;
 
@@ -52,8 +54,8 @@ pub enum TermsError {
     /// No limit of all.
     #[error("`redemptions_max` is at least 1")]
     Redemptions,
-    /// It ends before it begins.
-    #[error("it would end before it begins")]
+    /// It ends before it begins, or in a year that is none of ours.
+    #[error("it would end before it begins, or is not in the years 1970 to 9999")]
     Times,
 }
 
@@ -106,8 +108,10 @@ impl Terms {
         if self.redemptions_max.is_some_and(|max| !(1..=REDEMPTIONS_MAX).contains(&max)) {
             return Err(TermsError::Redemptions);
         }
+        let is_strange = |time: DateTime<Utc>| !(1970..=9999).contains(&time.year());
         match (self.starts_at, self.ends_at) {
             (Some(starts), Some(ends)) if ends <= starts => Err(TermsError::Times),
+            (Some(time), _) | (_, Some(time)) if is_strange(time) => Err(TermsError::Times),
             _ => Ok(()),
         }
     }

@@ -23,8 +23,8 @@ use crate::{
 /// What the payer is shown at most, in characters.
 const DESCRIPTION_CHARS_MAX: usize = 127;
 
-/// How far the provider's clock may be behind ours.
-const SKEW: Duration = Duration::from_secs(10 * 60);
+/// How far the provider's clock may be behind ours. The list is as long as what is made in this time, with every order.
+const SKEW: Duration = Duration::from_secs(30);
 
 #[derive(Debug, Serialize)]
 struct PaymentRequest<'a> {

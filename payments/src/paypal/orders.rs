@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::ProviderError,
-    provider::{Created, Handover, Order, Phase, Receipt, Reference, Standing},
+    provider::{Created, Handover, Order, Phase, Receipt, Reference, RefundState, Standing},
 };
 
 /// What the fields that people read may have.
@@ -118,8 +118,10 @@ struct Refund {
 pub(super) async fn create(client: &Client, order: &Order) -> Result<Created, ProviderError> {
     let made: WireOrder =
         client.post(&["v2", "checkout", "orders"], &request_id(order.payment, "order"), &new_order(order)).await?;
-    let url = link(&made.links, &["payer-action", "approve"]);
-    let url = url.ok_or_else(|| Failure::unexpected("PayPal's order has no page for the payer"))?.to_owned();
+    let url = link(&made.links, &["payer-action", "approve"]).map(str::to_owned);
+    // One that was made before, and that the payer has seen since, leads nowhere but back.
+    let seen = matches!(made.status.as_str(), "APPROVED" | "COMPLETED").then(|| order.return_url.to_string());
+    let url = url.or(seen).ok_or_else(|| Failure::unexpected("PayPal's order has no page for the payer"))?;
     Ok(Created { external: made.id, handover: Handover::Page { url, valid_until: None } })
 }
 
@@ -238,9 +240,7 @@ async fn standing(client: &Client, order: &WireOrder, reference: &Reference) -> 
     receipts.sort_by(|a, b| (a.at, &a.external).cmp(&(b.at, &b.external)));
     let mut listed = Vec::new();
     for refund in order.purchase_units.iter().flat_map(|unit| &unit.payments.refunds) {
-        if refund.status == "COMPLETED" {
-            listed.push(listed_refund(refund, &captures, reference)?);
-        }
+        listed.push(listed_refund(refund, &captures, reference)?);
     }
     let parents = captures.iter().filter(|capture| has_come(&capture.status)).map(|capture| {
         let amount = capture.amount.money()?;
@@ -286,6 +286,11 @@ fn listed_refund(refund: &Refund, captures: &[&Capture], reference: &Reference) 
         amount: refund.amount.money()?,
         refund: names.into_iter().flatten().find_map(|name| name.parse().ok()),
         at: time(refund.create_time.as_deref()).unwrap_or(reference.since),
+        state: match refund.status.as_str() {
+            "COMPLETED" => RefundState::Done,
+            "CANCELLED" | "FAILED" => RefundState::Failed,
+            _ => RefundState::Pending,
+        },
     })
 }
 
@@ -318,3 +323,6 @@ fn phase_of_captures(captures: &[&Capture]) -> (Phase, Option<(String, String)>)
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

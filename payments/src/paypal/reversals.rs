@@ -16,7 +16,10 @@ use super::{
     failure::Failure,
     wire::{Amount, Link, OldAmount, is_id, link, or_default, parent, time},
 };
-use crate::{error::ProviderError, provider::Reversal};
+use crate::{
+    error::ProviderError,
+    provider::{RefundState, Reversal},
+};
 
 /// Kinds of events that tell of captures that went back.
 pub(super) const OF_CAPTURES: [&str; 2] = ["PAYMENT.CAPTURE.REVERSED", "PAYMENT.CAPTURE.REFUNDED"];
@@ -57,6 +60,7 @@ pub(super) struct Listed {
     pub(super) amount: Money,
     pub(super) refund: Option<RefundId>,
     pub(super) at: DateTime<Utc>,
+    pub(super) state: RefundState,
 }
 
 #[derive(Deserialize)]
@@ -101,9 +105,18 @@ pub(super) async fn complete(
     parents: &[Parent],
     kinds: &[&'static str],
 ) -> Result<Vec<Reversal>, ProviderError> {
+    let (pending, done): (Vec<Listed>, Vec<Listed>) = listed
+        .into_iter()
+        .filter(|refund| refund.state != RefundState::Failed)
+        .partition(|refund| refund.state == RefundState::Pending);
     let mut all: BTreeMap<String, Reversal> =
-        listed.into_iter().map(|refund| (refund.id.clone(), known(refund))).collect();
-    if needs_explaining(&all, parents) {
+        done.into_iter().map(|refund| (refund.id.clone(), known(refund))).collect();
+    let missing = |all: &BTreeMap<String, Reversal>| {
+        let unexplained = |parent: &&Parent| !is_explained(all, &pending, parent);
+        parents.iter().filter(unexplained).map(|parent| parent.id.clone()).collect::<Vec<_>>()
+    };
+    // A refund that is not ours is somebody else's wish; one that is missing was not listed.
+    if all.values().any(|reversal| reversal.refund.is_none()) || !missing(&all).is_empty() {
         for kind in kinds {
             for event in events(client, kind).await? {
                 add(&mut all, parents, &event);
@@ -111,11 +124,11 @@ pub(super) async fn complete(
         }
         // Where no event is left to tell, the status still does.
         for reversal in all.values_mut() {
-            let taken = |parent: &&Parent| parent.id == reversal.receipt && parent.gone == Gone::TakenBack;
-            reversal.chargeback |= reversal.refund.is_none() && parents.iter().any(|parent| taken(&parent));
+            let taken = |parent: &Parent| parent.id == reversal.receipt && parent.gone == Gone::TakenBack;
+            reversal.chargeback |= reversal.refund.is_none() && parents.iter().any(taken);
         }
-        for parent in parents.iter().filter(|parent| !is_explained(&all, parent)) {
-            tracing::warn!(paypal.receipt = parent.id, "Money has gone back, and PayPal lists no refund of it.");
+        for receipt in missing(&all) {
+            tracing::info!(paypal.receipt = receipt, "Money goes back, and PayPal lists no refund of it that is done.");
         }
     }
     let mut all: Vec<Reversal> = all.into_values().collect();
@@ -134,13 +147,11 @@ fn known(refund: Listed) -> Reversal {
     }
 }
 
-/// True when a refund is not ours, so that somebody else's wish is behind it, or when refunds are missing.
-fn needs_explaining(all: &BTreeMap<String, Reversal>, parents: &[Parent]) -> bool {
-    all.values().any(|reversal| reversal.refund.is_none()) || parents.iter().any(|parent| !is_explained(all, parent))
-}
-
-fn is_explained(all: &BTreeMap<String, Reversal>, parent: &Parent) -> bool {
-    let back: i64 = all.values().filter(|one| one.receipt == parent.id).map(|one| one.amount.minor).sum();
+/// True when what is known of it is as much as its status says.
+fn is_explained(all: &BTreeMap<String, Reversal>, pending: &[Listed], parent: &Parent) -> bool {
+    let done = all.values().filter(|one| one.receipt == parent.id).map(|one| one.amount.minor);
+    let under_way = pending.iter().filter(|one| one.receipt == parent.id).map(|one| one.amount.minor);
+    let back = done.chain(under_way).fold(0_i64, i64::saturating_add);
     match parent.gone {
         Gone::None => true,
         Gone::Part => back > 0,
@@ -222,4 +233,74 @@ fn money(amount: Option<&serde_json::Value>) -> Option<Money> {
     let new = new.map(|amount| amount.money());
     let old = || OldAmount::deserialize(amount).ok().map(|amount| amount.money());
     new.or_else(old).and_then(|read: Result<Money, Failure>| read.ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+
+    const SALE: &str = "6YX43824R4443062K";
+
+    fn parents() -> Vec<Parent> {
+        vec![Parent { id: SALE.into(), amount: Money::new(1_000, domain::Currency::USD), gone: Gone::Whole }]
+    }
+
+    fn event(kind: &str, resource: serde_json::Value) -> WireEvent {
+        WireEvent { event_type: kind.into(), create_time: Some("2026-11-22T10:00:00Z".into()), resource }
+    }
+
+    fn told(kind: &str, resource: serde_json::Value) -> Vec<(String, i64, bool, bool)> {
+        let mut all = BTreeMap::new();
+        add(&mut all, &parents(), &event(kind, resource));
+        let told = all.into_values();
+        told.map(|one| (one.external, one.amount.minor, one.chargeback, one.refund.is_some())).collect()
+    }
+
+    #[test]
+    fn events_tell_whose_wish_it_was() {
+        let old = json!({ "id": "R1", "sale_id": SALE, "state": "completed", "amount": { "total": "-10.00", "currency": "USD" } });
+        assert_eq!(told("PAYMENT.SALE.REFUNDED", old.clone()), [("R1".into(), 1_000, false, false)]);
+        assert_eq!(told("PAYMENT.SALE.REVERSED", old), [("R1".into(), 1_000, true, false)]);
+        let itself = json!({ "id": SALE, "state": "reversed", "amount": { "total": "-10.00", "currency": "USD" } });
+        assert_eq!(told("PAYMENT.SALE.REVERSED", itself.clone()), [(format!("{SALE}-reversed"), 1_000, true, false)]);
+        assert_eq!(told("PAYMENT.SALE.REFUNDED", itself), []);
+        let ours = json!({
+            "id": "R2", "status": "COMPLETED", "amount": { "value": "4.00", "currency_code": "USD" },
+            "invoice_id": "rfd_0192e4c1b2a37c408d5e6f708192a3b4",
+            "links": [{ "rel": "up", "href": format!("https://api.paypal.com/v2/payments/captures/{SALE}") }],
+        });
+        assert_eq!(told("PAYMENT.CAPTURE.REFUNDED", ours), [("R2".into(), 400, false, true)]);
+    }
+
+    #[test]
+    fn what_is_of_another_receipt_or_not_done_is_not_told() {
+        let amount = json!({ "total": "10.00", "currency": "USD" });
+        for resource in [
+            json!({ "id": "R1", "sale_id": "OTHER", "state": "completed", "amount": amount }),
+            json!({ "id": "R1", "sale_id": SALE, "state": "pending", "amount": amount }),
+            json!({ "id": "R1", "sale_id": SALE, "amount": { "total": "10.00", "currency": "EUR" } }),
+            json!({ "id": "R1", "sale_id": SALE, "amount": { "total": "0.00", "currency": "USD" } }),
+            json!({ "id": "R1", "sale_id": SALE }),
+            json!({ "id": "../R1", "sale_id": SALE, "amount": amount }),
+            json!("nothing"),
+        ] {
+            assert_eq!(told("PAYMENT.SALE.REFUNDED", resource.clone()), [], "{resource}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn no_event_takes_back_nothing_or_less(id in "[A-Z0-9/]{0,20}", total in "-?[0-9.]{0,12}|.{0,8}", at in "[0-9TZ:-]{0,24}") {
+            let amount = json!({ "total": total, "currency": "USD" });
+            let resource = json!({ "id": id, "sale_id": SALE, "amount": amount, "create_time": at });
+            for (_, minor, ..) in told("PAYMENT.SALE.REVERSED", resource) {
+                prop_assert!(minor > 0);
+            }
+        }
+    }
 }

@@ -25,6 +25,9 @@ const REASON_CHARS_MAX: usize = 128;
 /// Pages of transactions that are read at most.
 const PAGES_MAX: usize = 50;
 
+/// Issues of a plan that somebody has deactivated.
+const PLAN_GONE: [&str; 3] = ["PLAN_NOT_ACTIVE", "PLAN_STATUS_INVALID", "INVALID_PLAN_STATUS"];
+
 #[derive(Serialize)]
 struct NewSubscription {
     plan_id: String,
@@ -153,14 +156,16 @@ pub(super) async fn create(
     let made = match made {
         Ok(made) => made,
         // The plan is gone or not active any more: the next try looks for it anew.
-        Err(failure) if failure.is_missing() || failure.has("PLAN_STATUS_INVALID") => {
+        Err(failure) if failure.is_missing() || failure.first_of(&PLAN_GONE).is_some() => {
             catalog.forget(&key).await;
             return Err(ProviderError::retry(&failure.error.code, failure.error.reason));
         }
         Err(failure) => return Err(failure.into()),
     };
-    let url = link(&made.links, &["approve", "payer-action"]);
-    let url = url.ok_or_else(|| Failure::unexpected("PayPal's subscription has no page for the payer"))?.to_owned();
+    let url = link(&made.links, &["approve", "payer-action"]).map(str::to_owned);
+    // One that was made before, and that the payer has seen since, leads nowhere but back.
+    let seen = (made.status != "APPROVAL_PENDING").then(|| order.return_url.to_string());
+    let url = url.or(seen).ok_or_else(|| Failure::unexpected("PayPal's subscription has no page for the payer"))?;
     Ok(Created { external: made.id, handover: Handover::Page { url, valid_until: None } })
 }
 

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::clock::any_below;
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -37,6 +39,8 @@ pub struct Fault {
     pub retry_after: Option<u64>,
     /// How long a delay is; 1000 unless told.
     pub ms: Option<u64>,
+    /// Of a hundred requests it strikes so many; all of them unless told.
+    pub percent: Option<u64>,
     /// How many requests it strikes; 1 unless told, 0 for all until it is removed.
     pub times: Option<u64>,
     /// How many it has struck.
@@ -86,6 +90,7 @@ impl Fault {
     fn fits(&self, method: &str, path: &str) -> bool {
         self.route.as_ref().is_none_or(|route| path.contains(route))
             && self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && self.percent.is_none_or(|percent| any_below(100) < percent)
     }
 }
 
@@ -101,5 +106,8 @@ mod tests {
         assert!(faults.strike("GET", "/v1/payment").is_empty() && faults.strike("POST", "/v1/invoice").is_empty());
         assert_eq!(faults.strike("POST", "/v1/payment").len() + faults.strike("POST", "/v1/payment").len(), 2);
         assert!(faults.strike("POST", "/v1/payment").is_empty() && faults.active().is_empty());
+        let never = serde_json::from_str(r#"{"kind":"delay","percent":0,"times":0}"#);
+        faults.add(never.unwrap());
+        assert!((0..100).all(|_| faults.strike("GET", "/").is_empty()));
     }
 }

@@ -11,7 +11,7 @@ pub use self::{
     post::{Batch, deliver},
     sign::Signing,
 };
-use super::{json::Spelling, model::Payment};
+use super::{clock::any_below, json::Spelling, model::Payment};
 
 /// Notifications that are remembered, sent or not.
 const REMEMBERED: usize = 20_000;
@@ -47,6 +47,12 @@ pub struct Delivery {
     pub signing: Signing,
     /// New payments are told of too, as `waiting`.
     pub announce: bool,
+    /// Of a hundred so many never go.
+    pub lose_percent: u64,
+    /// Of a hundred so many go twice as often.
+    pub double_percent: u64,
+    /// Each goes later by up to so much, in milliseconds, and so in any order.
+    pub late_ms_max: u64,
     /// How often one that was not answered with 2xx goes again.
     pub retries: u32,
     /// The pause before it does, in milliseconds.
@@ -63,6 +69,9 @@ impl Default for Delivery {
             spelling: Spelling::Javascript,
             signing: Signing::Javascript,
             announce: true,
+            lose_percent: 0,
+            double_percent: 0,
+            late_ms_max: 0,
             retries: 3,
             pause_ms: 60_000,
         }
@@ -131,11 +140,15 @@ pub struct Ipns {
 
 impl Ipns {
     /// Writes down what is to be told of a payment as it is now; `None` when nobody wants to be told.
-    pub fn add(&mut self, payment: &Payment, delivery: Delivery, secret: &str) -> Option<Ipn> {
+    pub fn add(&mut self, payment: &Payment, mut delivery: Delivery, secret: &str) -> Option<Ipn> {
         let url = payment.callback.clone()?;
         let notice = payment.notice();
         let (body, signature) = sign::signed(&notice, delivery.spelling, delivery.signing, secret);
-        let state = match (delivery.drop, delivery.hold) {
+        if any_below(100) < delivery.double_percent {
+            delivery.copies = delivery.copies.max(1).saturating_mul(2);
+        }
+        let lost = delivery.drop || any_below(100) < delivery.lose_percent;
+        let state = match (lost, delivery.hold) {
             (true, _) => State::Dropped,
             (false, true) => State::Held,
             (false, false) => State::Sending,

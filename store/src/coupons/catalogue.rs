@@ -206,10 +206,8 @@ struct Columns {
 
 impl Columns {
     fn of(terms: &Terms) -> Self {
-        let (percent, amount) = match terms.reduction {
-            Reduction::Percent(percent) => (Some(i16::from(percent)), None),
-            Reduction::Fixed(amount) => (None, Some(amount.minor)),
-        };
+        let (percent, amount) = terms.reduction.parts();
+        let (percent, amount) = (percent.map(i16::from), amount.map(|amount| amount.minor));
         Self { percent, amount, plan_ids: terms.plans.iter().map(PlanId::as_uuid).collect() }
     }
 }

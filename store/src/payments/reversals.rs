@@ -12,7 +12,7 @@ use sqlx::PgConnection;
 use super::{
     Books, Effects, NewReversal, Payment, agreements,
     bookings::Bookings,
-    find_any, letters, lock_alone,
+    letters, lock_alone,
     receipts::{self, Receipt},
     refunds,
 };
@@ -292,9 +292,4 @@ pub(super) async fn credit_note(
         Some(note) => invoices::refunded(connection, books.sealer, note, books.site, books.now).await,
         None => Ok(()),
     }
-}
-
-/// The payment as it is now.
-pub(super) async fn reread(connection: &mut PgConnection, payment: &Payment) -> Result<Payment, StoreError> {
-    Ok(find_any(connection, payment.id).await?.unwrap_or_else(|| payment.clone()))
 }

@@ -12,6 +12,9 @@ use sqlx::PgConnection;
 use super::{Payment, agreements, clipped, find_any};
 use crate::StoreError;
 
+/// After the provider did not take the money, the payer needs a while to choose another way.
+const DECLINED_ASK_AFTER: TimeDelta = TimeDelta::seconds(30);
+
 /// The next step of a payment.
 #[derive(Clone, Debug)]
 pub struct Chosen {
@@ -111,6 +114,27 @@ pub async fn missed(
     sqlx::query!("UPDATE agreements SET end_at = $2 WHERE payment_id = $1 AND end_at IS NOT NULL", id as PaymentId, at)
         .execute(connection)
         .await?;
+    Ok(())
+}
+
+/// The provider did not take the money that the payer had agreed to: the payer may choose another way to pay.
+pub async fn declined(
+    connection: &mut PgConnection,
+    id: PaymentId,
+    (code, words): (&str, &str),
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE payments SET state = 'pending', reason_code = $2, reason = $3, ask_at = $4, due_at = $4, updated_at = $5
+         WHERE id = $1 AND state = 'processing'",
+        id as PaymentId,
+        code,
+        clipped(words),
+        now + DECLINED_ASK_AFTER,
+        now
+    )
+    .execute(connection)
+    .await?;
     Ok(())
 }
 

@@ -96,7 +96,10 @@ pub(super) async fn stepped(
     let (plan, renewal) = (name(&catalogue, one.price.plan), one.renewal());
     let (due, now) = (renewal.amount, books.now);
     let content = match kind {
-        EventKind::Reminded => reminder(connection, books, user, (one, plan)).await?,
+        EventKind::Reminded => match reminder(connection, books, user, (one, plan, schedule)).await? {
+            Some(content) => content,
+            None => return Ok(()),
+        },
         EventKind::PastDue | EventKind::PaymentRetried => {
             let since = one.past_due_since.unwrap_or(now);
             let next = schedule.attempt_after(one.attempts).map_or(now, |after| since + after);
@@ -114,21 +117,26 @@ pub(super) async fn stepped(
     tell(connection, books.sealer, user, (&key(user, kind.as_str(), one, now), &content), now).await
 }
 
+/// Nothing, when the balance pays by itself and that was said before.
 async fn reminder(
     connection: &mut PgConnection,
     books: &Books<'_>,
     user: UserId,
-    (one, plan): (&Subscription, &str),
-) -> Result<Content, StoreError> {
+    (one, plan, schedule): (&Subscription, &str, &Schedule),
+) -> Result<Option<Content>, StoreError> {
     let (due, ends_at) = (one.renewal().amount, one.period.end);
     // What is left of the last day is a day.
     let days = (ends_at - books.now + TimeDelta::days(1) - TimeDelta::seconds(1)).num_days();
     if one.status == SubscriptionStatus::Trialing {
-        return Ok(letters::trial_ending(plan, due, ends_at, days, books.site));
+        return Ok(Some(letters::trial_ending(plan, due, ends_at, days, books.site)));
     }
     let balance = ledger::balance(connection, &Account::User(user), due.currency).await?;
-    let paying = if balance.available().minor >= due.minor { Paying::Balance } else { Paying::Tenant };
-    Ok(letters::renewal(&Renewal { plan, due, ends_at, days, paying }, books.site))
+    let suffices = balance.available().minor >= due.minor;
+    if suffices && one.reminded_days != schedule.reminders().next() {
+        return Ok(None);
+    }
+    let paying = if suffices { Paying::Balance } else { Paying::Tenant };
+    Ok(Some(letters::renewal(&Renewal { plan, due, ends_at, days, paying }, books.site)))
 }
 
 /// What happened, to which period, and when: the same is told once.

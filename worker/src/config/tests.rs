@@ -44,6 +44,43 @@ fn links_need_an_address_and_a_key() {
 }
 
 #[test]
+fn the_schedule_of_subscriptions_is_checked_as_a_whole() {
+    let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());
+    assert_eq!(with(&[]).unwrap().subscription_schedule, Schedule::default());
+    let other = with(&[("DUNNING_DAYS", "0, 2"), ("GRACE_DAYS", "0"), ("RENEWAL_REMINDER_DAYS", "14")]).unwrap();
+    assert_eq!(other.subscription_schedule.grace(), TimeDelta::zero());
+    for (name, value) in [
+        ("DUNNING_DAYS", "1,2"),
+        ("DUNNING_DAYS", "soon"),
+        ("GRACE_DAYS", "30"),
+        ("GRACE_DAYS", "-1"),
+        ("RENEWAL_REMINDER_DAYS", "1,3"),
+    ] {
+        let wrong = with(&[(name, value)]).unwrap_err().to_string();
+        assert!(wrong.contains(&format!("{name} is wrong")), "{wrong}");
+    }
+}
+
+#[test]
+fn a_payment_provider_needs_an_address_and_no_key_for_links() {
+    let paypal = [
+        ("PAYPAL_CLIENT_ID", "client"),
+        ("PAYPAL_CLIENT_SECRET", "hunter2"),
+        ("PAYPAL_WEBHOOK_ID", "1JE4291016473214C"),
+    ];
+    let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], &paypal[..], more].concat());
+    let config = with(&[("PUBLIC_URL", "https://causeway.example")]).unwrap();
+    assert!(config.payments.get("paypal").is_some() && config.public_url.is_some() && config.media.links.is_none());
+    assert!(!format!("{config:?} {:?}", config.payments).contains("hunter2"));
+    assert!(with(&[]).unwrap_err().to_string().contains("PUBLIC_URL is missing"));
+    let half = read(&[&GOOD[..], &paypal[..1]].concat()).unwrap_err().to_string();
+    assert!(
+        ["PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID", "PUBLIC_URL"].iter().all(|name| half.contains(name)),
+        "{half}"
+    );
+}
+
+#[test]
 fn mail_waits_without_a_server_and_a_server_needs_a_sender() {
     let (url, from) = (("SMTP_URL", "smtps://me:hunter2@mail.example"), ("MAIL_FROM", "Causeway <c@mail.example>"));
     let with = |more: &[(&'static str, &'static str)]| read(&[&GOOD[..], more].concat());

@@ -6,7 +6,7 @@ use futures::future::join_all;
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet};
 
 use super::{Ipn, Order, State};
-use crate::nowpayments::server::Sandbox;
+use crate::nowpayments::{clock::any_below, server::Sandbox};
 
 /// Whoever is told must have answered by then.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -35,7 +35,8 @@ async fn send(sandbox: Arc<Sandbox>, http: reqwest::Client, mut batch: Batch) {
         batch.reverse();
     }
     let (sandbox, http) = (&*sandbox, &http);
-    let mut left = if order == Order::Together {
+    let late = batch.iter().any(|ipn| ipn.delivery.late_ms_max > 0);
+    let mut left = if late || order == Order::Together {
         let sent =
             join_all(batch.into_iter().map(|ipn| async move { once(sandbox, http, &ipn, 0).await.then_some(ipn) }));
         sent.await.into_iter().flatten().collect()
@@ -58,6 +59,9 @@ async fn send(sandbox: Arc<Sandbox>, http: reqwest::Client, mut batch: Batch) {
 
 /// Sends each copy once; true when it is to go again.
 async fn once(sandbox: &Sandbox, http: &reqwest::Client, ipn: &Ipn, attempt: u32) -> bool {
+    if attempt == 0 && ipn.delivery.late_ms_max > 0 {
+        tokio::time::sleep(Duration::from_millis(any_below(ipn.delivery.late_ms_max + 1))).await;
+    }
     let mut delivered = true;
     let mut answers = Vec::new();
     for _copy in 0..ipn.delivery.copies.max(1) {

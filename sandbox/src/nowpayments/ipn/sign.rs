@@ -113,7 +113,7 @@ mod tests {
             (Signing::Javascript, "8675ad49e2ce621c", "8024a"),
             (Signing::Literal, "8675ad49e2ce621c", "8024a"),
             (Signing::Flat, "9a301bd9fd58534f", "dd5ed3c1"),
-            (Signing::Python, "72caa3b517aa9f88", "e6951429"),
+            (Signing::Python, "72caa3b517aa9f87", "e6951429"),
             (Signing::Raw, "ff52c76ad08fc6a4", "89074d67d"),
         ];
         for (signing, begin, end) in rows {

@@ -1,0 +1,120 @@
+//! Between what is on record of a payment and what its provider is asked for and answers.
+
+use domain::payment::{self, AgreementState};
+use payments::{Handover, Kind, Order, Phase, Provider, ProviderError, RefundStanding, RefundState, Standing, Verdict};
+use store::{
+    StoreError,
+    payments::{AgreementNews, Heard, NewReceipt, NewReversal, Payment, refunds::Outcome},
+};
+
+use crate::context::Context;
+
+/// The code of a refund that the provider cannot make.
+const BY_HAND: &str = "by_hand";
+
+/// What the provider is told of a payment.
+pub(super) async fn order(
+    context: &Context,
+    payment: &Payment,
+    provider: &dyn Provider,
+) -> Result<Result<Order, ProviderError>, StoreError> {
+    let addresses = context.payment_settings.addresses(context.public_url.as_ref(), provider.code(), payment.id);
+    let Some(addresses) = addresses else {
+        return Ok(Err(ProviderError::retry("public_url_missing", "nobody has said how the API is reached")));
+    };
+    let catalogue = store::plans::catalogue(&mut *context.database().await?).await?;
+    let plan = catalogue.iter().find(|plan| plan.id == payment.price.plan).map_or("", |plan| plan.name.as_str());
+    let kind = if payment.recurring {
+        Kind::Agreement { interval: payment.price.interval, renewal: payment.price.amount }
+    } else {
+        Kind::Once
+    };
+    Ok(Ok(Order {
+        payment: payment.id,
+        purpose: payment.purpose,
+        kind,
+        amount: payment.amount,
+        description: format!("{plan}, {}", payment.price.interval.as_str()),
+        product: plan.to_owned(),
+        pay_currency: payment.pay_currency.clone(),
+        return_url: addresses.paid,
+        cancel_url: addresses.given_up,
+        webhook_url: addresses.webhook,
+    }))
+}
+
+/// What a payer needs, as it is kept.
+pub(super) fn handover(handover: Handover) -> payment::Handover {
+    match handover {
+        Handover::Page { url, valid_until } => payment::Handover::Page { url, valid_until },
+        Handover::Address { address, memo, amount, currency, network, valid_until } => {
+            payment::Handover::Address { address, memo, amount, currency, network, valid_until }
+        }
+    }
+}
+
+/// What the provider says, as it is taken in.
+pub(super) fn heard(standing: &Standing) -> Heard {
+    let receipts = standing.receipts.iter().map(|receipt| NewReceipt {
+        external: receipt.external.clone(),
+        amount: receipt.amount,
+        fee: receipt.fee,
+        at: receipt.at,
+        review: receipt.review.clone(),
+    });
+    let reversals = standing.reversals.iter().map(|reversal| NewReversal {
+        external: reversal.external.clone(),
+        receipt: reversal.receipt.clone(),
+        amount: reversal.amount,
+        chargeback: reversal.chargeback,
+        refund: reversal.refund,
+        at: reversal.at,
+    });
+    let agreement = standing.agreement.as_ref().map(|agreement| AgreementNews {
+        state: match agreement.state {
+            payments::AgreementState::Pending => AgreementState::Pending,
+            payments::AgreementState::Active => AgreementState::Active,
+            payments::AgreementState::Suspended => AgreementState::Suspended,
+            payments::AgreementState::Ended => AgreementState::Ended,
+        },
+        next_payment_at: agreement.next_payment_at,
+        failed_payments: agreement.failed_payments,
+        last_failure: agreement.last_failure.clone(),
+    });
+    Heard {
+        phase: phase(standing.phase),
+        receipts: receipts.collect(),
+        reversals: reversals.collect(),
+        agreement,
+        reason: standing.reason.clone(),
+    }
+}
+
+fn phase(phase: Phase) -> payment::Phase {
+    match phase {
+        Phase::Waiting => payment::Phase::Waiting,
+        Phase::Approved => payment::Phase::Approved,
+        Phase::Processing => payment::Phase::Processing,
+        Phase::Done => payment::Phase::Done,
+        Phase::Failed => payment::Phase::Failed,
+        Phase::Expired => payment::Phase::Expired,
+    }
+}
+
+/// What became of a refund.
+pub(super) fn refunded(answer: Result<RefundStanding, ProviderError>) -> Outcome {
+    match answer {
+        Ok(RefundStanding { external, state, reason }) => match state {
+            RefundState::Pending => Outcome::Pending { external, reason },
+            RefundState::Done => Outcome::Done { external },
+            RefundState::Failed => {
+                Outcome::Failed { reason: reason.unwrap_or_else(|| "the provider refuses it".into()) }
+            }
+        },
+        Err(error) => match error.verdict {
+            Verdict::Retry(after) => Outcome::Missed { after },
+            Verdict::Final if error.code == BY_HAND => Outcome::ByHand,
+            Verdict::Final => Outcome::Failed { reason: error.to_string() },
+        },
+    }
+}
