@@ -86,7 +86,7 @@ pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Arc<dyn Provider>> {
     let http = settings.checked("PAYPAL_URL", client::http(&environment))?;
     let proof = match online? {
         true => Proof::Online,
-        false => Proof::Offline(Certificates::new(http.clone(), roots, Arc::clone(&clock))),
+        false => Proof::Offline(Box::new(Certificates::new(http.clone(), roots, Arc::clone(&clock)))),
     };
     let client = Client::new(http, environment, id?, secret?, Arc::clone(&clock));
     Some(Arc::new(PayPal { client, clock, catalog: Catalog::default(), webhook_id: webhook_id?, proof }))
