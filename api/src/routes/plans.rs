@@ -12,7 +12,6 @@ use domain::{
 };
 use salvo::prelude::*;
 use serde::Serialize;
-use store::prices::Terms;
 
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
@@ -34,8 +33,8 @@ pub(crate) struct PlanOut {
     trial_days: u16,
 }
 
-impl From<(Plan, Terms)> for PlanOut {
-    fn from((plan, sale): (Plan, Terms)) -> Self {
+impl From<(Plan, store::prices::Terms)> for PlanOut {
+    fn from((plan, sale): (Plan, store::prices::Terms)) -> Self {
         Self {
             code: plan.code,
             name: plan.name,

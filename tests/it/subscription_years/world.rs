@@ -363,6 +363,7 @@ fn context(pool: PgPool) -> Context {
         media: MediaSettings { bytes_max: 1, tenant_bytes_max: 1, links: None },
         public_url: None,
         payments: Arc::default(),
+        payment_settings: Default::default(),
         mailer: None,
         worker: "years".into(),
         health_check_period: Duration::from_secs(300),
