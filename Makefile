@@ -7,7 +7,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help up demo test crash crash-short bench lint fmt sqlx sqlx-check openapi openapi-check build setup clean
+.PHONY: help up demo test crash crash-short crash-billing crash-billing-short bench lint fmt sqlx sqlx-check openapi openapi-check build setup clean
 
 CARGO ?= cargo
 # The queries are checked against store/.sqlx; only `make sqlx` asks a database.
@@ -28,12 +28,13 @@ help: ## Show this list
 up: setup build ## Start everything (PostgreSQL, Temporal, sandbox, worker, API) and leave it running until Ctrl-C
 	@exec $(target)/debug/causeway-sandbox up --with-parent
 
-demo: setup build ## Show the main job in all four directions, with a killed worker in the middle, and check the result
+demo: setup build ## Show the main job in all four directions, with a killed worker in the middle, and a purchase, and check the result
 	@exec $(target)/debug/causeway-sandbox demo --with-parent
 
-test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, every test, a short crash
+test: setup build lint sqlx-check openapi-check ## Formatting, lints, offline query data, OpenAPI snapshot, every test, two short crashes
 	RUST_TEST_THREADS=$(TEST_THREADS) $(CARGO) test --workspace --no-fail-fast
 	@$(MAKE) --no-print-directory crash-short
+	@$(MAKE) --no-print-directory crash-billing-short
 
 # bash counts in a variable SECONDS of its own, so this one is written out by make and never read by the shell.
 crash: setup build ## Kill every part again and again while people write, and check the destinations; SECONDS= and SEED=
@@ -42,6 +43,13 @@ crash: setup build ## Kill every part again and again while people write, and ch
 crash-short: setup build ## The same in about a minute, always with the same seed unless SEED= is given
 	@exec $(target)/debug/causeway-sandbox crash --with-parent --name crash-short --seconds 35 --messages 500 --pairs 8 \
 		--seed $(or $(SEED),20261122)
+
+crash-billing: setup build ## Kill every part again and again while people pay, and check the books; SECONDS= and SEED=
+	@exec $(target)/debug/causeway-sandbox crash-billing --with-parent $(if $(SECONDS),--seconds $(SECONDS)) $(if $(SEED),--seed $(SEED))
+
+crash-billing-short: setup build ## The same in about two minutes, always with the same seed unless SEED= is given
+	@exec $(target)/debug/causeway-sandbox crash-billing --with-parent --name crash-billing-short --seconds 35 --people 16 \
+		--seed $(or $(SEED),20261124)
 
 bench: setup ## Measure throughput, latency and memory beside the ceilings; SCENARIO=name for one in full, PROFILE=dev without optimisation
 	$(CARGO) build --workspace --profile $(PROFILE)

@@ -1,5 +1,6 @@
 //! Thin clients of the HTTP API and of the sandbox's control APIs, for the demonstration, the tests and the bench.
 
+mod billing;
 mod causeway;
 mod discord;
 mod http;
@@ -9,6 +10,7 @@ mod smtp;
 mod telegram;
 
 pub use self::{
+    billing::{Handover, NewCheckout, Payment},
     causeway::{Account, CausewayClient, ChatRow, NewPair, Pair, Place},
     discord::{DiscordBot, DiscordControl, DiscordMessage, Guild},
     http::{CallError, Http},

@@ -1,9 +1,10 @@
 //! `causeway-sandbox demo`: the main job in front of your eyes, in all four directions, with a killed worker in the
-//! middle. What it counts, it counts at the destination servers.
+//! middle, and a purchase. What it counts, it counts at the destination servers.
 
 mod cast;
 mod codec;
 mod crash;
+mod purchase;
 
 use std::time::Instant;
 
@@ -84,6 +85,7 @@ async fn perform(stack: &Stack, args: &DemoArgs) -> anyhow::Result<Outcome> {
     let idle = through_idle_pairs(progress, &mut cast, args.idle_messages).await?;
     crash::survive(stack, &mut cast, args.stream_messages).await?;
     let tally = count(progress, &cast).await?;
+    purchase::show(stack, &cast).await?;
     Ok(Outcome { written: cast.written.values().sum(), tally, idle })
 }
 

@@ -8,6 +8,7 @@ pub mod chaos;
 pub mod client;
 pub mod commands;
 pub mod crash;
+pub mod crash_billing;
 pub mod demo;
 pub mod discord;
 pub mod nowpayments;

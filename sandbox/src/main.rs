@@ -7,6 +7,7 @@ use sandbox::{
     bench::{self, BenchArgs},
     commands::{self, PostgresArgs, StackArgs},
     crash::{self, CrashArgs},
+    crash_billing::{self, CrashBillingArgs},
     demo::{self, DemoArgs},
     discord, nowpayments, paypal, smtp, telegram,
 };
@@ -27,12 +28,14 @@ struct Cli {
 enum Command {
     /// Start everything and leave it running until Ctrl-C.
     Up(StackArgs),
-    /// Show the main job in all four directions, with a killed worker in the middle, and check the result.
+    /// Show the main job in all four directions, with a killed worker in the middle, and a purchase, and check the result.
     Demo(DemoArgs),
     /// Measure throughput, latency and memory beside a bare serenity loop.
     Bench(BenchArgs),
     /// Kill every part again and again while people write, and compare the destinations with what was written.
     Crash(CrashArgs),
+    /// Kill every part again and again while people pay, and compare the database with the payment providers' books.
+    CrashBilling(CrashBillingArgs),
     /// Serve Discord: REST over TLS, REST and gateway over plain HTTP, and a control API.
     Discord(discord::Args),
     /// Serve NOWPayments: payments, invoices and signed notifications, and a control API.
@@ -67,6 +70,10 @@ async fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(args) => return Ok(if demo::demo(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Crash(args) => {
             return Ok(if crash::crash(args).await? { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
+        Command::CrashBilling(args) => {
+            let is_clean = crash_billing::crash_billing(args).await?;
+            return Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
         Command::Bench(args) => bench::bench(args).await?,
         Command::Discord(args) => discord::serve(args, until_interrupted()).await?,

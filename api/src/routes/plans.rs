@@ -12,6 +12,7 @@ use domain::{
 };
 use salvo::prelude::*;
 use serde::Serialize;
+use store::prices::Terms as Sale;
 
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
@@ -33,8 +34,8 @@ pub(crate) struct PlanOut {
     trial_days: u16,
 }
 
-impl From<(Plan, store::prices::Terms)> for PlanOut {
-    fn from((plan, sale): (Plan, store::prices::Terms)) -> Self {
+impl From<(Plan, Sale)> for PlanOut {
+    fn from((plan, sale): (Plan, Sale)) -> Self {
         Self {
             code: plan.code,
             name: plan.name,

@@ -140,10 +140,27 @@ impl Http {
         path: &str,
         body: Option<&impl Serialize>,
     ) -> Result<T, CallError> {
+        self.call_with(method, path, &[], body).await
+    }
+
+    /// The same, with more headers.
+    ///
+    /// # Errors
+    /// No answer, a refusal, or an unexpected shape.
+    pub async fn call_with<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: Option<&impl Serialize>,
+    ) -> Result<T, CallError> {
         let call = format!("{method} {}{path}", self.base);
         let mut request = self.client.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
         }
         if let Some(body) = body {
             request = request.json(body);

@@ -261,6 +261,26 @@ impl PaypalControl {
         self.act(&format!("/subscriptions/{subscription}/cancel"), &json!({})).await
     }
 
+    /// The ids of an order's captures.
+    ///
+    /// # Errors
+    /// When there is no such order.
+    pub async fn captures_of(&self, order: &str) -> Result<Vec<String>, CallError> {
+        let order: Value = self.0.get(&format!("/orders/{order}")).await?;
+        let captures = order.pointer("/purchase_units/0/payments/captures").and_then(Value::as_array);
+        let id = |capture: &Value| capture.get("id")?.as_str().map(str::to_owned);
+        Ok(captures.into_iter().flatten().filter_map(id).collect())
+    }
+
+    /// True while captures of an order are to be refused.
+    ///
+    /// # Errors
+    /// When there is no such order.
+    pub async fn is_refused(&self, order: &str) -> Result<bool, CallError> {
+        let outcome: Value = self.0.get(&format!("/orders/{order}/outcome")).await?;
+        Ok(outcome["outcome"] == "refuse")
+    }
+
     /// The books.
     ///
     /// # Errors

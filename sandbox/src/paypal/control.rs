@@ -38,7 +38,7 @@ fn order_routes() -> Router {
     Router::with_path("orders/{id}")
         .get(acts::show_order)
         .push(Router::with_path("approve").post(acts::approve_order))
-        .push(Router::with_path("outcome").put(acts::set_outcome))
+        .push(Router::with_path("outcome").get(acts::show_outcome).put(acts::set_outcome))
         .push(Router::with_path("void").post(acts::void_order))
 }
 

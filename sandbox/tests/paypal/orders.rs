@@ -42,6 +42,9 @@ async fn an_order_is_made_once_approved_and_captured_once() {
     world.control.refuse_capture(&order, "INSTRUMENT_DECLINED", 1).await.unwrap();
     let (status, declined) = world.post(&capture, Some("c"), &json!({})).await;
     assert_eq!((status, issue(&declined).as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "INSTRUMENT_DECLINED"));
+    let (_, early) = world.post(&capture, Some("c"), &json!({})).await;
+    assert_eq!(issue(&early), "ORDER_NOT_APPROVED", "the payer has to choose another way to pay");
+    world.control.approve_order(&order).await.unwrap();
     let (status, paid) = world.post(&capture, Some("c"), &json!({})).await;
     assert_eq!((status, text(&paid, "/status").as_str()), (StatusCode::CREATED, "COMPLETED"), "a refusal is not kept");
     let taken = &paid["purchase_units"][0]["payments"]["captures"][0];
@@ -59,7 +62,7 @@ async fn an_order_is_made_once_approved_and_captured_once() {
     let events = world.inbox.of("PAYMENT.CAPTURE.COMPLETED", 1).await;
     let resource = &events[0].event()["resource"];
     assert_eq!(text(resource, "/supplementary_data/related_ids/order_id"), order);
-    world.inbox.of("CHECKOUT.ORDER.APPROVED", 1).await;
+    world.inbox.of("CHECKOUT.ORDER.APPROVED", 2).await;
     let books = world.control.books().await.unwrap();
     let [capture] = &books.captures[..] else { panic!("one capture, not {:?}", books.captures) };
     assert_eq!((capture.amount_minor, capture.custom_id.as_deref(), books.keys_reused), (1_000, Some("pay_1"), 0));

@@ -54,6 +54,14 @@ pub async fn approve_order(request: &mut Request, depot: &mut Depot) -> Answer {
     })
 }
 
+#[handler]
+pub async fn show_outcome(request: &mut Request, depot: &mut Depot) -> Answer {
+    let id = front::param(request, "id")?;
+    let sandbox = front::sandbox(depot)?;
+    let outcome = sandbox.world().order(&id)?.outcome.clone();
+    Ok(Reply::ok(outcome.map_or_else(|| json!({}), |outcome| json!(outcome))))
+}
+
 /// `{}` takes an outcome back.
 #[handler]
 pub async fn set_outcome(request: &mut Request, depot: &mut Depot) -> Answer {

@@ -23,6 +23,9 @@ const ATTEMPTS_MAX: u32 = 10;
 const TEXT_CHARS_MAX: usize = 127;
 const DESCRIPTOR_CHARS_MAX: usize = 22;
 
+/// Issues after which the payer has to choose another way to pay, and to approve anew.
+const PAYERS_TURN: [&str; 2] = ["INSTRUMENT_DECLINED", "PAYER_ACTION_REQUIRED"];
+
 /// Where an order stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
@@ -104,7 +107,8 @@ pub struct Order {
     description: Option<String>,
     source: bool,
     payer: Option<Value>,
-    outcome: Option<Outcome>,
+    /// What becomes of its next captures.
+    pub outcome: Option<Outcome>,
     attempts: u32,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
@@ -335,6 +339,9 @@ impl Order {
             Some(Outcome::Refuse { issue, times }) => {
                 let text = "The capture was refused, as the sandbox was told to.";
                 let refusal = ApiError::unprocessable(&issue, text);
+                if PAYERS_TURN.contains(&issue.as_str()) {
+                    self.status = Status::PayerActionRequired;
+                }
                 self.outcome = (times > 1).then(|| Outcome::Refuse { issue, times: times - 1 });
                 Err(refusal)
             }
