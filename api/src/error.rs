@@ -169,8 +169,12 @@ pub enum ApiError {
     Review(store::payments::review::ReviewError),
     #[error("the event was passed on to a payment")]
     EventMatched,
-    #[error("a reference has 1 to 200 characters")]
+    #[error("the event comes from another provider than the payment's")]
+    OtherProvider,
+    #[error("a reference has 1 to 100 characters")]
     ReferenceLength,
+    #[error("another movement of money has this reference")]
+    ReferenceTaken,
     #[error("a note has 1 to 500 characters")]
     RefundNoteLength,
     #[error("the webhook is not genuine")]

@@ -23,6 +23,7 @@ use crate::{
     seal::Sealer,
 };
 
+pub mod admin;
 pub mod agreements;
 mod begin;
 mod bookings;

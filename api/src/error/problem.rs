@@ -200,7 +200,9 @@ const DOCUMENTED: [(&str, &str); 11] = [
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`, `second_factor_on`, `second_factor_off`, `payment_open`, `payment_under_way`, `nothing_to_pay`, `nothing_to_agree_on`, `idempotency_key_reused`, `balance_insufficient`, `plan_granted`, `changes_at_period_end`, `renewed_already`, `other_currency`, `no_subscription`, `no_trial`, `coupon_in_use`. Administration: `coupon_exists`, `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`, `second_factor_on`, `second_factor_off`, `payment_open`, `payment_under_way`, `nothing_to_pay`, `nothing_to_agree_on`, `idempotency_key_reused`, `balance_insufficient`, `plan_granted`, `changes_at_period_end`, `renewed_already`, `other_currency`, `no_subscription`, `no_trial`, `coupon_in_use`. Administration: `coupon_exists`, `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`, \
+         `nothing_to_refund`, `refund_too_much`, `refund_not_by_hand`, `reference_taken`, `nothing_to_decide`, `nothing_to_grant`, \
+         `tenant_gone`, `other_provider`, `event_matched`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),

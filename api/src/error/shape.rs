@@ -105,6 +105,8 @@ impl ApiError {
             Self::Review(refused) => review(refused),
             Self::EventMatched => Shape::new(S::CONFLICT, "event_matched"),
             Self::ReferenceLength => Shape::new(S::UNPROCESSABLE_ENTITY, "reference_length").field("reference"),
+            Self::ReferenceTaken => Shape::new(S::CONFLICT, "reference_taken").field("reference"),
+            Self::OtherProvider => Shape::new(S::CONFLICT, "other_provider").field("payment"),
             Self::RefundNoteLength => Shape::new(S::UNPROCESSABLE_ENTITY, "note_length").field("note"),
             Self::WebhookForged => Shape::new(S::UNAUTHORIZED, "webhook_forged"),
             Self::WebhookMalformed => Shape::new(S::BAD_REQUEST, "webhook_malformed"),

@@ -1,7 +1,10 @@
 //! Payments as they are shown: a tenant's own, and all of them for staff.
 
 use chrono::{DateTime, Utc};
-use domain::{Money, PaymentId, PlanId, UserId, billing::PaymentState};
+use domain::{
+    Money, PaymentId, PlanId, UserId,
+    billing::{PaymentPurpose, PaymentState},
+};
 use sqlx::PgConnection;
 
 use super::{Payment, Row, currency, select_payments};
@@ -37,6 +40,8 @@ pub struct Asked {
     pub user: Option<UserId>,
     /// In this state.
     pub state: Option<PaymentState>,
+    /// For this.
+    pub purpose: Option<PaymentPurpose>,
     /// Through this provider.
     pub provider: Option<String>,
     /// For this plan.
@@ -72,8 +77,8 @@ pub async fn list_all(connection: &mut PgConnection, asked: &Asked, limit: i64) 
                 OR EXISTS (SELECT FROM payment_reversals v WHERE v.payment_id = p.id AND v.external_id = $5))
            AND (NOT $6 OR EXISTS (SELECT FROM payment_receipts r WHERE r.payment_id = p.id AND r.state = 'undecided'))
            AND ($7::timestamptz IS NULL OR p.created_at >= $7) AND ($8::timestamptz IS NULL OR p.created_at < $8)
-           AND ($9::uuid IS NULL OR p.id < $9)
-         ORDER BY p.id DESC LIMIT $10",
+           AND ($9::uuid IS NULL OR p.id < $9) AND ($10::payment_purpose IS NULL OR p.purpose = $10)
+         ORDER BY p.id DESC LIMIT $11",
         asked.user.map(|id| id.as_uuid()),
         asked.state as Option<PaymentState>,
         asked.provider,
@@ -83,6 +88,7 @@ pub async fn list_all(connection: &mut PgConnection, asked: &Asked, limit: i64) 
         asked.from,
         asked.until,
         asked.before.map(|id| id.as_uuid()),
+        asked.purpose as Option<PaymentPurpose>,
         limit
     )
     .fetch_all(&mut *connection)

@@ -6,13 +6,15 @@ mod wire;
 
 pub(crate) use wire::{AdminPaymentOut, AgreementOut, FiguresOut};
 
-use domain::{PaymentId, billing::PaymentState, payment::Decision};
+use domain::{PaymentEventId, PaymentId, billing::PaymentState, payment::Decision};
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{
-    PgConnection,
-    payments::{self as stored, Asked, Effects, agreements, receipts, refunds::Wanted, reversals},
+    PgConnection, payment_events,
+    payments::{
+        self as stored, Asked, Effects, admin, agreements, receipts, refunds::Wanted, reversals, review::ReviewError,
+    },
 };
 
 use super::{
@@ -25,10 +27,15 @@ use crate::{
     body::JsonBody,
     error::{ApiError, Thing},
     payments as money,
-    routes::payments::wire::PaymentStateDoc,
+    routes::{payments::wire::PaymentStateDoc, subscription::PurposeDoc},
     state::AppState,
 };
 use wire::{DecisionDoc, PaymentDetailOut};
+
+/// More events of a payment than this are looked for in their own list.
+const EVENTS: i64 = 100;
+/// The latest acts of staff on a payment; all of them are in the audit log.
+const ACTS: i64 = 100;
 
 /// A page of payments.
 #[derive(Serialize, ToSchema)]
@@ -48,6 +55,7 @@ pub(crate) struct AdminPaymentsOut {
     parameters(
         ("user" = Option<String>, Query, description = "Only this user's."),
         ("state" = Option<PaymentStateDoc>, Query, description = "Only those that stand so."),
+        ("purpose" = Option<PurposeDoc>, Query, description = "Only those for this."),
         ("provider" = Option<String>, Query, description = "Only those of this provider's code."),
         ("plan" = Option<String>, Query, description = "Only those for this plan's code."),
         ("external" = Option<String>, Query, description = "Only those with this id at the provider: of the order, of money that came or went back."),
@@ -65,6 +73,7 @@ pub(crate) async fn list(_staff: Staff, app: AppState, req: &mut Request) -> Res
     let mut asked = Asked {
         user: page::parsed(req, "user", "`user` is a user's id")?,
         state,
+        purpose: page::named(req, "purpose", "`purpose` is `subscribe`, `renew` or `upgrade`")?,
         provider: page::text(req, "provider")?,
         plan: None,
         external: page::text(req, "external")?,
@@ -87,17 +96,18 @@ pub(crate) async fn list(_staff: Staff, app: AppState, req: &mut Request) -> Res
     }))
 }
 
-/// Reads one payment, whole: what has come and gone back, refunds, the agreement.
+/// Reads one payment, whole: what has come and gone back, refunds, the agreement, what the provider has told, and what staff
+/// did.
 #[endpoint(operation_id = "admin_read_payment", tags("admin"))]
 pub(crate) async fn read(
     _staff: Staff,
     app: AppState,
     id: PathId<PaymentId>,
 ) -> Result<Json<PaymentDetailOut>, ApiError> {
-    Ok(Json(detail(&mut *app.database().await?, id.0).await?))
+    Ok(Json(detail(&app, &mut *app.database().await?, id.0).await?))
 }
 
-async fn detail(database: &mut PgConnection, id: PaymentId) -> Result<PaymentDetailOut, ApiError> {
+async fn detail(app: &AppState, database: &mut PgConnection, id: PaymentId) -> Result<PaymentDetailOut, ApiError> {
     let payment = stored::find_any(database, id).await?.ok_or(ApiError::NotFound(Thing::Payment))?;
     let catalogue = store::plans::catalogue(database).await?;
     let receipts = receipts::of_payment(database, id).await?;
@@ -107,7 +117,13 @@ async fn detail(database: &mut PgConnection, id: PaymentId) -> Result<PaymentDet
         Some(agreement) => agreements::find(database, agreement).await?,
         None => None,
     };
-    Ok(PaymentDetailOut::new(&payment, &catalogue, (receipts, reversals, refunds, agreement)))
+    let asked = payment_events::Asked { payment: Some(id), ..payment_events::Asked::default() };
+    let events = payment_events::list(database, &asked, EVENTS).await?;
+    let ids: Vec<PaymentEventId> = events.iter().map(|event| event.id).collect();
+    let history = admin::history(database, id, &ids, ACTS).await?;
+    let moved = (receipts, reversals, refunds, agreement);
+    let by_hand = refunds::is_by_hand(app, &payment);
+    Ok(PaymentDetailOut::new((&payment, by_hand), &catalogue, moved, (events, history)))
 }
 
 /// Has the provider asked about a payment now. What it says is taken in within moments.
@@ -126,7 +142,7 @@ pub(crate) async fn check(
         None => id,
     };
     stored::touch(&mut act, of, now).await?;
-    let out = detail(&mut act, id).await?;
+    let out = detail(&app, &mut act, id).await?;
     act.commit(Deed { reason: Some(reason), ..deed("payment.check", id, payment.user) }).await?;
     money::wake_all(&app, &[of]).await;
     Ok(Json(out))
@@ -148,8 +164,7 @@ pub(crate) struct ReviewIn {
     reason: String,
 }
 
-/// Decides about all money of a payment that waits for a decision. `409 nothing_to_decide` when none does, so that sent
-/// twice it happens once.
+/// Decides about all money of a payment that waits for a decision. What is decided so already changes nothing.
 #[endpoint(operation_id = "admin_review_payment", tags("admin"))]
 pub(crate) async fn review(
     acting: Acting,
@@ -170,8 +185,12 @@ pub(crate) async fn review(
         key: None,
     };
     let mut effects = Effects::default();
-    stored::review::decide(&mut act, &books, &payment, (body.0.decision, &wanted), &mut effects).await?;
-    let out = detail(&mut act, id).await?;
+    match stored::review::decide(&mut act, &books, &payment, (body.0.decision, &wanted), &mut effects).await {
+        Err(ReviewError::NothingToDecide) if admin::is_decided(&mut act, id, body.0.decision).await? => {
+            return Ok(Json(detail(&app, &mut act, id).await?));
+        }
+        decided => decided?,
+    }
     let after = stored::find_any(&mut act, id).await?;
     act.commit(Deed {
         before: Some(json!({ "state": payment.state })),
@@ -181,7 +200,7 @@ pub(crate) async fn review(
     })
     .await?;
     money::follow_up(&app, &effects, now).await;
-    Ok(Json(out))
+    Ok(Json(detail(&app, &mut *app.database().await?, id).await?))
 }
 
 /// What is written into the audit log of an act on a payment.

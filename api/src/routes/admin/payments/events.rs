@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::{
     payment_events::{self, Asked, Event},
-    payments as stored,
+    payments::{self as stored, admin},
 };
 
 use crate::{
@@ -158,7 +158,8 @@ pub(crate) struct AttachIn {
     reason: String,
 }
 
-/// Passes an event on to the payment that it belongs to, of which the provider is asked then. It can be called again.
+/// Passes an event on to the payment of the same provider that it belongs to, of which the provider is asked then. It can be
+/// called again.
 #[endpoint(operation_id = "admin_attach_payment_event", tags("admin"))]
 pub(crate) async fn attach(
     acting: Acting,
@@ -168,9 +169,18 @@ pub(crate) async fn attach(
 ) -> Result<Json<EventOut>, ApiError> {
     let (id, now, reason) = (id.0, app.clock.now(), page::reason(&body.0.reason)?);
     let mut act = acting.begin(&app).await?;
-    let before = payment_events::find(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::PaymentEvent))?;
+    // Read before it locks: which of the two is not there is said first of the one in the path.
+    let known = payment_events::find(&mut act, id).await?;
+    known.ok_or(ApiError::NotFound(Thing::PaymentEvent))?;
     let payment = stored::lock(&mut act, body.0.payment).await?.ok_or(ApiError::NotFound(Thing::Payment))?;
-    payment_events::attach(&mut act, id, payment.id, now).await?;
+    let before = payment_events::find(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::PaymentEvent))?;
+    if payment.provider.as_deref() != Some(before.provider.as_str()) {
+        return Err(ApiError::OtherProvider);
+    }
+    if before.state == EventState::Matched && before.payment == Some(payment.id) {
+        return Ok(Json(before.into()));
+    }
+    let asked = admin::attach(&mut act, id, &payment, now).await?;
     let after = payment_events::find(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::PaymentEvent))?;
     act.commit(Deed {
         action: "payment_event.attach",
@@ -181,7 +191,7 @@ pub(crate) async fn attach(
         reason: Some(reason),
     })
     .await?;
-    money::wake_all(&app, &[payment.id]).await;
+    money::wake_all(&app, &asked).await;
     Ok(Json(after.into()))
 }
 
@@ -196,6 +206,9 @@ pub(crate) async fn dismiss(
     let (id, now, reason) = (id.0, app.clock.now(), page::reason(&body.0.reason)?);
     let mut act = acting.begin(&app).await?;
     let before = payment_events::find(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::PaymentEvent))?;
+    if before.state == EventState::Dismissed {
+        return Ok(Json(before.into()));
+    }
     if !payment_events::dismiss(&mut act, id, now).await? {
         return Err(ApiError::EventMatched);
     }

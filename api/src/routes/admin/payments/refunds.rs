@@ -7,7 +7,11 @@ use domain::{
 use salvo::prelude::*;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::payments::{self as stored, Effects, Payment, refunds, refunds::Wanted};
+use store::payments::{
+    self as stored, Effects, Payment,
+    admin::{self, ByHand, Known},
+    refunds::{self, Wanted},
+};
 
 use super::{
     deed,
@@ -29,8 +33,8 @@ use crate::{
 
 /// What payers are told with a refund, unless staff has words of their own.
 const NOTE_DEFAULT: &str = "Refund";
-/// The longest reference of a refund by hand, in characters.
-const REFERENCE_CHARS_MAX: usize = 200;
+/// The longest reference of a refund by hand, in characters: it is part of a key of the ledger.
+const REFERENCE_CHARS_MAX: usize = 100;
 
 /// What is to be given back.
 #[derive(Deserialize, ToSchema)]
@@ -89,6 +93,13 @@ pub(crate) async fn create(
     let books = app.books(payment.provider.as_deref(), now);
     let wanted =
         Wanted { amount, note: &note, by: acting.actor(), by_hand: is_by_hand(&app, &payment), key: Some(&key.0) };
+    match admin::known_refunds(&mut act, id, &wanted).await? {
+        Known::Nothing => (),
+        Known::Same(refunds) => {
+            return Ok(Json(RefundsOut { refunds: refunds.into_iter().map(RefundOut::from).collect(), next: None }));
+        }
+        Known::Other => return Err(ApiError::IdempotencyKeyReused),
+    }
     let mut effects = Effects::default();
     let asked = refunds::ask(&mut act, &books, &payment, &wanted, &mut effects).await?;
     let mut found = Vec::new();
@@ -132,14 +143,15 @@ pub(crate) async fn list(_staff: Staff, app: AppState, req: &mut Request) -> Res
 #[salvo(schema(name = RefundDone))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct DoneIn {
-    /// How the bank or the provider calls it, 1 to 200 characters: a transaction's number.
+    /// How the bank or the provider calls it, 1 to 100 characters: a transaction's number. No other movement of
+    /// money has it.
     reference: String,
     /// Why, 1 to 500 characters; it goes into the audit log.
     reason: String,
 }
 
-/// Says that the money of a refund was given back by hand. `409 refund_not_by_hand` when it does not wait for that, so that
-/// sent twice it happens once.
+/// Says that the money of a refund was given back by hand: books and credit note follow. It can be called again with the same
+/// reference; `409 refund_not_by_hand` when the refund does not wait for that.
 #[endpoint(operation_id = "admin_finish_refund", tags("admin"))]
 pub(crate) async fn done(
     acting: Acting,
@@ -154,13 +166,18 @@ pub(crate) async fn done(
     }
     let mut act = acting.begin(&app).await?;
     let refund = refunds::find(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::Refund))?;
-    let payment = stored::find_any(&mut act, refund.payment).await?.ok_or(ApiError::NotFound(Thing::Payment))?;
+    let payment = stored::lock(&mut act, refund.payment).await?.ok_or(ApiError::NotFound(Thing::Payment))?;
     let books = app.books(payment.provider.as_deref(), now);
     let mut effects = Effects::default();
-    if !refunds::done_by_hand(&mut act, &books, id, reference, &mut effects).await? {
-        return Err(ApiError::RefundNotByHand);
-    }
-    let after = refunds::find(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::Refund))?;
+    let made = admin::made_by_hand(&mut act, &books, (id, reference), &mut effects).await?;
+    let after = match made.ok_or(ApiError::NotFound(Thing::Refund))? {
+        ByHand::Done(after) => after,
+        ByHand::Known(after) => return Ok(Json(after.into())),
+        ByHand::Refused(_) => return Err(ApiError::RefundNotByHand),
+        ByHand::ReferenceTaken => return Err(ApiError::ReferenceTaken),
+    };
+    // It may be the last that the workflow has waited for.
+    effects.payments.push(payment.id);
     act.commit(Deed {
         before: Some(json!({ "refund": id, "state": refund.state })),
         after: Some(json!({ "refund": id, "state": after.state, "reference": reference })),

@@ -10,11 +10,20 @@ use salvo::{
     prelude::*,
 };
 use serde::Serialize;
-use store::payments::{
-    Figures, Listed, Payment, agreements::Agreement, receipts::Receipt, refunds::Refund, reversals::Reversal,
+use store::{
+    audit::Entry,
+    payment_events::Event,
+    payments::{
+        Figures, Listed, Payment, agreements::Agreement, receipts::Receipt, refunds::Refund, reversals::Reversal,
+    },
 };
 
-use crate::{money::MoneyOut, routes::payments::wire::PaymentOut, wire::one_of};
+use super::events::EventOut;
+use crate::{
+    money::MoneyOut,
+    routes::{admin::logs::EntryOut, payments::wire::PaymentOut},
+    wire::one_of,
+};
 
 macro_rules! docs {
     ($($(#[$meta:meta])* $doc:ident = $enum:ty;)*) => {
@@ -271,6 +280,8 @@ pub(crate) struct PaymentDetailOut {
     /// When the provider was asked last.
     #[salvo(schema(value_type = Option<String>, format = DateTime))]
     asked_at: Option<DateTime<Utc>>,
+    /// What is given back of it staff gives back: its provider does not do it by itself.
+    refunded_by_hand: bool,
     /// As its tenant sees it.
     payment: PaymentOut,
     /// Money that has come, oldest first.
@@ -281,23 +292,31 @@ pub(crate) struct PaymentDetailOut {
     refunds: Vec<RefundOut>,
     /// The agreement that it began, or that has paid it.
     agreement: Option<AgreementOut>,
+    /// What its provider has told of it, newest first; at most 100.
+    events: Vec<EventOut>,
+    /// What staff did to it and to these events, newest first; at most 100.
+    history: Vec<EntryOut>,
 }
 
 impl PaymentDetailOut {
     pub(super) fn new(
-        payment: &Payment,
+        (payment, refunded_by_hand): (&Payment, bool),
         catalogue: &[Plan],
         (receipts, reversals, refunds, agreement): (Vec<Receipt>, Vec<Reversal>, Vec<Refund>, Option<Agreement>),
+        (events, history): (Vec<Event>, Vec<Entry>),
     ) -> Self {
         Self {
             user: payment.user,
             external: payment.external.clone(),
             asked_at: payment.asked_at,
+            refunded_by_hand,
             payment: PaymentOut::new(payment, catalogue),
             receipts: receipts.into_iter().map(ReceiptOut::from).collect(),
             reversals: reversals.into_iter().map(ReversalOut::from).collect(),
             refunds: refunds.into_iter().map(RefundOut::from).collect(),
             agreement: agreement.map(AgreementOut::from),
+            events: events.into_iter().map(EventOut::from).collect(),
+            history: history.into_iter().map(EntryOut::from).collect(),
         }
     }
 }
