@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use futures::future::try_join_all;
 
+pub use self::database::Database;
 use self::{plot::Plot, report::Outcome, stage::Stage};
 use crate::{
     chaos,
