@@ -65,6 +65,7 @@ async fn webhooks_are_signed_as_the_service_signs_them() {
     assert_eq!((crc32(b""), crc32(b"{}"), crc32(b"123456789")), (0, 2_745_614_147, 3_421_780_262));
     let world = World::new().await;
     world.paid_order("pay_1").await;
+    world.inbox.of("CHECKOUT.ORDER.APPROVED", 1).await;
     let webhook = world.inbox.of("PAYMENT.CAPTURE.COMPLETED", 1).await.remove(0);
     assert_eq!(webhook.headers["paypal-auth-algo"], "SHA256withRSA");
     let url = &webhook.headers["paypal-cert-url"];
