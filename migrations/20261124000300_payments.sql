@@ -146,8 +146,9 @@ CREATE TABLE refunds (
     -- What of the tenant's balance is set aside for it, where the money was put there.
     hold_id uuid,
     note text NOT NULL CONSTRAINT refunds_note_check CHECK (char_length(note) BETWEEN 1 AND 500),
-    -- Who asked; NULL: the operator, or it was made at the provider.
+    -- Who asked; NULL: the operator, or it was made at the provider. And under which key: the same again is this one.
     asked_by uuid,
+    request_key text,
     reason text,
     due_at timestamptz,
     tries integer NOT NULL DEFAULT 0,
@@ -157,6 +158,8 @@ CREATE TABLE refunds (
 );
 CREATE INDEX refunds_payment_idx ON refunds (payment_id, id);
 CREATE INDEX refunds_receipt_idx ON refunds (receipt_id) WHERE receipt_id IS NOT NULL;
+CREATE UNIQUE INDEX refunds_request_key ON refunds (payment_id, request_key, receipt_id) NULLS NOT DISTINCT
+    WHERE request_key IS NOT NULL;
 CREATE INDEX refunds_open_idx ON refunds (id) WHERE state IN ('asked', 'pending', 'by_hand');
 
 -- Money that has gone back, by us, by the payer's bank or by the provider.

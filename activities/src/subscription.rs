@@ -43,8 +43,7 @@ impl Context {
         let mut transaction = self.pool.begin().await?;
         let done = stored::advance(&mut transaction, &books, input.user, &self.subscription_schedule).await?;
         transaction.commit().await?;
-        // Workflows of payments that have to end an agreement are found by the sweep.
-        self.tell_applied(client, &done.effects.applied, now).await?;
+        self.follow_up(client, &done.effects, now).await?;
         Ok(AdvanceReport {
             status: done.status.map(|status| status.as_str().to_owned()).unwrap_or_default(),
             next_at_ms: done.next.map(rounded_up_ms),

@@ -3,8 +3,8 @@
 use std::str::FromStr;
 
 use domain::{
-    AccountId, AnnouncementId, ApiKeyId, BulkActId, CouponId, InvoiceId, MediaId, PairId, PlanId, Role, SessionId,
-    UserId,
+    AccountId, AnnouncementId, ApiKeyId, BulkActId, CouponId, InvoiceId, MediaId, PairId, PaymentEventId, PaymentId,
+    PlanId, RefundId, Role, SessionId, UserId,
 };
 use salvo::{
     Extractible,
@@ -140,6 +140,9 @@ wire_id! {
     InvoiceId => Invoice,
     MediaId => Media,
     PairId => Pair,
+    PaymentEventId => PaymentEvent,
+    PaymentId => Payment,
+    RefundId => Refund,
     SessionId => Session,
     UserId => User,
 }

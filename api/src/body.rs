@@ -72,8 +72,13 @@ pub(crate) async fn read<T: DeserializeOwned>(
     if !is_json(req.headers()) {
         return Err(BodyError::ContentType);
     }
+    parse(raw(req, limit_bytes, within).await?)
+}
+
+/// Reads the bytes of a body, at most `limit_bytes` of them, which must have come `within` so long.
+pub(crate) async fn raw(req: &mut Request, limit_bytes: usize, within: Duration) -> Result<&[u8], BodyError> {
     match tokio::time::timeout(within, req.payload_with_max_size(limit_bytes)).await {
-        Ok(Ok(bytes)) => parse(bytes),
+        Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(ParseError::PayloadTooLarge)) => Err(BodyError::TooLarge { limit_bytes }),
         Ok(Err(_)) => Err(BodyError::Unread),
         Err(_) => Err(BodyError::TimedOut),

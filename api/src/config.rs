@@ -10,7 +10,9 @@ use std::{
     str::FromStr,
 };
 
+use chrono::TimeDelta;
 use domain::{
+    billing::invoice::InvoiceSettings,
     media_link::{KEY_CHARS_MIN, LinkKey},
     pace::Mode,
 };
@@ -30,6 +32,10 @@ pub use identity::{Registration, StaffSecondFactor};
 const BODY_LIMIT_BYTES_DEFAULT: usize = 64 * 1024;
 /// The administration answers on the machine itself unless it is told otherwise.
 const ADMIN_ALLOW_DEFAULT: &str = "127.0.0.0/8,::1/128";
+/// Unpaid for so long, a checkout is given up, unless set otherwise: long enough for a payer who has to find their card.
+const CHECKOUT_EXPIRES_SECONDS_DEFAULT: i64 = 3 * 60 * 60;
+/// What may be set.
+const CHECKOUT_EXPIRES_SECONDS: std::ops::RangeInclusive<i64> = 60..=30 * 24 * 60 * 60;
 /// Short enough to type, too long to guess.
 const OPERATOR_TOKEN_CHARS_MIN: usize = 24;
 
@@ -62,6 +68,10 @@ pub struct Config {
     pub public_url: Option<url::Url>,
     /// `PAYPAL_*` and those of other payment providers.
     pub payments: Providers,
+    /// `INVOICE_*`: who makes invoices out.
+    pub invoices: InvoiceSettings,
+    /// `CHECKOUT_EXPIRES_SECONDS`: unpaid for so long, a checkout is given up.
+    pub checkout_expires: TimeDelta,
     /// `CODEC_CORS_ORIGIN`: where the Temporal UI is served.
     pub codec_cors_origin: Option<String>,
     /// `MEDIA_LINK_KEY`: what links to attachments are signed with; without it none is served.
@@ -132,6 +142,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let staff_second_factor = self.parsed("STAFF_SECOND_FACTOR", "required", "required or optional");
         let public_url = self.public_url();
         let payments = self.payments();
+        let invoices = self.invoices();
+        let checkout_expires = self.checkout_expires();
         let codec_cors_origin = self.origin("CODEC_CORS_ORIGIN");
         let body_limit = self.parsed("BODY_LIMIT_BYTES", &BODY_LIMIT_BYTES_DEFAULT.to_string(), "a number of bytes");
         let media_link_key = self.media_link_key();
@@ -153,6 +165,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             staff_second_factor: staff_second_factor?,
             public_url,
             payments: payments?,
+            invoices: invoices?,
+            checkout_expires: checkout_expires?,
             codec_cors_origin,
             media_link_key,
             body_limit_bytes: body_limit?,
@@ -240,6 +254,21 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
     fn payments(&mut self) -> Option<Providers> {
         let read = Providers::read(&|name| self.optional(name));
         read.map_err(|problems| self.problems.extend(problems)).ok()
+    }
+
+    fn invoices(&mut self) -> Option<InvoiceSettings> {
+        let read = InvoiceSettings::read(&|name| self.optional(name));
+        read.map_err(|problems| self.problems.extend(problems)).ok()
+    }
+
+    fn checkout_expires(&mut self) -> Option<TimeDelta> {
+        let (name, default) = ("CHECKOUT_EXPIRES_SECONDS", CHECKOUT_EXPIRES_SECONDS_DEFAULT.to_string());
+        let seconds: i64 = self.parsed(name, &default, "a number of seconds")?;
+        if !CHECKOUT_EXPIRES_SECONDS.contains(&seconds) {
+            self.problems.push(format!("{name} must be a minute to thirty days, in seconds"));
+            return None;
+        }
+        Some(TimeDelta::seconds(seconds))
     }
 
     fn origin(&mut self, name: &str) -> Option<String> {

@@ -33,7 +33,7 @@ impl Door {
     async fn admit(&self, req: &Request, depot: &mut Depot, res: &mut Response) -> Result<(), ApiError> {
         let app = AppState::of(depot)?;
         let found = match self.0 {
-            Access::Probe => return Ok(()),
+            Access::Probe | Access::Hook => return Ok(()),
             Access::Open | Access::Link => Ok(None),
             Access::Tenant(scope) => tenant(&app, req, Some(scope)).await.map(Some),
             Access::Person => tenant(&app, req, None).await.map(Some),
@@ -62,7 +62,7 @@ impl Door {
         match self.0 {
             Access::Tenant(scope) => scope != Scope::Read && !req.method().is_safe(),
             Access::Person => !req.method().is_safe() && !is_sign_out(req),
-            Access::Open | Access::Probe | Access::Link | Access::Staff(_) | Access::Operator => false,
+            Access::Open | Access::Probe | Access::Hook | Access::Link | Access::Staff(_) | Access::Operator => false,
         }
     }
 }

@@ -42,6 +42,10 @@ pub enum Thing {
     Announcement,
     Coupon,
     Invoice,
+    Payment,
+    Refund,
+    PaymentEvent,
+    Provider,
 }
 
 /// Why a request got no good answer.
@@ -143,6 +147,38 @@ pub enum ApiError {
     Coupon(store::coupons::Refused),
     #[error("{0}")]
     CouponTerms(#[from] coupon::TermsError),
+    #[error("there is no such payment provider here")]
+    ProviderUnknown,
+    #[error("this provider does not do that, or none was named")]
+    ProviderUnfit { field: &'static str },
+    #[error("name a payment provider: {0} are left to be paid")]
+    ProviderMissing(domain::Money),
+    #[error("an agreement begins with the payment of a period; there is none to be paid")]
+    NothingToAgreeOn,
+    #[error("this is being paid for by {0} already; cancel that payment first")]
+    PaymentOpen(domain::PaymentId),
+    #[error("money is on its way, or has come: the payment cannot be given up")]
+    PaymentUnderWay,
+    #[error("nobody has to pay anything for this payment, or not yet")]
+    NothingToPay,
+    #[error("{0}")]
+    Refund(store::payments::refunds::RefundError),
+    #[error("the refund is not one that staff makes by hand, or is over")]
+    RefundNotByHand,
+    #[error("{0}")]
+    Review(store::payments::review::ReviewError),
+    #[error("the event was passed on to a payment")]
+    EventMatched,
+    #[error("a reference has 1 to 200 characters")]
+    ReferenceLength,
+    #[error("a note has 1 to 500 characters")]
+    RefundNoteLength,
+    #[error("the webhook is not genuine")]
+    WebhookForged,
+    #[error("the webhook cannot be read")]
+    WebhookMalformed,
+    #[error("the webhook cannot be proved now; send it again")]
+    WebhookUnproved,
     #[error("there is a coupon with this code already")]
     CouponExists,
     #[error("{0}")]
@@ -296,6 +332,10 @@ fn thing_name(thing: Thing) -> &'static str {
         Thing::BulkAct => "act",
         Thing::Announcement => "announcement",
         Thing::Coupon => "coupon",
+        Thing::Payment => "payment",
+        Thing::Refund => "refund",
+        Thing::PaymentEvent => "event",
+        Thing::Provider => "payment provider",
         Thing::Invoice => "invoice",
     }
 }

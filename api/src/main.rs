@@ -100,6 +100,7 @@ async fn serve() -> anyhow::Result<()> {
         handle.stop_graceful(STOP_PATIENCE);
     });
     state.keep_temporal_connected();
+    state.keep_inbox_written();
     state.keep_credentials_fresh();
     state.keep_settings_fresh();
     tracing::info!(listen.address = %listen, "The API is serving.");

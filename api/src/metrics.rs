@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use prometheus::{Encoder as _, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
+use prometheus::{Encoder as _, Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry, TextEncoder};
 
 /// Upper bounds of the latency buckets, in seconds: from a read of one row to a login step at a slow platform.
 const BUCKETS_SECONDS: [f64; 12] = [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 50.0];
@@ -15,6 +15,8 @@ pub(crate) struct Metrics {
     refused: IntCounterVec,
     leases: IntCounterVec,
     cut: IntCounterVec,
+    webhooks: IntCounterVec,
+    webhook_batch: Histogram,
 }
 
 impl Metrics {
@@ -41,12 +43,21 @@ impl Metrics {
             Opts::new("causeway_api_connections_cut_total", "Connections that the API has ended or not taken."),
             &["why"],
         )?;
+        let webhooks = IntCounterVec::new(
+            Opts::new("causeway_api_webhooks_total", "Webhooks of payment providers, by what became of them."),
+            &["provider", "outcome"],
+        )?;
+        let webhook_batch = Histogram::with_opts(
+            HistogramOpts::new("causeway_api_webhook_batch", "Webhooks that were committed together.")
+                .buckets(vec![1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0]),
+        )?;
+        registry.register(Box::new(webhook_batch.clone()))?;
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(seconds.clone()))?;
-        for counter in [&refused, &leases, &cut] {
+        for counter in [&refused, &leases, &cut, &webhooks] {
             registry.register(Box::new(counter.clone()))?;
         }
-        Ok(Self { registry, requests, seconds, refused, leases, cut })
+        Ok(Self { registry, requests, seconds, refused, leases, cut, webhooks, webhook_batch })
     }
 
     /// Counts a request beyond a rate limit, by the kind of caller: `user`, `key` or `address`.
@@ -62,6 +73,16 @@ impl Metrics {
     /// Counts a connection that was ended because it is `slow` or `idle`, or not taken because of its `address`.
     pub(crate) fn connection_cut(&self, why: &str) {
         self.cut.with_label_values(&[why]).inc();
+    }
+
+    /// Counts a webhook: `accepted`, `forged`, `malformed`, `unproved` or `unkept`.
+    pub(crate) fn webhook(&self, provider: &str, outcome: &str) {
+        self.webhooks.with_label_values(&[provider, outcome]).inc();
+    }
+
+    /// Counts webhooks that are committed together.
+    pub(crate) fn webhooks_written(&self, count: usize) {
+        self.webhook_batch.observe(f64::from(u32::try_from(count).unwrap_or(u32::MAX)));
     }
 
     /// Counts one answer. `route` is a pattern, never a path, so that ids make no series.

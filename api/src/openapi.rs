@@ -58,7 +58,7 @@ fn secure(operation: &mut Operation, access: Access) {
         *operation = std::mem::take(operation).add_security(SecurityRequirement::new(scheme, names));
     };
     match access {
-        Access::Open | Access::Probe | Access::Link => (),
+        Access::Open | Access::Probe | Access::Hook | Access::Link => (),
         Access::Tenant(scope) => {
             require("session", &[]);
             require("api_key", &[scope.as_str()]);

@@ -1,7 +1,7 @@
 //! Every route: its method, its path, what it asks of the caller, and what answers.
 
 use domain::{
-    Access::{Link, Open, Operator, Person, Probe, Staff, Tenant},
+    Access::{Hook, Link, Open, Operator, Person, Probe, Staff, Tenant},
     Role::{Admin, Support},
     Scope::{Accounts, Billing, Forward, Notifications, Read},
 };
@@ -11,8 +11,8 @@ use crate::{
     edge, openapi,
     routes::{
         accounts, admin, api_keys, auth, balance, billing_details, bot, codec, confirm, coupons, email, error_logs,
-        health, invoices, me, media, notifications, operator, pairs, password, plans, registration, second_factor,
-        sessions, status, subscription,
+        health, invoices, me, media, notifications, operator, pairs, password, payments, plans, registration,
+        second_factor, sessions, status, subscription, webhooks,
     },
     state::AppState,
 };
@@ -44,6 +44,7 @@ pub(crate) fn routes() -> Vec<Route> {
         pairs(),
         messages(),
         billing(),
+        payments(),
         invoices(),
         coupons(),
         administration(),
@@ -168,6 +169,32 @@ fn billing() -> Vec<Route> {
         post("api/billing/subscription/cancel", Tenant(Billing), subscription::cancel),
         post("api/billing/subscription/resume", Tenant(Billing), subscription::resume),
         post("api/billing/trial", Tenant(Billing), subscription::start_trial),
+    ]
+}
+
+#[rustfmt::skip]
+fn payments() -> Vec<Route> {
+    vec![
+        get("api/billing/providers", Tenant(Read), payments::providers),
+        post("api/billing/checkouts", Tenant(Billing), payments::create),
+        get("api/billing/payments", Tenant(Billing), payments::list),
+        get("api/billing/payments/{id}", Tenant(Billing), payments::read),
+        post("api/billing/payments/{id}/cancel", Tenant(Billing), payments::cancel),
+        get("api/billing/payments/{id}/qr.svg", Tenant(Billing), payments::qr_svg),
+        get("api/billing/payments/{id}/qr.png", Tenant(Billing), payments::qr_png),
+        post("api/webhooks/{provider}", Hook, webhooks::receive),
+        get("billing/return", Link, webhooks::come_back),
+        get("api/admin/billing/payments", Staff(Support), admin::payments::list),
+        get("api/admin/billing/payments/{id}", Staff(Support), admin::payments::read),
+        post("api/admin/billing/payments/{id}/check", Staff(Support), admin::payments::check),
+        post("api/admin/billing/payments/{id}/review", Staff(Admin), admin::payments::review),
+        post("api/admin/billing/payments/{id}/refunds", Staff(Admin), admin::payments::refunds::create),
+        get("api/admin/billing/refunds", Staff(Support), admin::payments::refunds::list),
+        post("api/admin/billing/refunds/{id}/done", Staff(Admin), admin::payments::refunds::done),
+        get("api/admin/billing/payment-events", Staff(Support), admin::payments::events::list),
+        get("api/admin/billing/payment-events/{id}", Staff(Support), admin::payments::events::read),
+        post("api/admin/billing/payment-events/{id}/attach", Staff(Support), admin::payments::events::attach),
+        post("api/admin/billing/payment-events/{id}/dismiss", Staff(Support), admin::payments::events::dismiss),
     ]
 }
 

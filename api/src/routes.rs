@@ -21,12 +21,14 @@ pub(crate) mod operator;
 pub(crate) mod page;
 pub(crate) mod pairs;
 pub(crate) mod password;
+pub(crate) mod payments;
 pub(crate) mod plans;
 pub(crate) mod registration;
 pub(crate) mod second_factor;
 pub(crate) mod sessions;
 pub(crate) mod status;
 pub(crate) mod subscription;
+pub(crate) mod webhooks;
 
 use salvo::{
     oapi::{Components, Content, EndpointOutRegister, Operation, Response as OapiResponse, ToSchema},

@@ -2,7 +2,8 @@
 
 use std::{net::IpAddr, sync::Arc};
 
-use domain::{Clock, SystemClock, media_link::LinkKey, pace::Mode};
+use chrono::TimeDelta;
+use domain::{Clock, SystemClock, billing::invoice::InvoiceSettings, media_link::LinkKey, pace::Mode};
 use ipnet::IpNet;
 use payments::Providers;
 use salvo::{
@@ -21,6 +22,7 @@ use crate::{
     credentials::Credentials,
     edge::{Cors, Headers},
     error::ApiError,
+    inbox::Inbox,
     limits::Limits,
     metrics::Metrics,
     password::Passwords,
@@ -60,6 +62,9 @@ pub struct Shared {
     pub(crate) staff_second_factor: StaffSecondFactor,
     pub(crate) public_url: Option<url::Url>,
     pub(crate) payments: Arc<Providers>,
+    pub(crate) invoices: InvoiceSettings,
+    pub(crate) checkout_expires: TimeDelta,
+    pub(crate) inbox: Inbox,
     pub(crate) codec_cors_origin: Option<String>,
     pub(crate) media_link_key: Option<LinkKey>,
     pub(crate) body_limit_bytes: usize,
@@ -120,6 +125,9 @@ impl AppState {
             staff_second_factor: config.staff_second_factor,
             public_url: config.public_url,
             payments: Arc::new(config.payments),
+            invoices: config.invoices,
+            checkout_expires: config.checkout_expires,
+            inbox: Inbox::new(),
             codec_cors_origin: config.codec_cors_origin,
             media_link_key: config.media_link_key,
             body_limit_bytes: config.body_limit_bytes,
@@ -132,6 +140,11 @@ impl AppState {
     pub fn keep_temporal_connected(&self) {
         let state = self.clone();
         tokio::spawn(async move { state.temporal.connect_in_background().await });
+    }
+
+    /// Writes in the background what payment providers tell.
+    pub fn keep_inbox_written(&self) {
+        Inbox::write_in_background(self);
     }
 
     /// Hears in the background when something about a session or a key changes.

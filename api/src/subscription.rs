@@ -10,7 +10,8 @@ use crate::{plans, state::AppState};
 /// the sweep tells. Returns the subscription as it is now.
 pub(crate) async fn settle(app: &AppState, user: UserId, wished: Wished, since: DateTime<Utc>) -> Subscription {
     if wished.changed {
-        // Workflows of payments that have to end an agreement are found by the sweep.
+        // They have to end an agreement.
+        crate::payments::wake_all(app, &wished.effects.payments).await;
         plans::tell(app, &wished.effects.applied, since).await;
         wake(app, user).await;
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use domain::{AccountId, AnnouncementId, BulkActId, PairId, UserId};
+use domain::{AccountId, AnnouncementId, BulkActId, PairId, PaymentId, UserId};
 use store::{accounts::Account, reconcile::Begun};
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, RetryOptions, WorkflowExecuteUpdateOptions,
@@ -24,10 +24,11 @@ use workflows::{
     contract::{
         BILLING_QUEUE, CONTROL_QUEUE, HOSTS_QUEUE, PLAN, PLATFORM, STATE, USER_ID, account_workflow_id,
         announcement_workflow_id, ask_chats_workflow_id, bulk_act_workflow_id, delete_user_workflow_id,
-        pair_workflow_id, reconcile_workflow_id, subscription_workflow_id,
+        pair_workflow_id, payment_workflow_id, reconcile_workflow_id, subscription_workflow_id,
     },
     erasure::{DeleteUserInput, DeleteUserWorkflow},
     forwarding::{PairForwarding, PairInput, PairView, Totals},
+    payment::{PaymentInput, PaymentWorkflow},
     reconcile::{ReconcileInput, ReconcileWorkflow},
     subscription::{SubscriptionInput, SubscriptionWorkflow},
 };
@@ -222,6 +223,15 @@ impl Temporal {
             .build();
         let (client, input) = (self.client().await?, SubscriptionInput { user, history_max: 0 });
         let (run, wake) = (SubscriptionWorkflow::run, SubscriptionWorkflow::wake);
+        bounded(CALL_MAX, client.signal_with_start_workflow(run, input, wake, (), options)).await?;
+        Ok(())
+    }
+
+    /// Wakes a payment's workflow, which is started if need be.
+    pub(crate) async fn wake_payment(&self, payment: PaymentId) -> Result<(), TemporalError> {
+        let options = WorkflowStartOptions::new(BILLING_QUEUE, payment_workflow_id(payment)).build();
+        let (client, input) = (self.client().await?, PaymentInput { payment, history_max: 0 });
+        let (run, wake) = (PaymentWorkflow::run, PaymentWorkflow::wake);
         bounded(CALL_MAX, client.signal_with_start_workflow(run, input, wake, (), options)).await?;
         Ok(())
     }

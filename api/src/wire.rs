@@ -3,7 +3,7 @@
 
 use domain::{
     AccountId, AccountStatus, ChatKind, CopyMode, DeliveryState, InvoiceId, LedgerEntryId, MediaKind, NotificationId,
-    Operation, PairId, PairStatus, PaymentId, Platform, Role, Scope,
+    Operation, PairId, PairStatus, PaymentEventId, PaymentId, Platform, RefundId, Role, Scope,
     billing::{
         Interval,
         invoice::{DocumentKind, LineKind},
@@ -120,6 +120,10 @@ ids! {
     InvoiceIdDoc = InvoiceId;
     /// Names a payment.
     PaymentIdDoc = PaymentId;
+    /// Names a refund.
+    RefundIdDoc = RefundId;
+    /// Names an event of a payment provider.
+    PaymentEventIdDoc = PaymentEventId;
 }
 
 /// An id of ours: its prefix and 32 hexadecimal digits.

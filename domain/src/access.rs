@@ -101,6 +101,8 @@ pub enum Access {
     Open,
     /// Anybody, and never refused for asking often: health and metrics.
     Probe,
+    /// A payment provider, which proves itself with what it sends; never refused for asking often.
+    Hook,
     /// Whoever holds the signed link.
     Link,
     /// A tenant who is signed in, or an API key of theirs with this scope.

@@ -40,7 +40,7 @@ pub const CODE: &str = "paypal";
 /// One of these is enough to want it.
 const WANTED_BY: [&str; 3] = ["PAYPAL_CLIENT_ID", "PAYPAL_CLIENT_SECRET", "PAYPAL_WEBHOOK_ID"];
 const NAME: &str = "PayPal";
-/// Ids of webhooks have 17 characters; `PayPal` allows for 50.
+/// Ids of webhooks have 17 letters and digits; `PayPal` allows for 50.
 const WEBHOOK_ID_CHARS_MAX: usize = 50;
 
 /// One app at `PayPal`, with one webhook.
@@ -63,9 +63,11 @@ pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Arc<dyn Provider>> {
     let id = settings.required("PAYPAL_CLIENT_ID", NAME);
     let secret = settings.secret("PAYPAL_CLIENT_SECRET", NAME);
     let webhook_id = settings.required("PAYPAL_WEBHOOK_ID", NAME).and_then(|id| {
-        let plain = id.len() <= WEBHOOK_ID_CHARS_MAX && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
-        settings
-            .checked("PAYPAL_WEBHOOK_ID", if plain { Ok(id) } else { Err("expected letters and digits, 50 at most") })
+        let plain = id.len() <= WEBHOOK_ID_CHARS_MAX && wire::is_id(&id);
+        settings.checked(
+            "PAYPAL_WEBHOOK_ID",
+            if plain { Ok(id) } else { Err("expected at most 50 letters, digits or dashes") },
+        )
     });
     let online = match settings.optional("PAYPAL_VERIFY").as_deref() {
         None | Some("offline") => Ok(false),
@@ -84,7 +86,7 @@ pub(crate) fn read(settings: &mut Settings<'_>) -> Option<Arc<dyn Provider>> {
     let http = settings.checked("PAYPAL_URL", client::http(&environment))?;
     let proof = match online? {
         true => Proof::Online,
-        false => Proof::Offline(Certificates::new(http.clone(), roots, Arc::clone(&clock))),
+        false => Proof::Offline(Box::new(Certificates::new(http.clone(), roots, Arc::clone(&clock)))),
     };
     let client = Client::new(http, environment, id?, secret?, Arc::clone(&clock));
     Some(Arc::new(PayPal { client, clock, catalog: Catalog::default(), webhook_id: webhook_id?, proof }))

@@ -70,6 +70,8 @@ pub async fn insert(
              FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::text[], $7::boolean[], $8::bytea[],
                          $9::timestamptz[])
                  AS e (id, provider, key, kind, names_payment, externals, ignorable, body, happened_at)
+             -- In one order, so that writers who have the same do not wait for each other.
+             ORDER BY e.provider, e.key
              ON CONFLICT ON CONSTRAINT payment_events_key DO NOTHING RETURNING id)
            SELECT count(*) AS "count!", pg_notify($11, '')::text AS notified FROM new"#,
         &ids,

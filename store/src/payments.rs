@@ -34,7 +34,7 @@ mod list;
 pub mod receipts;
 pub mod refunds;
 mod renew;
-mod reversals;
+pub mod reversals;
 pub mod review;
 mod settle;
 mod steps;

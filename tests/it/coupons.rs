@@ -165,10 +165,9 @@ async fn staff_make_change_and_delete_coupons() {
     assert_eq!((&row["user"], &row["state"], &row["periods"]), (&json!(user), &json!("kept"), &json!(3)));
     let statistics = support.get(&format!("{path}/statistics")).await;
     assert_eq!((&statistics["kept"], &statistics["used"], &statistics["days"]), (&json!(1), &json!(0), &json!([])));
-    let wrong = support
-        .http
-        .get::<Value>(&format!("/admin{path}/statistics?until=2001-01-01T00:00:00Z&from=2002-01-01T00:00:00Z"));
-    assert_refused(&wrong.await.unwrap_err(), 422, "invalid_query");
+    let wrong = format!("/admin{path}/statistics?until=2001-01-01T00:00:00Z&from=2002-01-01T00:00:00Z");
+    let wrong = support.http.get::<Value>(&wrong).await.unwrap_err();
+    assert_refused(&wrong, 422, "invalid_query");
 
     let other = make(&admin, &unused, half()).await;
     let other = format!("/billing/coupons/{}", other["id"].as_str().unwrap());

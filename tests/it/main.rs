@@ -44,6 +44,7 @@ mod nowpayments;
 mod operations;
 mod pace;
 mod pairs;
+mod paypal;
 mod plans;
 mod portraits;
 mod rate_limits;

@@ -88,14 +88,13 @@ fn now() -> DateTime<Utc> {
     SystemClock.now()
 }
 
-/// The cents of each receipt and the code of its reason.
+/// The cents of a receipt and the code of its reason.
+fn judged(receipt: &payments::Receipt) -> (i64, Option<&str>) {
+    (receipt.amount.minor, receipt.review.as_ref().map(|(code, _)| code.as_str()))
+}
+
 fn receipts(standing: &Standing) -> Vec<(i64, Option<&str>)> {
-    let shown = |receipt: &payments::Receipt| receipt.amount.minor;
-    let code = |receipt| -> Option<&str> {
-        let receipt: &payments::Receipt = receipt;
-        receipt.review.as_ref().map(|(code, _)| code.as_str())
-    };
-    standing.receipts.iter().map(|receipt| (shown(receipt), code(receipt))).collect()
+    standing.receipts.iter().map(judged).collect()
 }
 
 /// Makes an order with a coin; what is asked about it, and its number at the sandbox.

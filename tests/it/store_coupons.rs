@@ -1,9 +1,14 @@
 //! Coupons' rows, against a real PostgreSQL.
 
+use std::sync::Arc;
+
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     Clock as _, CouponId, Currency, Email, FixedClock, Money, PaymentId, PlanId, UserId,
-    billing::{Interval, PaymentPurpose},
+    billing::{
+        Interval,
+        PaymentPurpose::{self, Renew, Subscribe, Upgrade},
+    },
     coupon::{Code, Duration, Purchase, RedemptionState, Reduction, Refusal, Terms},
 };
 use store::coupons::{self, CouponError, Discount, GaveUp, Listed, Owned, Redeemed, Written};
@@ -41,18 +46,18 @@ pub fn buy(purpose: PaymentPurpose, minor: i64) -> Purchase {
 /// Tenants and coupons in a database of their own.
 #[derive(Clone)]
 pub struct Shop {
-    pub clock: FixedClock,
+    pub clock: Arc<FixedClock>,
     pub pool: store::PgPool,
 }
 
 impl Shop {
     pub async fn new() -> Self {
         let stack = harness::shared().await;
-        Self { clock: ledger::clock(), pool: harness::database(&stack).await }
+        Self { clock: Arc::new(ledger::clock()), pool: harness::database(&stack).await }
     }
 
     pub async fn tenant(&self) -> UserId {
-        let user = UserId::new(&self.clock);
+        let user = UserId::new(&*self.clock);
         let email = Email::parse(&format!("{user}@example.org")).unwrap();
         let mut database = self.pool.acquire().await.unwrap();
         store::users::insert(&mut database, user, &email, "hash", self.clock.now()).await.unwrap();
@@ -61,7 +66,7 @@ impl Shop {
 
     pub async fn coupon(&self, code: &str, terms: Terms) -> CouponId {
         terms.validate().unwrap();
-        let id = CouponId::new(&self.clock);
+        let id = CouponId::new(&*self.clock);
         let written = Written { code: Code::parse(code).unwrap(), note: String::new(), terms };
         let mut database = self.pool.acquire().await.unwrap();
         coupons::insert(&mut database, id, &written, None, self.clock.now()).await.unwrap();
@@ -73,7 +78,7 @@ impl Shop {
     }
 
     pub fn payment(&self) -> PaymentId {
-        PaymentId::new(&self.clock)
+        PaymentId::new(&*self.clock)
     }
 
     pub async fn quote(&self, user: UserId, codes: &[&str], purchase: &Purchase) -> Result<i64, Refusal> {

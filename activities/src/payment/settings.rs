@@ -24,6 +24,12 @@ pub(super) struct Addresses {
     pub webhook: Url,
 }
 
+impl Default for PaymentSettings {
+    fn default() -> Self {
+        Self { return_url: None, reconcile_every: Duration::from_secs(300) }
+    }
+}
+
 impl PaymentSettings {
     /// The addresses for an order with this provider; `None` where nobody has said how the API is reached.
     pub(super) fn addresses(&self, public_url: Option<&Url>, provider: &str, payment: PaymentId) -> Option<Addresses> {
@@ -58,7 +64,7 @@ mod tests {
     fn payers_come_back_to_the_site_or_to_the_api_and_webhooks_to_the_api() {
         let payment = PaymentId::new(&SystemClock);
         let api: Url = "https://causeway.example/base".parse().unwrap();
-        let mut settings = PaymentSettings { return_url: None, reconcile_every: Duration::from_secs(1) };
+        let mut settings = PaymentSettings::default();
         let found = settings.addresses(Some(&api), "paypal", payment).unwrap();
         assert_eq!(found.webhook.as_str(), "https://causeway.example/base/api/webhooks/paypal");
         let wanted = format!("https://causeway.example/base/billing/return?payment={payment}&outcome=returned");

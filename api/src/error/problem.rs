@@ -177,12 +177,12 @@ impl Problem {
 
 /// What the document says of every endpoint's errors: status and codes.
 const DOCUMENTED: [(&str, &str); 11] = [
-    ("400", "`malformed_json`: the body is not JSON."),
+    ("400", "`malformed_json`: the body is not JSON. `webhook_malformed`: it cannot be read."),
     (
         "401",
         "`unauthorized`: no valid access token or API key. `bad_credentials`: wrong address or password. \
          `refresh_invalid`: sign in again. `second_factor_required`, `second_factor_wrong`: the password is right, a code \
-         is missing or wrong.",
+         is missing or wrong. `webhook_forged`: not from the payment provider.",
     ),
     (
         "403",
@@ -194,13 +194,13 @@ const DOCUMENTED: [(&str, &str); 11] = [
         "404",
         "`account_not_found`, `pair_not_found`, `message_not_found`, `media_not_found`, `api_key_not_found`, \
          `session_not_found`, `user_not_found`, `plan_not_found`, `worker_not_found`, `bulk_act_not_found`, \
-         `announcement_not_found`, `invoice_not_found`, `coupon_not_found`: unknown, or not yours.",
+         `announcement_not_found`, `payment_not_found`, `refund_not_found`, `payment_event_not_found`, `provider_not_found`, `invoice_not_found`, `coupon_not_found`: unknown, or not yours.",
     ),
     ("408", "`body_timed_out`: the body did not arrive in time."),
     (
         "409",
         "`email_taken`, `phone_already_linked`, `account_already_linked`, `account_in_use`, `account_not_online`, \
-         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`, `second_factor_on`, `second_factor_off`, `idempotency_key_reused`, `balance_insufficient`, `plan_granted`, `changes_at_period_end`, `renewed_already`, `other_currency`, `no_subscription`, `no_trial`, `coupon_in_use`. Administration: `coupon_exists`, `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
+         `wrong_state`, `pair_exists`, `not_dead`, `bot_unavailable`, `too_many_keys`, `second_factor_on`, `second_factor_off`, `payment_open`, `payment_under_way`, `nothing_to_pay`, `nothing_to_agree_on`, `idempotency_key_reused`, `balance_insufficient`, `plan_granted`, `changes_at_period_end`, `renewed_already`, `other_currency`, `no_subscription`, `no_trial`, `coupon_in_use`. Administration: `coupon_exists`, `user_suspended`, `yourself`, `last_admin`, `pair_paused`, `no_other_worker`.",
     ),
     ("413", "`body_too_large`."),
     ("415", "`unsupported_media_type`: the body must be application/json."),
@@ -211,7 +211,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
          `chat_not_visible`, `chat_not_writable`, `topic_not_supported`, `source_is_destination`, `delay_too_long`, \
          `bad_name`, `scope_empty`, `setting_invalid`, `limit_too_low`, `reason_length`, `expiry_passed`, `password_wrong`, `second_factor_wrong`, `proof_invalid`, `scopes_invalid`, `expiry_invalid`, \
          `invalid_options` (`errors` names every field), `payload_refused`, `time_zone_invalid`, `quiet_hours_invalid`, \
-         `announcement_invalid`, `idempotency_key_invalid`, `amount_invalid`, `currency_unknown`, `note_length`, `plan_not_for_sale`, `billing_details_invalid`, `coupon_invalid`; a coupon that does not hold: `coupon_too_many`, `coupon_inactive`, \
+         `announcement_invalid`, `idempotency_key_invalid`, `amount_invalid`, `currency_unknown`, `note_length`, `plan_not_for_sale`, `provider_unknown`, `provider_unfit`, `provider_missing`, `reference_length`, `billing_details_invalid`, `coupon_invalid`; a coupon that does not hold: `coupon_too_many`, `coupon_inactive`, \
          `coupon_not_started`, `coupon_expired`, `coupon_plan`, `coupon_interval`, `coupon_currency`, `coupon_minimum`, \
          `coupon_first_purchase`, `coupon_user_limit`, `coupon_exhausted`, `coupon_not_combinable`; a platform may have further reasons.",
     ),
@@ -223,7 +223,7 @@ const DOCUMENTED: [(&str, &str); 11] = [
     (
         "503",
         "`database_unavailable`, `temporal_unavailable`, `worker_unavailable`, `platform_unavailable`, `timed_out`: \
-         nothing was lost; try again. `maintenance`: tenants' changes wait for its end.",
+         nothing was lost; try again. `webhook_unproved`: send it again. `maintenance`: tenants' changes wait for its end.",
     ),
 ];
 

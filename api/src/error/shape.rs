@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use domain::{announcement::AnnouncementError, coupon, notification::QuietError, pair::PairError};
 use salvo::http::StatusCode;
+use store::payments::{refunds::RefundError, review::ReviewError};
 use workflows::account::Refusal;
 
 use super::{ApiError, Thing};
@@ -92,6 +93,22 @@ impl ApiError {
             }
             Self::Coupon(refused) => coupon_refused(refused.reason),
             Self::CouponTerms(error) => Shape::new(S::UNPROCESSABLE_ENTITY, "coupon_invalid").field(error.field()),
+            Self::ProviderUnknown => Shape::new(S::UNPROCESSABLE_ENTITY, "provider_unknown").field("provider"),
+            Self::ProviderUnfit { field } => Shape::new(S::UNPROCESSABLE_ENTITY, "provider_unfit").field(*field),
+            Self::ProviderMissing(_) => Shape::new(S::UNPROCESSABLE_ENTITY, "provider_missing").field("provider"),
+            Self::NothingToAgreeOn => Shape::new(S::CONFLICT, "nothing_to_agree_on").field("recurring"),
+            Self::PaymentOpen(_) => Shape::new(S::CONFLICT, "payment_open"),
+            Self::PaymentUnderWay => Shape::new(S::CONFLICT, "payment_under_way"),
+            Self::NothingToPay => Shape::new(S::CONFLICT, "nothing_to_pay"),
+            Self::Refund(refused) => refund(refused),
+            Self::RefundNotByHand => Shape::new(S::CONFLICT, "refund_not_by_hand"),
+            Self::Review(refused) => review(refused),
+            Self::EventMatched => Shape::new(S::CONFLICT, "event_matched"),
+            Self::ReferenceLength => Shape::new(S::UNPROCESSABLE_ENTITY, "reference_length").field("reference"),
+            Self::RefundNoteLength => Shape::new(S::UNPROCESSABLE_ENTITY, "note_length").field("note"),
+            Self::WebhookForged => Shape::new(S::UNAUTHORIZED, "webhook_forged"),
+            Self::WebhookMalformed => Shape::new(S::BAD_REQUEST, "webhook_malformed"),
+            Self::WebhookUnproved => Shape::away("webhook_unproved"),
             Self::CouponExists => Shape::new(S::CONFLICT, "coupon_exists").field("code"),
             Self::CouponInUse(_) => Shape::new(S::CONFLICT, "coupon_in_use"),
             Self::BillingDetails(error) => {
@@ -186,9 +203,36 @@ fn not_found(thing: Thing) -> Shape {
         Thing::BulkAct => of("bulk_act_not_found"),
         Thing::Announcement => of("announcement_not_found"),
         Thing::Coupon => of("coupon_not_found"),
+        Thing::Payment => of("payment_not_found"),
+        Thing::Refund => of("refund_not_found"),
+        Thing::PaymentEvent => of("payment_event_not_found"),
+        Thing::Provider => of("provider_not_found"),
         Thing::Invoice => of("invoice_not_found"),
         Thing::Media => of("media_not_found"),
         Thing::Plan => of("plan_not_found").field("plan"),
+    }
+}
+
+/// Money that cannot be given back.
+fn refund(refused: &RefundError) -> Shape {
+    let conflict = |code| Shape::new(StatusCode::CONFLICT, code);
+    match refused {
+        RefundError::NothingLeft => conflict("nothing_to_refund"),
+        RefundError::TooMuch(_) => conflict("refund_too_much").field("amount"),
+        RefundError::OtherCurrency => Shape::new(StatusCode::UNPROCESSABLE_ENTITY, "other_currency").field("amount"),
+        RefundError::Spent => conflict("balance_insufficient"),
+        RefundError::Store(_) => Shape::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+    }
+}
+
+/// A decision that cannot be carried out.
+fn review(refused: &ReviewError) -> Shape {
+    let conflict = |code| Shape::new(StatusCode::CONFLICT, code);
+    match refused {
+        ReviewError::NothingToDecide => conflict("nothing_to_decide"),
+        ReviewError::NothingToGrant => conflict("nothing_to_grant"),
+        ReviewError::TenantGone => conflict("tenant_gone"),
+        ReviewError::Store(_) => Shape::new(StatusCode::INTERNAL_SERVER_ERROR, "internal"),
     }
 }
 

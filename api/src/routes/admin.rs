@@ -13,6 +13,7 @@ pub(crate) mod ledger;
 pub(crate) mod logs;
 pub(crate) mod page;
 pub(crate) mod pairs;
+pub(crate) mod payments;
 pub(crate) mod plans;
 pub(crate) mod settings;
 pub(crate) mod subscriptions;

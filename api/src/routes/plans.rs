@@ -12,7 +12,7 @@ use domain::{
 };
 use salvo::prelude::*;
 use serde::Serialize;
-use store::prices::Terms;
+use store::prices::Terms as Sale;
 
 use crate::{auth::Actor, error::ApiError, state::AppState};
 
@@ -34,8 +34,8 @@ pub(crate) struct PlanOut {
     trial_days: u16,
 }
 
-impl From<(Plan, Terms)> for PlanOut {
-    fn from((plan, sale): (Plan, Terms)) -> Self {
+impl From<(Plan, Sale)> for PlanOut {
+    fn from((plan, sale): (Plan, Sale)) -> Self {
         Self {
             code: plan.code,
             name: plan.name,

@@ -3,8 +3,8 @@
 mod wire;
 
 pub(crate) use wire::{
-    CancelIn, CancelWhenDoc, ChangeIn, ChangedOut, EventOut, Outcome, QuoteOut, SubscriptionOut, SubscriptionStatusDoc,
-    TrialIn, ViewOut,
+    CancelIn, CancelWhenDoc, ChangeIn, ChangedOut, EventOut, Outcome, PurposeDoc, QuoteOut, SubscriptionOut,
+    SubscriptionStatusDoc, TrialIn, ViewOut,
 };
 
 use domain::{
@@ -105,7 +105,7 @@ pub(crate) async fn change(
 }
 
 /// What is asked for: a plan that is sold now, or what the tenant has agreed on and that may be sold no more.
-async fn wanted(
+pub(super) async fn wanted(
     connection: &mut PgConnection,
     user: UserId,
     code: &str,

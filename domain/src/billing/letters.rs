@@ -90,14 +90,13 @@ pub fn receipt(document: &Document, site: Option<&str>) -> Content {
     button(content, "See the invoice", site)
 }
 
-/// Money was given back, with this credit note.
+/// Money of an invoice was given or taken back, with this credit note, whose lines say why.
 #[must_use]
 pub fn refunded(note: &Document, site: Option<&str>) -> Content {
-    let content = Content::new(&format!("Refund of {}: credit note {}", note.total, note.number)).paragraph(&format!(
-        "{} of invoice {} is given back. It may take some days until you see it.",
-        note.total,
-        note.corrects.as_deref().unwrap_or("-")
-    ));
+    let content = Content::new(&format!("Credit note {} for {}", note.number, note.total))
+        .paragraph(&format!("It takes {} of invoice {} back:", note.total, note.corrects.as_deref().unwrap_or("-")))
+        .list(note.lines.iter().map(|line| format!("{}: {}", line.description, line.amount)))
+        .note("Money that is sent to you may take some days to arrive.");
     button(content, "See the credit note", site)
 }
 

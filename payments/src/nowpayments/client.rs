@@ -118,28 +118,29 @@ impl Client {
         });
         let ask =
             |token: &SecretString| self.call(Method::GET, "/payment/").query(&query).bearer_auth(token.expose_secret());
-        match exchange(ask(&self.token(None).await?)).await {
-            Err(error) if error.code == UNAUTHORIZED => exchange(ask(&self.token(Some(error)).await?)).await,
+        match exchange(ask(&self.token().await?)).await {
+            Err(error) if error.code == UNAUTHORIZED => exchange(ask(&self.new_token().await?)).await,
             answered => answered,
         }
     }
 
-    /// The token of the list. With a refusal, another one than that which was refused.
-    async fn token(&self, refused: Option<ProviderError>) -> Result<SecretString, ProviderError> {
-        let Some(login) = &self.login else { return Err(ProviderError::retry(UNAUTHORIZED, NO_LOGIN)) };
-        let mut kept = self.token.lock().await;
-        if let Some((token, until)) = &*kept
-            && refused.is_none()
-            && Instant::now() < *until
-        {
-            return Ok(token.clone());
+    /// The token of the list.
+    async fn token(&self) -> Result<SecretString, ProviderError> {
+        let kept = self.token.lock().await.clone();
+        match kept {
+            Some((token, until)) if Instant::now() < until => Ok(token),
+            Some(_) | None => self.new_token().await,
         }
-        *kept = None;
+    }
+
+    /// Another one: callers that want it at the same time may each get one.
+    async fn new_token(&self) -> Result<SecretString, ProviderError> {
+        let Some(login) = &self.login else { return Err(ProviderError::retry(UNAUTHORIZED, NO_LOGIN)) };
         let body = json!({ "email": login.email, "password": login.password.expose_secret() });
         let json = exchange(self.call(Method::POST, "/auth").json(&body)).await?;
         let token = json.get("token").scalar().ok_or_else(|| unexpected("the log-in was answered without a token"))?;
         let token = SecretString::from(token);
-        *kept = Some((token.clone(), Instant::now() + TOKEN_LASTS));
+        *self.token.lock().await = Some((token.clone(), Instant::now() + TOKEN_LASTS));
         Ok(token)
     }
 

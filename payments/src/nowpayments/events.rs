@@ -1,6 +1,5 @@
 //! What an IPN says, once it is proved.
 
-use chrono::{DateTime, Utc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -40,12 +39,13 @@ fn other(said: &Json) -> Event {
         payment: None,
         externals: Vec::new(),
         ignorable: true,
-        at: None::<DateTime<Utc>>,
+        at: None,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use chrono::DateTime;
     use domain::{FixedClock, PaymentId};
 
     use super::*;

@@ -87,8 +87,8 @@ async fn with_more(client: &Client, first: Vec<Payment>) -> Result<Vec<Payment>,
     Ok(known)
 }
 
-fn parent_of(known: &BTreeMap<String, Payment>, id: &String) -> Option<String> {
-    known.values().find(|payment| payment.more.contains(id)).map(|payment| payment.id.clone())
+fn parent_of(known: &BTreeMap<String, Payment>, id: &str) -> Option<String> {
+    known.values().find(|payment| payment.more.iter().any(|more| more == id)).map(|payment| payment.id.clone())
 }
 
 /// `first` is the payment that was made for the order; on a page there is none such.

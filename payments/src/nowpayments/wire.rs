@@ -1,8 +1,10 @@
 //! A payment as the provider shows it. Types float between number, text and null, from one endpoint to the next and from
 //! there to the IPN, so all of it is read leniently.
 
+use std::str::FromStr as _;
+
 use chrono::{DateTime, Utc};
-use rust_decimal::{Decimal, prelude::FromStr as _};
+use rust_decimal::Decimal;
 
 use super::{
     canonical::Json,

@@ -185,7 +185,9 @@ impl Certificates {
         if kept.len() >= KEPT_MAX {
             // The one that ends first is the oldest, as a rule.
             let first = kept.iter().min_by_key(|(_, known)| known.until).map(|(url, _)| url.clone());
-            first.map(|url| kept.remove(&url));
+            if let Some(url) = first {
+                kept.remove(&url);
+            }
         }
         kept.insert(url.as_str().to_owned(), Arc::clone(&certificate));
         certificate

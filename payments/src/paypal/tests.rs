@@ -75,14 +75,14 @@ fn reference(external: &str, agreement: bool) -> Reference {
 }
 
 fn read(set: &[(&str, &str)]) -> Result<Providers, Vec<String>> {
-    let get = |name: &str| set.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
+    let get = |name: &str| set.iter().rev().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
     Providers::read(&get)
 }
 
 const WHOLE: [(&str, &str); 4] = [
     ("PAYPAL_CLIENT_ID", "client"),
     ("PAYPAL_CLIENT_SECRET", "hunter2"),
-    ("PAYPAL_WEBHOOK_ID", "1JE4291016473214C"),
+    ("PAYPAL_WEBHOOK_ID", "CAUSEWAY-WEBHOOK"),
     ("PUBLIC_URL", "https://causeway.example"),
 ];
 
@@ -105,6 +105,7 @@ fn it_is_there_when_it_is_set_and_says_what_is_missing() {
     for (name, value) in [
         ("PAYPAL_URL", "https://evilpaypal.com"),
         ("PAYPAL_VERIFY", "maybe"),
+        ("PAYPAL_WEBHOOK_ID", "a|b"),
         ("PAYPAL_ROOTS", "/nowhere.pem"),
         ("PAYPAL_ROOTS", no_certificate),
     ] {

@@ -25,7 +25,7 @@ const SIGNATURE_CHARS_MAX: usize = 500;
 #[derive(Debug)]
 pub(super) enum Proof {
     /// By the signature and the certificate that it names.
-    Offline(Certificates),
+    Offline(Box<Certificates>),
     /// By asking `PayPal`.
     Online,
 }

@@ -132,6 +132,24 @@ pub async fn find(connection: &mut PgConnection, id: RefundId) -> Result<Option<
     row.map(Refund::try_from).transpose()
 }
 
+/// Refunds in this state, or in any, older than `before`, newest first.
+pub async fn list(
+    connection: &mut PgConnection,
+    state: Option<RefundState>,
+    before: Option<RefundId>,
+    limit: i64,
+) -> Result<Vec<Refund>, StoreError> {
+    let rows = select!(
+        "WHERE ($1::refund_state IS NULL OR state = $1) AND ($2::uuid IS NULL OR id < $2) ORDER BY id DESC LIMIT $3",
+        state as Option<RefundState>,
+        before.map(|id| id.as_uuid()),
+        limit
+    )
+    .fetch_all(connection)
+    .await?;
+    rows.into_iter().map(Refund::try_from).collect()
+}
+
 /// What staff wants to give back.
 #[derive(Clone, Copy, Debug)]
 pub struct Wanted<'a> {
@@ -143,6 +161,8 @@ pub struct Wanted<'a> {
     pub by: Option<UserId>,
     /// The provider gives nothing back by itself: staff does.
     pub by_hand: bool,
+    /// Under this key: the same again is what was asked for the first time.
+    pub key: Option<&'a str>,
 }
 
 /// Why nothing is given back. Nothing has happened.
@@ -171,6 +191,23 @@ impl From<sqlx::Error> for RefundError {
     }
 }
 
+/// What was asked for under the same key.
+async fn replayed(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    wanted: &Wanted<'_>,
+) -> Result<Vec<RefundId>, StoreError> {
+    let Some(key) = wanted.key else { return Ok(Vec::new()) };
+    let known = sqlx::query_scalar!(
+        "SELECT id FROM refunds WHERE payment_id = $1 AND request_key = $2 ORDER BY id",
+        payment.id as PaymentId,
+        key
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(known)
+}
+
 /// A part of a payment that can be given back.
 struct Part {
     /// `None`: to the balance.
@@ -190,6 +227,10 @@ pub async fn ask(
     wanted: &Wanted<'_>,
     effects: &mut Effects,
 ) -> Result<Vec<RefundId>, RefundError> {
+    let known = replayed(connection, payment, wanted).await?;
+    if !known.is_empty() {
+        return Ok(known);
+    }
     let parts = parts(connection, payment).await?;
     let left: i64 = parts.iter().map(|part| part.left).sum();
     let currency = payment.currency();
@@ -272,8 +313,9 @@ pub(super) async fn insert(
     let by_hand = wanted.by_hand && new.receipt.is_some();
     let state = if by_hand { RefundState::ByHand } else { RefundState::Asked };
     sqlx::query!(
-        "INSERT INTO refunds (id, payment_id, receipt_id, state, currency, amount, whole, note, asked_by, due_at, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
+        "INSERT INTO refunds (id, payment_id, receipt_id, state, currency, amount, whole, note, asked_by, due_at, created_at,
+                              request_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
         id as RefundId,
         payment.id as PaymentId,
         new.receipt as Option<ReceiptId>,
@@ -284,7 +326,8 @@ pub(super) async fn insert(
         wanted.note,
         wanted.by as Option<UserId>,
         (!by_hand).then_some(books.now),
-        books.now
+        books.now,
+        wanted.key
     )
     .execute(&mut *connection)
     .await?;

@@ -13,6 +13,7 @@ use activities::{
     hosts::Hosts,
     metrics::Metrics,
     pace::{PaceConfig, Paces},
+    payment::Payments,
     rhythm::Rhythms,
     subscription::Subscriptions,
     telegram::{TelegramConfig, TelegramEndpoint},
@@ -36,8 +37,7 @@ use store::{
 };
 use temporalio_client::{
     Client, ClientOptions, Connection, ConnectionOptions, NamespacedClient as _, WorkflowStartOptions,
-    grpc::{OperatorService as _, TestService},
-    tonic::IntoRequest as _,
+    grpc::TestService, tonic::IntoRequest as _,
 };
 use temporalio_common::protos::temporal::api::{
     enums::v1::IndexedValueType, operatorservice::v1::AddSearchAttributesRequest, testservice::v1::SleepRequest,
@@ -47,6 +47,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 use workflows::{
     contract::{BILLING_QUEUE, SEARCH_ATTRIBUTES, subscription_workflow_id},
+    payment::PaymentWorkflow,
     subscription::{SubscriptionInput, SubscriptionWorkflow},
 };
 
@@ -89,10 +90,14 @@ impl Years {
         store::users::insert(&mut database, user, &email, "hash", SystemClock.now()).await.unwrap();
         drop(database);
         let runtime = Runtime::from_current_tokio(Default::default()).expect("the SDK has a runtime");
+        let context = Arc::new(context(pool.clone()));
         let options = WorkerOptions::new(BILLING_QUEUE)
             .register_workflow::<SubscriptionWorkflow>()
             .unwrap()
-            .register_activities(Subscriptions(Arc::new(context(pool.clone()))))
+            .register_workflow::<PaymentWorkflow>()
+            .unwrap()
+            .register_activities(Subscriptions(Arc::clone(&context)))
+            .register_activities(Payments(context))
             .build();
         let mut worker = Worker::new(&runtime, client.clone(), options).expect("a worker can be made");
         let stop = Box::new(worker.shutdown_handle());
@@ -363,6 +368,7 @@ fn context(pool: PgPool) -> Context {
         media: MediaSettings { bytes_max: 1, tenant_bytes_max: 1, links: None },
         public_url: None,
         payments: Arc::default(),
+        payment_settings: Default::default(),
         mailer: None,
         worker: "years".into(),
         health_check_period: Duration::from_secs(300),

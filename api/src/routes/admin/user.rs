@@ -11,7 +11,12 @@ use store::{
     error_logs::Filter,
 };
 
-use super::{accounts::AdminAccountOut, pairs::AdminPairOut, users::AdminUserOut};
+use super::{
+    accounts::AdminAccountOut,
+    pairs::AdminPairOut,
+    payments::{AdminPaymentOut, AgreementOut, FiguresOut},
+    users::AdminUserOut,
+};
 use crate::{
     auth::{PathId, Staff},
     error::{ApiError, Thing},
@@ -26,6 +31,8 @@ use crate::{
 
 /// More accounts or pairs than this are looked for in their own lists.
 const LISTED_MAX: i64 = 1_000;
+/// The latest payments.
+const PAYMENTS: i64 = 20;
 /// The latest troubles.
 const ERRORS: i64 = 20;
 
@@ -75,6 +82,12 @@ pub(crate) struct AdminUserDetailOut {
     accounts: Vec<AdminAccountOut>,
     /// Pairs, newest first.
     pairs: Vec<AdminPairOut>,
+    /// What they have paid so far, by currency.
+    paid: Vec<FiguresOut>,
+    /// The latest payments, newest first.
+    payments: Vec<AdminPaymentOut>,
+    /// Agreements with payment providers, newest first.
+    agreements: Vec<AgreementOut>,
     /// The latest troubles, newest first.
     errors: Vec<ErrorLogOut>,
     /// What they want to be told.
@@ -101,6 +114,11 @@ pub(crate) async fn read(
     let filter = PairFilter { user: Some(id), ..PairFilter::default() };
     let pairs = store::admin::pairs(&mut database, &filter, LISTED_MAX).await?;
     let errors = store::error_logs::list(&mut database, id, Filter::default(), ERRORS).await?;
+    let catalogue = store::plans::catalogue(&mut database).await?;
+    let paid = store::payments::figures(&mut database, id).await?;
+    let asked = store::payments::Asked { user: Some(id), ..store::payments::Asked::default() };
+    let payments = store::payments::list_all(&mut database, &asked, PAYMENTS).await?;
+    let agreements = store::payments::agreements::list(&mut database, id).await?;
     let preferences = store::notifications::preferences(&mut database, id).await?;
     let settings = store::notifications::settings(&mut database, id).await?;
     Ok(Json(AdminUserDetailOut {
@@ -110,6 +128,9 @@ pub(crate) async fn read(
         api_keys: keys.into_iter().map(KeyOut::from).collect(),
         accounts: accounts.into_iter().map(|row| AdminAccountOut::new(row, now)).collect(),
         pairs: pairs.into_iter().map(|row| AdminPairOut::new(row, now)).collect(),
+        paid: paid.into_iter().map(FiguresOut::from).collect(),
+        payments: payments.iter().map(|one| AdminPaymentOut::new(one, &catalogue)).collect(),
+        agreements: agreements.into_iter().map(AgreementOut::from).collect(),
         errors: errors.into_iter().map(ErrorLogOut::from).collect(),
         notifications: NotificationsOut {
             preferences: preferences.into_iter().map(|(kind, preference)| PreferenceOut { kind, preference }).collect(),

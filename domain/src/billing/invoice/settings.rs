@@ -48,7 +48,7 @@ impl InvoiceSettings {
     ///
     /// # Errors
     /// What is wrong, one line for each setting.
-    pub fn read(get: &impl Fn(&str) -> Option<String>) -> Result<Self, Vec<String>> {
+    pub fn read(get: &(impl Fn(&str) -> Option<String> + ?Sized)) -> Result<Self, Vec<String>> {
         let mut problems = Vec::new();
         let mut text = |name: &str| {
             let text =

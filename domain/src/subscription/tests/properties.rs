@@ -48,9 +48,15 @@ fn settle(one: &mut Subscription, schedule: &Schedule, now: DateTime<Utc>) -> us
                 return steps;
             }
             Step::Remind { days } => one.reminded(days),
-            Step::Roll => drop(one.roll()),
-            Step::Collect { .. } => drop(one.unpaid(schedule, now)),
-            Step::End { status, reason } => drop(one.end(status, reason, now)),
+            Step::Roll => {
+                one.roll();
+            }
+            Step::Collect { .. } => {
+                one.unpaid(schedule, now);
+            }
+            Step::End { status, reason } => {
+                one.end(status, reason, now);
+            }
         }
     }
     panic!("there is always something to do: {one:?}");
@@ -115,7 +121,9 @@ proptest! {
         for (hours, deed) in deeds {
             now += TimeDelta::hours(hours);
             match deed {
-                Deed::Time => drop(settle(&mut one, &schedule, now)),
+                Deed::Time => {
+                    settle(&mut one, &schedule, now);
+                }
                 Deed::Pay(purpose, price, own) => {
                     let wanted = Wanted { price, shift: shift(&one, &price) };
                     let asked = quote(Some(&one), wanted, &segments, now);
@@ -144,10 +152,14 @@ proptest! {
                 }
                 Deed::Change(price) => {
                     let shift = shift(&one, &price);
-                    let _ = one.change(price, shift, now);
+                    one.change(price, shift, now).ok();
                 }
-                Deed::Cancel(when) => drop(one.cancel(when, EndReason::Requested, now)),
-                Deed::Resume => drop(one.resume()),
+                Deed::Cancel(when) => {
+                    one.cancel(when, EndReason::Requested, now).ok();
+                }
+                Deed::Resume => {
+                    one.resume().ok();
+                }
                 Deed::TakeBack => {
                     if let Some(last) = segments.pop() {
                         one.take_back(last.covers, now);

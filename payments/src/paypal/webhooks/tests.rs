@@ -68,7 +68,7 @@ impl Receiver {
         let clock = Arc::new(FixedClock::at("2026-11-23T00:00:00Z".parse().unwrap()));
         let http = client::http(&environment).unwrap();
         let roots = Roots::parse(roots.as_bytes()).unwrap();
-        let proof = Proof::Offline(Certificates::new(http.clone(), roots, clock.clone()));
+        let proof = Proof::Offline(Box::new(Certificates::new(http.clone(), roots, clock.clone())));
         let client = Client::new(http, environment, "client".into(), "hunter2".into(), clock.clone());
         Self { server, client, proof, clock }
     }
