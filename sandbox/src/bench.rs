@@ -104,8 +104,8 @@ async fn measure(stack: &Stack, args: &BenchArgs) -> anyhow::Result<Report> {
     let mut report = Report::default();
     let mut paired = false;
     for scenario in scenarios {
-        // Memory is measured first, with accounts alone; the API with pairs of its own.
-        if !paired && !matches!(scenario, Scenario::Memory | Scenario::Api) {
+        // Memory is measured first, with accounts alone; the API with pairs of its own, webhooks with none.
+        if !paired && !matches!(scenario, Scenario::Memory | Scenario::Api | Scenario::Webhooks) {
             field.pair_up(&bench, args.pairs).await?;
             paired = true;
         }

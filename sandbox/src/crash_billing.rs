@@ -18,6 +18,7 @@ use std::time::{Duration, Instant};
 use clap::Args;
 use futures::future::try_join_all;
 
+pub use self::database::Database;
 use self::{plot::Plot, report::Outcome, stage::Stage};
 use crate::{
     chaos,
@@ -65,6 +66,8 @@ pub async fn crash_billing(args: CrashBillingArgs) -> anyhow::Result<bool> {
     println!("crash-billing: seed={seed}");
     let mut options = args.stack.options("crash-billing")?;
     options.fresh = true;
+    // What no webhook tells is asked for soon, so that a run comes to its end.
+    options.worker_env.push(("PAYMENTS_RECONCILE_SECONDS".into(), "10".into()));
     let (progress, state, logs) = (options.progress, options.state_dir.clone(), options.log_dir.clone());
     let started = Instant::now();
     progress.heading("Starting Causeway");

@@ -24,6 +24,7 @@ use salvo::{Router, Server, Service, conn::tcp::TcpAcceptor};
 use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
+pub use self::ipn::signature;
 use self::{
     front::{Front, Kinds},
     ipn::Delivery,

@@ -24,6 +24,7 @@ use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::server::{Merchant, Sandbox, Settings};
+pub use self::{delivery::message, id::transmission, identity::Identity};
 
 /// Where the server listens and keeps its state, and who the one merchant is. Loopback only; port 0 takes a free port.
 #[derive(Clone, Debug, clap::Args)]

@@ -34,6 +34,7 @@ pub use self::{
     console::Said,
     options::StackOptions,
     part::Part,
+    plan::{NOWPAYMENTS_IPN_SECRET, PAYPAL_WEBHOOK_ID},
     process::Death,
     progress::{Progress, span},
     replica::Replica,

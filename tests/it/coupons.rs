@@ -78,6 +78,98 @@ async fn a_coupon_is_looked_at_kept_and_given_up() {
     assert_eq!(redeem(&other, &code).await.unwrap()["state"], "kept", "there is room again");
 }
 
+/// A checkout of a month of Pro with a coupon.
+async fn check_out(world: &World, key: &str, code: &str, provider: Option<&str>) -> Result<Value, CallError> {
+    let mut body = json!({ "plan": "pro", "interval": "month", "coupon": code });
+    if let Some(provider) = provider {
+        body["provider"] = json!(provider);
+    }
+    world.api.http().call_with(Method::POST, "/billing/checkouts", &[("idempotency-key", key)], Some(&body)).await
+}
+
+#[tokio::test]
+async fn all_of_the_price_off_needs_no_provider_and_the_last_one_is_given_once() {
+    const COPIES: usize = 3;
+    let stack = harness::shared().await;
+    let staff = Staff::new(&stack, "admin").await;
+    let code = code_of(&staff.id, "FREE");
+    let terms = json!({ "percent": 100, "duration": "once", "redemptions_max": COPIES, "first_purchase_only": true });
+    let made = make(&staff, &code, terms).await;
+    let mut worlds = Vec::new();
+    for _ in 0..=COPIES {
+        worlds.push(World::on_free(&stack).await);
+    }
+    let asked = worlds.iter().map(|world| check_out(world, "first", &code, None));
+    let answers = futures::future::join_all(asked).await;
+    let mut settled = 0;
+    for (world, answer) in worlds.iter().zip(answers) {
+        let usage: Value = world.api.http().get("/me/usage").await.unwrap();
+        match answer {
+            Ok(payment) => {
+                settled += 1;
+                assert_eq!(
+                    (&payment["state"], &payment["amount"]),
+                    (&json!("settled"), &dollars("0.00")),
+                    "{payment:#}"
+                );
+                assert_eq!((&payment["discount"], &usage["plan"]["code"]), (&dollars("10.00"), &json!("pro")));
+                let again = check_out(world, "first", &code, None).await.unwrap();
+                assert_eq!(again["id"], payment["id"], "twice is once");
+                let renewal = check_out(world, "second", &code, Some("paypal")).await.unwrap_err();
+                assert_refused(&renewal, 422, "coupon_first_purchase");
+            }
+            Err(refusal) => {
+                assert_refused(&refusal, 422, "coupon_exhausted");
+                assert_eq!(usage["plan"]["code"], "free");
+            }
+        }
+    }
+    assert_eq!(settled, COPIES);
+    let path = format!("/billing/coupons/{}/statistics", made["id"].as_str().unwrap());
+    let statistics = staff.get(&path).await;
+    assert_eq!((&statistics["used"], &statistics["users"], &statistics["reserved"]), (&json!(3), &json!(3), &json!(0)));
+    assert_eq!(statistics["discounts"], json!([{ "payments": 3, "amount": dollars("30.00") }]));
+    assert_eq!(statistics["days"][0]["redemptions"], 3, "{statistics:#}");
+}
+
+#[tokio::test]
+async fn a_checkout_holds_its_coupon_until_it_is_given_up() {
+    let stack = harness::shared().await;
+    let (staff, world, other) =
+        (Staff::new(&stack, "admin").await, World::on_free(&stack).await, World::on_free(&stack).await);
+    let code = code_of(&scene::user_id(&world.api).await.unwrap(), "HELD");
+    let mut terms = half();
+    terms["redemptions_max"] = json!(1);
+    make(&staff, &code, terms).await;
+    let payment = check_out(&world, "first", &code.to_lowercase(), Some("paypal")).await.unwrap();
+    assert_eq!((&payment["discount"], &payment["amount"]), (&dollars("5.00"), &dollars("5.00")));
+    assert_refused(&check_out(&other, "first", &code, Some("paypal")).await.unwrap_err(), 422, "coupon_exhausted");
+    let list: Value = world.api.http().get("/billing/coupons").await.unwrap();
+    assert_eq!((&list["coupons"][0]["state"], &list["coupons"][0]["periods_left"]), (&json!("reserved"), &json!(0)));
+    let path = format!("/billing/payments/{}/cancel", payment["id"].as_str().unwrap());
+    for _ in 0..2 {
+        let canceled: Value = world.api.http().post(&path, &json!({})).await.unwrap();
+        assert_eq!(canceled["state"], "canceled");
+    }
+    let list: Value = world.api.http().get("/billing/coupons").await.unwrap();
+    assert_eq!(list["coupons"], json!([]));
+    redeem(&other, &code).await.unwrap();
+    // It is kept: the checkout need not name it.
+    let body = json!({ "plan": "pro", "interval": "month", "provider": "paypal" });
+    let headers = [("idempotency-key", "second")];
+    let kept =
+        other.api.http().call_with::<Value>(Method::POST, "/billing/checkouts", &headers, Some(&body)).await.unwrap();
+    assert_eq!(kept["discount"], dollars("5.00"), "{kept:#}");
+    let path = format!("/billing/coupons/{code}");
+    let refused = other.api.http().call::<Value>(Method::DELETE, &path, None::<&()>).await.unwrap_err();
+    assert_refused(&refused, 409, "coupon_in_use");
+    assert_refused(
+        &check_out(&world, "third", "NO-SUCH-CODE", Some("paypal")).await.unwrap_err(),
+        404,
+        "coupon_not_found",
+    );
+}
+
 #[tokio::test]
 async fn every_reason_has_its_code() {
     let stack = harness::shared().await;

@@ -10,6 +10,7 @@ mod memory;
 mod minute;
 mod restart;
 mod soak;
+mod webhooks;
 
 use std::fmt;
 
@@ -24,6 +25,8 @@ pub enum Scenario {
     Memory,
     /// The HTTP API: reads, reads beside log-ins, and what stands before every handler.
     Api,
+    /// Signed webhooks of payment providers, accepted and committed.
+    Webhooks,
     /// Messages that waited, drained as fast as possible, beside bare loops.
     Backlog,
     /// Messages that come as fast as the sandboxes write them.
@@ -47,6 +50,7 @@ impl Scenario {
     pub const ALL: &'static [Self] = &[
         Self::Memory,
         Self::Api,
+        Self::Webhooks,
         Self::Backlog,
         Self::Live,
         Self::Latency,
@@ -65,6 +69,7 @@ impl Scenario {
         match self {
             Self::Memory => memory::run(bench, field).await,
             Self::Api => api::run(bench, field).await,
+            Self::Webhooks => webhooks::run(bench).await,
             Self::Backlog => backlog::run(bench, field).await,
             Self::Live => live::run(bench, field).await,
             Self::Latency => latency::run(bench, field).await,

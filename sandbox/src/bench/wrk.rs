@@ -1,9 +1,12 @@
-//! A small load generator in the manner of wrk: keep-alive connections that each send the same request again as soon as
-//! it was answered. It parses as little as it must, because it shares the machine with what it measures.
+//! A small load generator in the manner of wrk: keep-alive connections that each send the same request again, or the next
+//! of many, as soon as it was answered. It parses as little as it must, because it shares the machine with what it measures.
 
 use std::{
     net::SocketAddr,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -23,9 +26,35 @@ const ANSWER_BYTES: usize = 256 * 1024;
 #[derive(Clone, Debug)]
 pub struct Load {
     address: SocketAddr,
-    request: Arc<[u8]>,
+    requests: Requests,
     /// What every answer must be.
     status: u16,
+}
+
+#[derive(Clone, Debug)]
+enum Requests {
+    /// One, again and again.
+    Same(Arc<[u8]>),
+    /// Each of them once, over all connections.
+    Each(Arc<Once>),
+}
+
+#[derive(Debug)]
+struct Once {
+    requests: Vec<Vec<u8>>,
+    /// The first that nobody has taken yet.
+    next: AtomicUsize,
+}
+
+/// A request with a JSON body.
+#[derive(Clone, Debug)]
+pub struct Post {
+    /// Its path.
+    pub path: String,
+    /// Lines of its head, each with its end.
+    pub fields: String,
+    /// Its body.
+    pub body: String,
 }
 
 /// What came of it.
@@ -42,7 +71,9 @@ impl Load {
     /// # Errors
     /// When `base` is no address of this machine.
     pub fn get(base: &str, path: &str, token: &str, status: u16) -> anyhow::Result<Self> {
-        Self::new(base, &format!("GET {path}"), &format!("authorization: Bearer {token}\r\n"), "", status)
+        let (address, host) = server(base)?;
+        let request = request(host, &format!("GET {path}"), &format!("authorization: Bearer {token}\r\n"), "");
+        Ok(Self { address, requests: Requests::Same(request.into()), status })
     }
 
     /// `POST path` of the server at `base`, with a JSON body.
@@ -50,18 +81,22 @@ impl Load {
     /// # Errors
     /// When `base` is no address of this machine.
     pub fn post(base: &str, path: &str, body: &str, status: u16) -> anyhow::Result<Self> {
-        let fields = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
-        Self::new(base, &format!("POST {path}"), &fields, body, status)
+        let (address, host) = server(base)?;
+        Ok(Self { address, requests: Requests::Same(post(host, path, "", body).into()), status })
     }
 
-    fn new(base: &str, line: &str, fields: &str, body: &str, status: u16) -> anyhow::Result<Self> {
-        let host = base.strip_prefix("http://").context("the server is reached over plain HTTP")?;
-        let address = host.parse().with_context(|| format!("{host} is no address"))?;
-        let request = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{fields}\r\n{body}");
-        Ok(Self { address, request: request.into_bytes().into(), status })
+    /// Each of these once, to the server at `base`.
+    ///
+    /// # Errors
+    /// When `base` is no address of this machine.
+    pub fn each(base: &str, posts: Vec<Post>, status: u16) -> anyhow::Result<Self> {
+        let (address, host) = server(base)?;
+        let requests = posts.into_iter().map(|one| post(host, &one.path, &one.fields, &one.body)).collect();
+        let once = Once { requests, next: AtomicUsize::new(0) };
+        Ok(Self { address, requests: Requests::Each(Arc::new(once)), status })
     }
 
-    /// Asks over so many connections for so long.
+    /// Asks over so many connections for so long, or until nothing is left to be asked.
     ///
     /// # Errors
     /// When a connection ends or an answer is not what it must be.
@@ -85,9 +120,11 @@ impl Load {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let (mut buffer, mut times_us) = (Vec::with_capacity(ANSWER_BYTES), Vec::new());
-        while Instant::now() < until {
+        while Instant::now() < until
+            && let Some(request) = self.requests.next()
+        {
             let started = Instant::now();
-            let status = exchange(&mut stream, &self.request, &mut buffer).await?;
+            let status = exchange(&mut stream, request, &mut buffer).await?;
             times_us.push(u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX));
             if status != self.status {
                 anyhow::bail!("expected {}, got {}", self.status, String::from_utf8_lossy(&buffer));
@@ -97,8 +134,39 @@ impl Load {
     }
 }
 
+impl Requests {
+    fn next(&self) -> Option<&[u8]> {
+        match self {
+            Self::Same(request) => Some(request),
+            Self::Each(once) => once.requests.get(once.next.fetch_add(1, Ordering::Relaxed)).map(Vec::as_slice),
+        }
+    }
+}
+
+/// The address of a server, and its name in requests.
+fn server(base: &str) -> anyhow::Result<(SocketAddr, &str)> {
+    let host = base.strip_prefix("http://").context("the server is reached over plain HTTP")?;
+    Ok((host.parse().with_context(|| format!("{host} is no address"))?, host))
+}
+
+fn post(host: &str, path: &str, fields: &str, body: &str) -> Vec<u8> {
+    let length = body.len();
+    let fields = format!("content-type: application/json\r\ncontent-length: {length}\r\n{fields}");
+    request(host, &format!("POST {path}"), &fields, body)
+}
+
+fn request(host: &str, line: &str, fields: &str, body: &str) -> Vec<u8> {
+    format!("{line} HTTP/1.1\r\nhost: {host}\r\n{fields}\r\n{body}").into_bytes()
+}
+
 impl Outcome {
     /// Requests that were answered.
+    #[must_use]
+    pub const fn answered(&self) -> usize {
+        self.times_ms.len()
+    }
+
+    /// The same, for calculating.
     #[must_use]
     pub fn requests(&self) -> f64 {
         count(self.times_ms.len())
@@ -177,6 +245,15 @@ mod tests {
         let outcome = Load::get(&base, "/", "token", 200).unwrap().run(4, LASTS).await.unwrap();
         assert!(outcome.requests() >= 4.0 && outcome.per_second() > 0.0);
         assert!(outcome.percentile_ms(50) <= outcome.percentile_ms(99));
+    }
+
+    #[tokio::test]
+    async fn each_of_many_requests_is_sent_once() {
+        let base = server("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello").await;
+        let one = Post { path: "/".into(), fields: "x: y\r\n".into(), body: "{}".into() };
+        let load = Load::each(&base, vec![one; 10], 200).unwrap();
+        assert_eq!(load.run(4, Duration::from_secs(60)).await.unwrap().answered(), 10);
+        assert_eq!(load.run(4, Duration::from_secs(60)).await.unwrap().answered(), 0);
     }
 
     #[tokio::test]

@@ -48,7 +48,8 @@ pub struct Payment {
     pub id: String,
     /// `created`, `pending`, `processing`, `settled`, …
     pub state: String,
-    /// What the payer needs, once the provider knows of it.
+    /// What the payer needs, from when the provider has said it until nobody has to pay any more.
+    #[serde(rename = "pay")]
     pub handover: Option<Handover>,
     /// Everything else.
     #[serde(flatten)]

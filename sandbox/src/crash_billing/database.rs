@@ -104,6 +104,15 @@ pub struct FindingRow {
     pub count: i64,
 }
 
+/// Events of payment providers.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+pub struct EventsRow {
+    /// Those on record.
+    pub all: i64,
+    /// Those of them that nobody has passed on yet.
+    pub new: i64,
+}
+
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
@@ -185,6 +194,9 @@ const FINDINGS: &str = "
 const SETTLED_TWICE: &str = "SELECT 'pay_' || replace(reference::text, '-', '') AS what, count(*) AS count
     FROM ledger_entries WHERE kind = 'settlement' GROUP BY reference HAVING count(*) > 1";
 
+/// Events of payment providers.
+const EVENTS: &str = "SELECT count(*) AS all, count(*) FILTER (WHERE state = 'new') AS new FROM payment_events";
+
 /// What is still to be done: no number of it may be left when all is quiet.
 const OPEN: &str = "SELECT 'events' AS what, count(*) AS count FROM payment_events WHERE state = 'new'
     UNION ALL SELECT 'payments', count(*) FROM payments WHERE state IN ('created', 'processing')
@@ -235,6 +247,14 @@ impl Database {
     pub async fn open(&self) -> anyhow::Result<Vec<FindingRow>> {
         let open: Vec<FindingRow> = self.query(OPEN).await?;
         Ok(open.into_iter().filter(|row| row.count > 0).collect())
+    }
+
+    /// How many events of payment providers there are.
+    ///
+    /// # Errors
+    /// When the database does not answer.
+    pub async fn events(&self) -> anyhow::Result<EventsRow> {
+        self.query(EVENTS).await?.pop().context("a count has no row")
     }
 
     async fn query<T: DeserializeOwned>(&self, query: &str) -> anyhow::Result<Vec<T>> {

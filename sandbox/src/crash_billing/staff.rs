@@ -42,11 +42,12 @@ impl Staff {
         self.post("/admin/billing/coupons", &body).await.map(drop)
     }
 
-    /// Gives a payment back: `amount`, a decimal, or all of it. Asked for under the same key it is one refund.
+    /// Gives a payment back: so many dollars, as a decimal, or all of it. Asked for under the same key it is one refund.
     ///
     /// # Errors
     /// When it is refused.
     pub async fn refund(&self, payment: &str, amount: Option<&str>, key: &str) -> Result<(), CallError> {
+        let amount = amount.map(|amount| json!({ "amount": amount, "currency": "USD" }));
         let body = json!({ "amount": amount, "note": "A refund", "reason": "a crash suite" });
         let path = format!("/admin/billing/payments/{payment}/refunds");
         insist(async || {

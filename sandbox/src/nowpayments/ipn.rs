@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 pub use self::{
     post::{Batch, deliver},
-    sign::Signing,
+    sign::{Signing, signature},
 };
 use super::{clock::any_below, json::Spelling, model::Payment};
 

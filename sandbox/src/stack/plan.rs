@@ -42,11 +42,13 @@ const SMTP_PASSWORD: &str = "sandbox-password";
 /// Who the merchant is at the PayPal sandbox, so that ours is tried: any will do.
 const PAYPAL_CLIENT_ID: &str = "causeway-sandbox-client";
 const PAYPAL_CLIENT_SECRET: &str = "causeway-sandbox-secret";
-const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAYSANDBOXWEBHOOK";
+/// What its webhooks are signed for.
+pub const PAYPAL_WEBHOOK_ID: &str = "CAUSEWAYSANDBOXWEBHOOK";
 
 /// The merchant's keys and log-in at the NOWPayments sandbox, so that ours are tried: any will do.
 const NOWPAYMENTS_API_KEY: &str = "causeway-sandbox-api-key";
-const NOWPAYMENTS_IPN_SECRET: &str = "causeway-sandbox-ipn-secret";
+/// What its notifications are signed with.
+pub const NOWPAYMENTS_IPN_SECRET: &str = "causeway-sandbox-ipn-secret";
 const NOWPAYMENTS_EMAIL: &str = "merchant@example.org";
 const NOWPAYMENTS_PASSWORD: &str = "sandbox-password";
 

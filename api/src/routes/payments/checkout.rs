@@ -15,6 +15,7 @@ use super::wire::{CheckoutIn, PaymentOut};
 use crate::{
     auth::Actor,
     body::JsonBody,
+    coupons::guarded,
     error::ApiError,
     idempotency::RequestKey,
     payments as money,
@@ -40,6 +41,7 @@ pub(crate) async fn create(
     actor: Actor,
     app: AppState,
     key: RequestKey,
+    req: &mut Request,
     body: JsonBody<CheckoutIn>,
 ) -> Result<Created<PaymentOut>, ApiError> {
     let (wish, now) = (body.0, app.clock.now());
@@ -51,24 +53,31 @@ pub(crate) async fn create(
     }
     let hash = request_hash(&wish)?;
     let id = PaymentId::new(app.clock.as_ref());
-    let mut transaction = app.transaction().await?;
-    let (_, price) = subscription::wanted(&mut transaction, actor.user, &wish.plan, wish.interval).await?;
-    let new = NewCheckout {
-        id,
-        user: actor.user,
-        price,
-        provider: provider.map(Provider::code),
-        pay_currency: pay_currency.as_deref(),
-        recurring: wish.recurring,
-        coupons: &coupons,
-        use_balance: wish.use_balance,
-        key: Some((&key.0, &hash)),
-        expires_at: now + app.checkout_expires,
+    let begin = async {
+        let mut transaction = app.transaction().await?;
+        let (_, price) = subscription::wanted(&mut transaction, actor.user, &wish.plan, wish.interval).await?;
+        let new = NewCheckout {
+            id,
+            user: actor.user,
+            price,
+            provider: provider.map(Provider::code),
+            pay_currency: pay_currency.as_deref(),
+            recurring: wish.recurring,
+            coupons: &coupons,
+            use_balance: wish.use_balance,
+            key: Some((&key.0, &hash)),
+            expires_at: now + app.checkout_expires,
+        };
+        let books = app.books(wish.provider.as_deref(), now);
+        let begun = stored::begin(&mut transaction, &books, &new).await?;
+        let catalogue = store::plans::catalogue(&mut transaction).await?;
+        transaction.commit().await.map_err(StoreError::from)?;
+        Ok((begun, catalogue))
     };
-    let books = app.books(wish.provider.as_deref(), now);
-    let begun = stored::begin(&mut transaction, &books, &new).await?;
-    let catalogue = store::plans::catalogue(&mut transaction).await?;
-    transaction.commit().await.map_err(StoreError::from)?;
+    let (begun, catalogue) = match coupons.is_empty() {
+        true => begin.await?,
+        false => guarded(&app, actor.user, app.address(req), begin).await?,
+    };
     money::follow_up(&app, &begun.effects, now).await;
     let payment = handed_over(&app, begun.payment).await?;
     Ok(Created(PaymentOut::new(&payment, &catalogue)))

@@ -47,12 +47,14 @@ pub fn signed(notice: &Json, spelling: Spelling, signing: Signing, secret: &str)
         Signing::Python => sorted(Spelling::Python, Lists::Kept, true),
         Signing::Missing => return (body, None),
     };
-    let signature =
-        if signing == Signing::Foreign { hmac("another secret", &text) } else { hmac(secret.trim(), &text) };
-    (body, Some(signature))
+    let header =
+        if signing == Signing::Foreign { signature("another secret", &text) } else { signature(secret.trim(), &text) };
+    (body, Some(header))
 }
 
-fn hmac(secret: &str, text: &str) -> String {
+/// The signature of a text: HMAC-SHA512 in hexadecimal digits.
+#[must_use]
+pub fn signature(secret: &str, text: &str) -> String {
     let mac = Hmac::<Sha512>::new_from_slice(secret.as_bytes());
     mac.map(|mac| hex::encode(mac.chain_update(text.as_bytes()).finalize().into_bytes())).unwrap_or_default()
 }
