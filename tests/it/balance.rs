@@ -73,7 +73,7 @@ async fn staff_change_a_balance_once_and_the_tenant_sees_it() {
     );
     let log = staff.audit(&member.id(), "user.balance").await;
     assert_eq!(log.len(), 2, "what was repeated or refused is not there: {log:#?}");
-    assert_eq!((&log[1]["before"]["balance"], &log[1]["after"]["balance"]), (&json!("0.00 USD"), &json!("12.50 USD")));
+    assert_eq!((&log[1]["old"]["balance"], &log[1]["new"]["balance"]), (&json!("0.00 USD"), &json!("12.50 USD")));
     assert_eq!(log[1]["reason"], "a test");
 }
 
