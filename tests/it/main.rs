@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod admin_payments;
 mod admin_plans;
 mod admin_queues;
 mod admin_system;
