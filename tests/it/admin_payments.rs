@@ -2,10 +2,9 @@
 
 mod made;
 
-use reqwest::Method;
+use reqwest::{Method, Url};
 use sandbox::{client::PaypalControl, scene::until};
 use serde_json::{Value, json};
-use url::Url;
 
 use self::made::{Desk, dollars, insert_event, keyed, refused, taken};
 use crate::{
@@ -321,7 +320,7 @@ async fn a_provider_that_gives_money_back_by_itself_is_asked_at_once() {
     );
     let books = paypal.books().await.unwrap();
     let capture = books.captures.iter().find(|capture| capture.custom_id.as_deref() == Some(&id)).unwrap();
-    let back: Vec<_> = books.refunds.iter().filter(|refund| refund.capture == capture.id).collect();
+    let back: Vec<_> = books.refunds.iter().filter(|refund| refund.payment == capture.id).collect();
     assert_eq!(back.iter().map(|refund| refund.amount_minor).collect::<Vec<_>>(), [250], "once at PayPal, too");
 
     let checked = staff.act(&format!("{path}/check")).await;
