@@ -4,6 +4,7 @@
 
 mod access;
 mod accounts;
+mod admin_payments;
 mod admin_plans;
 mod admin_queues;
 mod admin_system;
@@ -73,6 +74,7 @@ mod store_ledger;
 mod store_lineage;
 mod store_media;
 mod store_notifications;
+mod store_payments;
 mod store_plans;
 mod store_rate_limits;
 mod store_reconcile;
