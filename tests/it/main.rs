@@ -73,6 +73,7 @@ mod store_ledger;
 mod store_lineage;
 mod store_media;
 mod store_notifications;
+mod store_payments;
 mod store_plans;
 mod store_rate_limits;
 mod store_reconcile;

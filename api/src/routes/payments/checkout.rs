@@ -31,7 +31,7 @@ const TICKER_CHARS_MAX: usize = 32;
 
 /// Begins a payment for a plan: a new subscription, the next period, or a higher plan at once. Coupons are reserved, and what
 /// the balance pays is set aside, until it is paid or given up. What is wholly covered is `settled` in the answer, and the
-/// plan holds at once; else `pay` says where to pay, as soon as the provider has answered: read the payment again while it is
+/// plan holds at once; else `handover` says where to pay, as soon as the provider has answered: read the payment again while it is
 /// null. `409 payment_open` while the same is being paid for by another checkout.
 ///
 /// Sent again with the same `Idempotency-Key`, the answer is the payment of the first time as it is now.

@@ -200,7 +200,7 @@ pub(crate) struct PaymentOut {
     /// It began, or was made by, an agreement that pays the following periods.
     recurring: bool,
     /// What the payer needs; null until the provider has said it, and when nobody has to pay any more.
-    pay: Option<HandoverOut>,
+    handover: Option<HandoverOut>,
     /// Why it stands where it does.
     reason: Option<ReasonOut>,
     /// What was paid for; null: nothing yet, or nothing at all.
@@ -237,7 +237,7 @@ impl PaymentOut {
             coupons: payment.coupons.clone(),
             provider: payment.provider.clone(),
             recurring: payment.recurring || payment.agreement.is_some(),
-            pay: payment.handover.as_ref().filter(|_| is_unpaid(payment.state)).map(HandoverOut::from),
+            handover: payment.handover.as_ref().filter(|_| is_unpaid(payment.state)).map(HandoverOut::from),
             reason,
             period: payment.period.map(|(from, until)| PeriodOut { from, until }),
             expires_at: payment.expires_at,

@@ -1,7 +1,7 @@
 //! Money that staff gives back.
 
 use domain::{
-    PaymentId, RefundId,
+    Money, PaymentId, RefundId,
     payment::{REASON_CHARS_MAX, RefundState},
 };
 use salvo::prelude::*;
@@ -18,7 +18,6 @@ use crate::{
     body::JsonBody,
     error::{ApiError, Thing},
     idempotency::RequestKey,
-    money::MoneyIn,
     payments as money,
     routes::admin::{
         act::{Acting, Deed},
@@ -37,9 +36,10 @@ const REFERENCE_CHARS_MAX: usize = 200;
 #[salvo(schema(name = RefundWanted))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefundIn {
-    /// How much; null: all that is left, and what was paid for ends.
+    /// How much, a decimal in the payment's currency; null: all that is left, and what was paid for ends.
     #[serde(default)]
-    amount: Option<MoneyIn>,
+    #[salvo(schema(pattern = "^[0-9]{1,13}(\\.[0-9]+)?$"))]
+    amount: Option<String>,
     /// What the payer is told, at most 500 characters.
     #[serde(default)]
     note: Option<String>,
@@ -83,9 +83,10 @@ pub(crate) async fn create(
     body: JsonBody<RefundIn>,
 ) -> Result<Json<RefundsOut>, ApiError> {
     let (id, now, reason) = (id.0, app.clock.now(), page::reason(&body.0.reason)?);
-    let (note, amount) = (note(body.0.note.as_deref())?, body.0.amount.map(|amount| amount.read()).transpose()?);
+    let note = note(body.0.note.as_deref())?;
     let mut act = acting.begin(&app).await?;
     let payment = stored::lock(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::Payment))?;
+    let amount = body.0.amount.as_deref().map(|amount| Money::parse(amount, payment.currency())).transpose()?;
     let books = app.books(payment.provider.as_deref(), now);
     let wanted =
         Wanted { amount, note: &note, by: acting.actor(), by_hand: is_by_hand(&app, &payment), key: Some(&key.0) };
@@ -96,7 +97,7 @@ pub(crate) async fn create(
         found.extend(refunds::find(&mut act, *refund).await?);
     }
     let sum: i64 = found.iter().map(|refund| refund.amount.minor).sum();
-    let sum = domain::Money::new(sum, payment.currency());
+    let sum = Money::new(sum, payment.currency());
     act.commit(Deed {
         before: Some(json!({ "state": payment.state, "refunded": payment.refunded.to_string() })),
         after: Some(json!({ "amount": sum.to_string(), "refunds": asked })),
