@@ -4,7 +4,7 @@
 
 pub mod arrivals;
 pub mod bench;
-pub mod chaos;
+mod chaos;
 pub mod client;
 pub mod commands;
 pub mod crash;

@@ -24,7 +24,7 @@ const RETRY: Duration = Duration::from_millis(250);
 const INSIST_PATIENCE: Duration = Duration::from_secs(180);
 
 /// How often it is looked what has become of something.
-const LOOK_PERIOD: Duration = Duration::from_millis(300);
+const LOOK_PERIOD: Duration = Duration::from_millis(500);
 
 /// How long something may take: webhooks that are lost are made up for by asking, ever more seldom.
 pub const PATIENCE: Duration = Duration::from_secs(300);
