@@ -45,6 +45,7 @@ mod nowpayments;
 mod operations;
 mod pace;
 mod pairs;
+mod payments;
 mod paypal;
 mod plans;
 mod portraits;

@@ -3,7 +3,7 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
-    Currency, Email, Money, PaymentId, PlanId, SystemClock, UserId,
+    Currency, Email, FixedClock, Money, PaymentId, PlanId, SystemClock, UserId,
     billing::{Interval, PaymentState, Price, invoice::InvoiceSettings},
     ledger::{Account, EntryKind, Posting},
     payment::{Handover, Phase, ReceiptState},
@@ -85,7 +85,7 @@ impl Scene {
         change: impl FnOnce(&mut NewCheckout<'_>) + Send,
     ) -> Result<Begun, CheckoutError> {
         let mut new = NewCheckout {
-            id: PaymentId::new(&SystemClock),
+            id: PaymentId::new(&FixedClock::at(now)),
             user: self.user,
             price: pro(),
             provider: Some("paypal"),

@@ -23,7 +23,7 @@ use crate::{
     StoreError,
     coupons::{self, Redeemed},
     invoices::{self, NewInvoice},
-    ledger, plans,
+    ledger, plans, prices,
     subscriptions::{self, Paid, PaidOutcome},
 };
 
@@ -145,11 +145,26 @@ async fn offer_now(
     };
     let balance = ledger::balance(connection, &Account::User(user), currency).await?;
     let from_balance = Money::new(balance.available().minor.clamp(0, payment.from_balance.minor), currency);
-    let Ok(quote) = subscriptions::quote(connection, user, payment.price, books.now).await? else {
-        return Ok((None, None));
-    };
+    let Some(price) = price_now(connection, payment, user).await? else { return Ok((None, None)) };
+    let Ok(quote) = subscriptions::quote(connection, user, price, books.now).await? else { return Ok((None, None)) };
     let offer = Offer { purpose: quote.purpose, list: quote.list, credit: quote.credit, discount, from_balance };
     Ok((Some(offer), Some(quote.price)))
+}
+
+/// What a period of the payment's plan costs whoever comes today; where it is not sold any more, what the tenant has agreed
+/// to pay for the next one.
+async fn price_now(
+    connection: &mut PgConnection,
+    payment: &Payment,
+    user: UserId,
+) -> Result<Option<Price>, StoreError> {
+    let Price { plan, interval, .. } = payment.price;
+    let sold = prices::of(connection, plan).await?.prices.into_iter().find(|price| price.interval == interval);
+    if sold.is_some() {
+        return Ok(sold);
+    }
+    let own = subscriptions::renewal_due(connection, user).await?;
+    Ok(own.filter(|own| own.plan == plan && own.interval == interval))
 }
 
 /// Accounts for what was bought.

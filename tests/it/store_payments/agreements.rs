@@ -47,7 +47,7 @@ async fn every_payment_of_an_agreement_is_a_payment_and_a_period() {
 async fn a_payment_of_another_amount_waits_and_one_that_is_taken_back_ends_the_agreement() {
     let (scene, first) = agreed().await;
     let sales = [receipt("S-1", 1_000), receipt("S-2", 700)];
-    scene.hear(first, &said(AgreementState::Active, &sales), NOW).await;
+    scene.hear(first, &said(AgreementState::Active, &sales), NOW + TimeDelta::days(1)).await;
     let all = payments::list(&mut *scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
     assert_eq!((all[0].state, all[1].state), (PaymentState::Review, PaymentState::Settled));
     let gone = Heard { reversals: vec![reversal("D-1", "S-1", 1_000, true)], ..said(AgreementState::Active, &sales) };

@@ -4,7 +4,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use domain::{PaymentId, ledger::Account, payment::Phase};
 use store::payments::{self, Effects, Heard, refunds};
 
-use super::{NOW, Scene, receipt, reversal};
+use super::{NOW, Scene, receipt, reversal, tenant};
 
 /// Numbers that look like chance and are the same in every run.
 struct Dice(u64);
@@ -50,8 +50,9 @@ async fn ask_back(scene: &Scene, id: PaymentId, number: u64, now: DateTime<Utc>)
 
 #[tokio::test]
 async fn whatever_is_told_in_whatever_order_the_books_are_those_of_the_provider() {
-    let scene = Scene::new().await;
+    let mut scene = Scene::new().await;
     for seed in 1..=6 {
+        scene.user = tenant(&scene.pool).await;
         let mut dice = Dice(seed);
         let (mut order, id) = (Order::default(), scene.order(&format!("O-{seed}"), NOW).await);
         for turn in 0..40 {
