@@ -88,6 +88,7 @@ struct Things {
     key: String,
     session: String,
     invoice: String,
+    payment: String,
 }
 
 impl Things {
@@ -99,6 +100,7 @@ impl Things {
             ("/api/keys/", &self.key),
             ("/api/auth/sessions/", &self.session),
             ("/api/billing/invoices/", &self.invoice),
+            ("/api/billing/payments/", &self.payment),
         ];
         let id = id.into_iter().find(|(noun, _)| path.starts_with(noun)).map(|(_, id)| id.as_str());
         assert!(id.is_some() || !path.contains("{id}"), "no tenant of this test has what {path} names: give it one");
@@ -151,12 +153,20 @@ async fn first_tenant(stack: &Stack) -> (Member, Things) {
     let pair = world.pair(place(&reader, channel), place(&writer, &bot.channel)).await;
     member.key(&["read"]).await;
     let keys = get(&member.api(), "/keys").await.expect("keys are listed");
+    let checkout = json!({ "plan": "pro", "interval": "month", "provider": "paypal" });
+    let headers = [("idempotency-key", "access")];
+    let made: Value = member
+        .api()
+        .call_with(Method::POST, "/billing/checkouts", &headers, Some(&checkout))
+        .await
+        .expect("a checkout is made");
     let things = Things {
         account: reader,
         pair: pair.id,
         key: text(&keys["keys"][0], "id"),
         session: text(&member.session, "session"),
         invoice: crate::invoices::issue(stack, &member.id()).await.invoice.to_string(),
+        payment: text(&made, "id"),
     };
     (member, things)
 }

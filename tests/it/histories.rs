@@ -7,7 +7,10 @@ use std::{
 
 use domain::notification::Kind;
 use reqwest::Method;
-use sandbox::stack::{Part, Stack};
+use sandbox::{
+    client::NewCheckout,
+    stack::{Part, Stack},
+};
 use serde_json::{Value, json};
 use temporalio_client::{Client, ClientOptions, Connection, ConnectionOptions, WorkflowHistory, WorkflowStartOptions};
 use temporalio_sdk::workflow_replayer::{WorkflowReplayer, WorkflowReplayerOptions};
@@ -18,12 +21,13 @@ use workflows::{
     bulk_act::BulkActWorkflow,
     chats::AskChatsWorkflow,
     codec::Codec,
-    contract::{BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
+    contract::{BILLING_QUEUE, BOT_WORKFLOW_ID, CONTROL_QUEUE, MAIL_OUTBOX_WORKFLOW_ID},
     erasure::DeleteUserWorkflow,
     forwarding::PairForwarding,
     health::{HealthInput, HealthReport, HealthWorkflow},
     ledger::{LedgerCheckInput, LedgerCheckReport, LedgerCheckWorkflow},
     outbox::OutboxWorkflow,
+    payment::{PaymentWorkflow, ReconcilePaymentsInput, ReconcilePaymentsReport, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllInput, ReconcileAllWorkflow, ReconcileWorkflow},
     subscription::SubscriptionWorkflow,
     sweep::{SweepInput, SweepWorkflow},
@@ -34,6 +38,7 @@ use crate::{
     bot::Chat,
     harness::{self, PAYLOAD_KEYS, on_stack_runtime},
     mail::Mailing,
+    payments::Shop,
     staff::Staff,
     world::{PASSWORD, World, place},
 };
@@ -79,7 +84,17 @@ pub async fn prove_books(client: &Client) -> (String, LedgerCheckReport) {
     (id, report)
 }
 
-pub fn codec() -> Codec {
+pub /// Asks the payment providers now, instead of at the next look; the workflow's id and what it has found.
+pub async fn reconcile_payments(client: &Client) -> (String, ReconcilePaymentsReport) {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let id = format!("reconcile-payments-now-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    let options = WorkflowStartOptions::new(BILLING_QUEUE, id.clone()).build();
+    let started = client.start_workflow(ReconcilePaymentsWorkflow::run, ReconcilePaymentsInput {}, options).await;
+    let report = started.expect("a look starts").get_result(Default::default()).await.expect("a look ends");
+    (id, report)
+}
+
+fn codec() -> Codec {
     Codec::parse(PAYLOAD_KEYS).expect("the key is good")
 }
 
@@ -112,6 +127,10 @@ pub async fn check(name: &str, history: WorkflowHistory, secrets: &[&str]) {
         .register_workflow::<LedgerCheckWorkflow>()
         .unwrap()
         .register_workflow::<SubscriptionWorkflow>()
+        .unwrap()
+        .register_workflow::<PaymentWorkflow>()
+        .unwrap()
+        .register_workflow::<ReconcilePaymentsWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -242,4 +261,21 @@ async fn an_announcement_a_look_and_a_proof_of_the_books_replay_and_show_nothing
     let (proved, _) = prove_books(&client).await;
     let proved = client.get_workflow_handle::<LedgerCheckWorkflow>(proved);
     check("ledger_check", proved.fetch_history(Default::default()), &["example.org"]).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_payment_replays_and_shows_nothing() {
+    let stack = harness::exclusive().await;
+    let shop = Shop::new(&stack).await;
+    let payment = shop.checkout(&NewCheckout::month("pro", "paypal")).await;
+    let order = payment.paypal_id().unwrap();
+    shop.paypal.approve_order(&order).await.unwrap();
+    shop.is(&payment.id, "settled").await;
+    let client = temporal(&stack).await;
+    let workflow = client.get_workflow_handle::<PaymentWorkflow>(format!("payment-{}", payment.id));
+    workflow.get_result(Default::default()).await.unwrap();
+    check("payment", workflow.fetch_history(Default::default()), &[&order, "example.org"]).await;
+    let (id, _) = reconcile_payments(&client).await;
+    let reconcile = client.get_workflow_handle::<ReconcilePaymentsWorkflow>(id);
+    check("reconcile_payments", reconcile.fetch_history(Default::default()), &[&order]).await;
 }

@@ -19,6 +19,7 @@ use workflows::{
     health::HealthWorkflow,
     ledger::LedgerCheckWorkflow,
     outbox::OutboxWorkflow,
+    payment::{PaymentWorkflow, ReconcilePaymentsWorkflow},
     reconcile::{ReconcileAllWorkflow, ReconcileWorkflow},
     subscription::SubscriptionWorkflow,
     sweep::SweepWorkflow,
@@ -51,6 +52,10 @@ fn replayer() -> WorkflowReplayer {
         .register_workflow::<LedgerCheckWorkflow>()
         .unwrap()
         .register_workflow::<SubscriptionWorkflow>()
+        .unwrap()
+        .register_workflow::<PaymentWorkflow>()
+        .unwrap()
+        .register_workflow::<ReconcilePaymentsWorkflow>()
         .unwrap()
         .register_workflow::<SweepWorkflow>()
         .unwrap()
@@ -122,6 +127,16 @@ async fn ledger_check_replays() {
 #[tokio::test(flavor = "multi_thread")]
 async fn subscription_replays() {
     replay("subscription").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn payment_replays() {
+    replay("payment").await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn reconcile_payments_replays() {
+    replay("reconcile_payments").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -110,12 +110,13 @@ fn kept(provider: &str, event: Event, body: Vec<u8>) -> Option<NewEvent> {
     ),
     responses((status_code = 200, description = "A page for people.", body = String, content_type = "text/html"))
 )]
-pub(crate) async fn come_back(req: &mut Request, res: &mut Response) {
+pub(crate) async fn come_back(req: &mut Request, res: &mut Response) -> Result<(), ApiError> {
     let (title, text) = match req.query::<String>("outcome").as_deref() {
         Some("canceled") => ("Nothing was paid", "You have left the payment. You can go back and try again."),
         _ => ("Thank you", "Your payment is being looked at. You can close this page and go back."),
     };
     crate::pages::write(res, StatusCode::OK, title, &format!("<p>{text}</p>"));
+    Ok(())
 }
 
 #[cfg(test)]

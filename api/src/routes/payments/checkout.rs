@@ -2,19 +2,21 @@
 
 use std::time::Duration;
 
-use domain::{PaymentId, billing::PaymentState, coupon::CODES_MAX};
+use chrono::{DateTime, Utc};
+use domain::{PaymentId, Plan, billing::PaymentState, coupon::CODES_MAX};
 use payments::Provider;
 use salvo::prelude::*;
 use sha2::{Digest as _, Sha256};
 use store::{
     StoreError,
-    payments::{self as stored, NewCheckout, Payment},
+    payments::{self as stored, Begun, NewCheckout, Payment},
 };
 
 use super::wire::{CheckoutIn, PaymentOut};
 use crate::{
     auth::Actor,
     body::JsonBody,
+    coupons::guarded,
     error::ApiError,
     idempotency::RequestKey,
     payments as money,
@@ -40,6 +42,7 @@ pub(crate) async fn create(
     actor: Actor,
     app: AppState,
     key: RequestKey,
+    req: &mut Request,
     body: JsonBody<CheckoutIn>,
 ) -> Result<Created<PaymentOut>, ApiError> {
     let (wish, now) = (body.0, app.clock.now());
@@ -50,28 +53,51 @@ pub(crate) async fn create(
         return Err(ApiError::ProviderUnfit { field: "recurring" });
     }
     let hash = request_hash(&wish)?;
-    let id = PaymentId::new(app.clock.as_ref());
+    let asked = Asked { wish: &wish, coupons: &coupons, pay_currency: pay_currency.as_deref(), key: (&key.0, &hash) };
+    let placing = place(&app, actor, &asked, now);
+    let (begun, catalogue) =
+        if coupons.is_empty() { placing.await? } else { guarded(&app, actor.user, app.address(req), placing).await? };
+    money::follow_up(&app, &begun.effects, now).await;
+    let payment = handed_over(&app, begun.payment).await?;
+    Ok(Created(PaymentOut::new(&payment, &catalogue)))
+}
+
+/// What somebody wants, as far as it was looked at.
+struct Asked<'a> {
+    wish: &'a CheckoutIn,
+    coupons: &'a [String],
+    pay_currency: Option<&'a str>,
+    /// The key, and what was asked for under it.
+    key: (&'a str, &'a str),
+}
+
+/// Makes the payment, in one transaction.
+async fn place(
+    app: &AppState,
+    actor: Actor,
+    asked: &Asked<'_>,
+    now: DateTime<Utc>,
+) -> Result<(Begun, Vec<Plan>), ApiError> {
+    let wish = asked.wish;
     let mut transaction = app.transaction().await?;
     let (_, price) = subscription::wanted(&mut transaction, actor.user, &wish.plan, wish.interval).await?;
     let new = NewCheckout {
-        id,
+        id: PaymentId::new(app.clock.as_ref()),
         user: actor.user,
         price,
-        provider: provider.map(Provider::code),
-        pay_currency: pay_currency.as_deref(),
+        provider: wish.provider.as_deref(),
+        pay_currency: asked.pay_currency,
         recurring: wish.recurring,
-        coupons: &coupons,
+        coupons: asked.coupons,
         use_balance: wish.use_balance,
-        key: Some((&key.0, &hash)),
+        key: Some(asked.key),
         expires_at: now + app.checkout_expires,
     };
     let books = app.books(wish.provider.as_deref(), now);
     let begun = stored::begin(&mut transaction, &books, &new).await?;
     let catalogue = store::plans::catalogue(&mut transaction).await?;
     transaction.commit().await.map_err(StoreError::from)?;
-    money::follow_up(&app, &begun.effects, now).await;
-    let payment = handed_over(&app, begun.payment).await?;
-    Ok(Created(PaymentOut::new(&payment, &catalogue)))
+    Ok((begun, catalogue))
 }
 
 fn provider<'a>(app: &'a AppState, code: &str) -> Result<&'a dyn Provider, ApiError> {
