@@ -84,7 +84,7 @@ pub async fn prove_books(client: &Client) -> (String, LedgerCheckReport) {
     (id, report)
 }
 
-pub /// Asks the payment providers now, instead of at the next look; the workflow's id and what it has found.
+/// Asks the payment providers now, instead of at the next look; the workflow's id and what it has found.
 pub async fn reconcile_payments(client: &Client) -> (String, ReconcilePaymentsReport) {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     let id = format!("reconcile-payments-now-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -94,7 +94,7 @@ pub async fn reconcile_payments(client: &Client) -> (String, ReconcilePaymentsRe
     (id, report)
 }
 
-fn codec() -> Codec {
+pub fn codec() -> Codec {
     Codec::parse(PAYLOAD_KEYS).expect("the key is good")
 }
 
