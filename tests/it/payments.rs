@@ -251,7 +251,7 @@ async fn a_declined_card_is_asked_for_another_one() {
     assert_eq!((waiting.state.as_str(), waiting.handover.is_some()), ("pending", true));
     shop.paypal.approve_order(&order).await.unwrap();
     shop.is(&payment.id, "settled").await;
-    assert_eq!(shop.capture(&payment).await.is_empty(), false);
+    assert!(!shop.capture(&payment).await.is_empty());
 }
 
 #[tokio::test]

@@ -132,6 +132,9 @@ impl Context {
         let Some(reference) = reference(payment) else { return Ok(false) };
         let standing = match provider.look(&reference).await {
             Ok(standing) => standing,
+            Err(error) if error.verdict == Verdict::Final => {
+                return self.unheard(payment, provider, &error).await.map(|()| false);
+            }
             Err(error) => return self.missed(payment, &error).await.map(|()| false),
         };
         let approved = standing.phase == Phase::Approved;
@@ -249,6 +252,22 @@ impl Context {
         }
         let mut transaction = self.pool.begin().await?;
         stored::ended(&mut transaction, payment.id, self.clock.now()).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The provider says nothing of the payment, and will not.
+    async fn unheard(
+        &self,
+        payment: &Payment,
+        provider: &dyn Provider,
+        error: &ProviderError,
+    ) -> Result<(), StoreError> {
+        tracing::warn!(payment.id = %payment.id, %error, "A provider says nothing of a payment.");
+        let books = books((&self.sealer, &self.invoices), Some(provider), self.clock.now());
+        let mut transaction = self.pool.begin().await?;
+        let why = (error.code.as_str(), error.reason.as_str());
+        stored::unheard(&mut transaction, &books, payment.id, why).await?;
         transaction.commit().await?;
         Ok(())
     }

@@ -294,6 +294,28 @@ async fn ask_again(
     Ok(())
 }
 
+/// The provider says nothing of a payment, and will not: it is asked again when its turn comes, and its time goes on
+/// meanwhile. Why is shown while it is unpaid.
+pub async fn unheard(
+    connection: &mut PgConnection,
+    books: &Books<'_>,
+    id: PaymentId,
+    (code, words): (&str, &str),
+) -> Result<(), StoreError> {
+    let Some(payment) = lock(connection, id).await? else { return Ok(()) };
+    if is_unpaid(payment.state) {
+        sqlx::query!(
+            "UPDATE payments SET reason_code = $2, reason = $3 WHERE id = $1",
+            id as PaymentId,
+            code,
+            clipped(words)
+        )
+        .execute(&mut *connection)
+        .await?;
+    }
+    ask_again(connection, books, id, None).await
+}
+
 /// A payment id of this moment.
 pub(super) fn new_payment_id(now: DateTime<Utc>) -> PaymentId {
     PaymentId::new(&FixedClock::at(now))

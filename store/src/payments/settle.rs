@@ -61,7 +61,7 @@ pub(super) struct Granted {
 }
 
 enum Attempt {
-    Granted(Granted),
+    Granted(Box<Granted>),
     /// It would have been enough, and there is nothing to be bought.
     Unfit(Paid),
     TooLittle,
@@ -100,7 +100,8 @@ async fn attempt(
         coupons::redeem(&mut inner, payment.id, books.now).await?;
     }
     inner.commit().await?;
-    Ok(Attempt::Granted(Granted { grant, outcome, short: Money::zero(payment.currency()) }))
+    let short = Money::zero(payment.currency());
+    Ok(Attempt::Granted(Box::new(Granted { grant, outcome, short })))
 }
 
 /// What the subscription is told of a payment.
