@@ -225,7 +225,12 @@ pub(super) async fn hear(
     let Some(user) = agreement.user else { return Ok(false) };
     let mut told = false;
     for change in changes(agreement, news) {
-        told |= subscriptions::agreement_changed(connection, sealer, user, agreement.id, &change, now).await?;
+        let heard = subscriptions::agreement_changed(connection, sealer, user, agreement.id, &change, now).await?;
+        if heard && change == AgreementChange::Suspended {
+            // The subscription has let go of it; resumed at the provider, it would make payments that nobody waits for.
+            end(connection, agreement.id, "suspended at the provider", now).await?;
+        }
+        told |= heard;
     }
     Ok(told)
 }

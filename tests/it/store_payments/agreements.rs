@@ -67,6 +67,17 @@ async fn a_payment_of_another_amount_waits_and_one_that_is_taken_back_ends_the_a
 }
 
 #[tokio::test]
+async fn an_agreement_that_is_suspended_is_ended() {
+    let (scene, first) = agreed().await;
+    scene.hear(first, &said(AgreementState::Suspended, &[receipt("S-1", 1_000)]), NOW).await;
+    let mut transaction = scene.pool.begin().await.unwrap();
+    let chosen = payments::choose(&mut transaction, first, NOW).await.unwrap().unwrap();
+    transaction.commit().await.unwrap();
+    assert_eq!(chosen.step, domain::payment::Step::End, "the subscription does not wait for its payments any more");
+    scene.proved().await;
+}
+
+#[tokio::test]
 async fn an_agreement_ends_with_the_tenant_and_what_it_takes_afterwards_is_not_lost() {
     let (scene, first) = agreed().await;
     let mut transaction = scene.pool.begin().await.unwrap();
