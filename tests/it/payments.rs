@@ -110,7 +110,7 @@ impl OrderOf for Payment {
 
 /// A refund by staff, and what it was answered with.
 pub async fn refund(staff: &Staff, payment: &str, amount: Option<&str>, key: &str) -> Result<Value, CallError> {
-    let body = json!({ "amount": amount, "note": "sorry", "reason": "a test" });
+    let body = json!({ "amount": amount.map(dollars), "note": "sorry", "reason": "a test" });
     let path = format!("/admin/billing/payments/{payment}/refunds");
     staff.http.call_with(Method::POST, &path, &[("idempotency-key", key)], Some(&body)).await
 }

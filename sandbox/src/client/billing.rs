@@ -49,7 +49,6 @@ pub struct Payment {
     /// `created`, `pending`, `processing`, `settled`, …
     pub state: String,
     /// What the payer needs, from when the provider has said it until nobody has to pay any more.
-    #[serde(rename = "pay")]
     pub handover: Option<Handover>,
     /// Everything else.
     #[serde(flatten)]

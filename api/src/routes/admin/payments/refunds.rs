@@ -22,7 +22,8 @@ use crate::{
     body::JsonBody,
     error::{ApiError, Thing},
     idempotency::RequestKey,
-    payments as money,
+    money::MoneyIn,
+    payments,
     routes::admin::{
         act::{Acting, Deed},
         page,
@@ -40,10 +41,9 @@ const REFERENCE_CHARS_MAX: usize = 100;
 #[salvo(schema(name = RefundWanted))]
 #[serde(deny_unknown_fields)]
 pub(crate) struct RefundIn {
-    /// How much, a decimal in the payment's currency; null: all that is left, and what was paid for ends.
+    /// How much, in the payment's currency; null: all that is left, and what was paid for ends.
     #[serde(default)]
-    #[salvo(schema(pattern = "^[0-9]{1,13}(\\.[0-9]+)?$"))]
-    amount: Option<String>,
+    amount: Option<MoneyIn>,
     /// What the payer is told, at most 500 characters.
     #[serde(default)]
     note: Option<String>,
@@ -90,7 +90,7 @@ pub(crate) async fn create(
     let note = note(body.0.note.as_deref())?;
     let mut act = acting.begin(&app).await?;
     let payment = stored::lock(&mut act, id).await?.ok_or(ApiError::NotFound(Thing::Payment))?;
-    let amount = body.0.amount.as_deref().map(|amount| Money::parse(amount, payment.currency())).transpose()?;
+    let amount = body.0.amount.as_ref().map(MoneyIn::read).transpose()?;
     let books = app.books(payment.provider.as_deref(), now);
     let wanted =
         Wanted { amount, note: &note, by: acting.actor(), by_hand: is_by_hand(&app, &payment), key: Some(&key.0) };
@@ -116,7 +116,7 @@ pub(crate) async fn create(
         ..deed("payment.refund", id, payment.user)
     })
     .await?;
-    money::follow_up(&app, &effects, now).await;
+    payments::follow_up(&app, &effects, now).await;
     Ok(Json(RefundsOut { refunds: found.into_iter().map(RefundOut::from).collect(), next: None }))
 }
 
@@ -186,7 +186,7 @@ pub(crate) async fn done(
         ..deed("payment.refund_by_hand", refund.payment, payment.user)
     })
     .await?;
-    money::follow_up(&app, &effects, now).await;
+    payments::follow_up(&app, &effects, now).await;
     Ok(Json(after.into()))
 }
 
