@@ -297,7 +297,7 @@ async fn a_provider_that_gives_money_back_by_itself_is_asked_at_once() {
     let path = format!("/billing/payments/{id}");
     let order = until("the page of PayPal", PATIENCE, async || {
         let payment: Value = api.get(&path).await?;
-        let page = payment["pay"]["url"].as_str().and_then(|url| Url::parse(url).ok());
+        let page = payment["handover"]["url"].as_str().and_then(|url| Url::parse(url).ok());
         Ok(page.and_then(|page| page.query_pairs().find(|(name, _)| name == "token").map(|(_, id)| id.into_owned())))
     });
     let order = order.await.unwrap();

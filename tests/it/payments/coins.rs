@@ -68,8 +68,12 @@ async fn too_little_waits_for_staff() {
         shop.is(&payment.id, state).await;
         shop.has_plan(plan).await;
         let body = json!({ "decision": decision, "reason": "a test" });
-        let again = staff.try_call(Method::POST, &format!("/billing/payments/{}/review", payment.id), &body).await;
-        crate::world::assert_refused(&again.unwrap_err(), 409, "nothing_to_decide");
+        let path = format!("/billing/payments/{}/review", payment.id);
+        let again = staff.try_call(Method::POST, &path, &body).await.unwrap();
+        assert_eq!(again["payment"]["state"], state, "the same decision is made once");
+        let other = if decision == "dismiss" { "grant" } else { "dismiss" };
+        let changed = staff.try_call(Method::POST, &path, &json!({ "decision": other, "reason": "a test" })).await;
+        crate::world::assert_refused(&changed.unwrap_err(), 409, "nothing_to_decide");
         if decision == "refund" {
             by_hand(&staff, &payment.id).await;
         }

@@ -123,7 +123,7 @@ async fn another_asset_waits_even_when_the_payment_is_settled() {
     scene.hear(id, &heard(&[receipt("C-1", 1_000)]), NOW).await;
     let other = NewReceipt { review: Some(("wrong_asset".into(), "LTC".into())), ..receipt("C-2", 500) };
     let said = Heard { receipts: vec![receipt("C-1", 1_000), other], ..heard(&[receipt("C-1", 1_000)]) };
-    scene.hear(id, &said, NOW).await;
+    scene.hear(id, &said, NOW + TimeDelta::seconds(1)).await;
     assert_eq!(scene.payment(id).await.state, PaymentState::Settled);
     assert_eq!(scene.receipts(id).await, [ReceiptState::Granted, ReceiptState::Undecided]);
     let granted = decide(&scene, id, Decision::Grant).await;
