@@ -88,7 +88,9 @@ async fn by_hand(staff: &Staff, payment: &str) {
     let path = format!("/billing/refunds/{}/done", refund["id"].as_str().unwrap());
     let body = json!({ "reference": "tx 0xabc", "reason": "a test" });
     assert_eq!(staff.post(&path, body.clone()).await["state"], "done");
-    let again = staff.try_call(Method::POST, &path, &body).await;
+    assert_eq!(staff.post(&path, body).await["state"], "done", "said twice is said once");
+    let other = json!({ "reference": "tx 0xdef", "reason": "a test" });
+    let again = staff.try_call(Method::POST, &path, &other).await;
     crate::world::assert_refused(&again.unwrap_err(), 409, "refund_not_by_hand");
 }
 
