@@ -117,7 +117,7 @@ impl Sheet {
         info.creator = "Causeway".into();
         info.producer = "Causeway".into();
         if let Ok(date) = OffsetDateTime::from_unix_timestamp(made_at) {
-            (info.creation_date, info.modification_date) = (date.clone(), date);
+            (info.creation_date, info.modification_date) = (date, date);
         }
         for (weight, chars) in self.used() {
             let font = PdfFont::new(weight.face()?.part(&chars)?);

@@ -159,9 +159,12 @@ fn unfit(ignorable: bool, received_at: DateTime<Utc>, now: DateTime<Utc>) -> (Ev
     }
 }
 
+/// When an event is looked at again, if at all.
+type Due = Option<DateTime<Utc>>;
+
 async fn settle_unfit(
     connection: &mut PgConnection,
-    (ids, states, dues): (&[uuid::Uuid], &[&str], &[Option<DateTime<Utc>>]),
+    (ids, states, dues): (&[uuid::Uuid], &[&str], &[Due]),
     now: DateTime<Utc>,
 ) -> Result<(), StoreError> {
     sqlx::query!(

@@ -74,7 +74,7 @@ impl Shop {
     }
 
     pub async fn find(&self, id: CouponId) -> Listed {
-        coupons::find(&mut *self.pool.acquire().await.unwrap(), id).await.unwrap().unwrap()
+        coupons::find(&mut self.pool.acquire().await.unwrap(), id).await.unwrap().unwrap()
     }
 
     pub fn payment(&self) -> PaymentId {
@@ -205,7 +205,7 @@ async fn a_discount_is_quoted_reserved_and_redeemed_and_twice_is_once() {
     // What was paid for stays redeemed.
     shop.release(payment).await;
     assert_eq!(shop.owned(user).await, [(RedemptionState::Used, Some(0))]);
-    let parts = coupons::of_payment(&mut *shop.pool.acquire().await.unwrap(), payment).await.unwrap();
+    let parts = coupons::of_payment(&mut shop.pool.acquire().await.unwrap(), payment).await.unwrap();
     assert_eq!((parts[0].code.as_str(), parts[0].amount, parts.len()), ("HALF-1", usd(499), 1));
     shop.adds_up().await;
 }
@@ -304,7 +304,7 @@ async fn a_coupon_that_is_kept_waits_for_its_payment_and_for_no_longer_than_it_m
     assert_eq!(shop.keep(user, "keep").await.unwrap().state, RedemptionState::Kept, "somebody else has it now");
     assert_eq!(shop.pay(user, &[], &buy(Renew, 100)).await, Ok(50));
     assert_eq!(shop.owned(user).await, [(RedemptionState::Used, Some(0))]);
-    let row = &coupons::redemptions(&mut *shop.pool.acquire().await.unwrap(), id, None, 10).await.unwrap()[1];
+    let row = &coupons::redemptions(&mut shop.pool.acquire().await.unwrap(), id, None, 10).await.unwrap()[1];
     assert_eq!((row.user, row.state), (Some(other), RedemptionState::Released));
     shop.adds_up().await;
 
@@ -376,7 +376,7 @@ async fn every_reason_is_told_by_its_own_name() {
     assert_eq!(shop.pay(user, &["ONCE"], &wanted).await, Ok(500));
     assert_eq!(shop.quote(user, &["ONCE"], &wanted).await, Err(Refusal::UserLimit));
     assert_eq!(shop.quote(shop.tenant().await, &["ONCE"], &wanted).await, Ok(500));
-    coupons::set_active(&mut *shop.pool.acquire().await.unwrap(), id, false, now).await.unwrap();
+    coupons::set_active(&mut shop.pool.acquire().await.unwrap(), id, false, now).await.unwrap();
     assert_eq!(shop.quote(user, &["ONCE"], &wanted).await, Err(Refusal::Inactive));
     shop.adds_up().await;
 }

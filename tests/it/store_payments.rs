@@ -131,11 +131,11 @@ impl Scene {
     }
 
     pub async fn payment(&self, id: PaymentId) -> Payment {
-        payments::find_any(&mut *self.pool.acquire().await.unwrap(), id).await.unwrap().unwrap()
+        payments::find_any(&mut self.pool.acquire().await.unwrap(), id).await.unwrap().unwrap()
     }
 
     pub async fn receipts(&self, id: PaymentId) -> Vec<ReceiptState> {
-        let found = receipts::of_payment(&mut *self.pool.acquire().await.unwrap(), id).await.unwrap();
+        let found = receipts::of_payment(&mut self.pool.acquire().await.unwrap(), id).await.unwrap();
         found.into_iter().map(|receipt| receipt.state).collect()
     }
 
@@ -164,7 +164,7 @@ impl Scene {
     }
 
     pub async fn plan(&self) -> String {
-        let tenancy = store::plans::tenancy(&mut *self.pool.acquire().await.unwrap(), self.user).await.unwrap();
+        let tenancy = store::plans::tenancy(&mut self.pool.acquire().await.unwrap(), self.user).await.unwrap();
         tenancy.unwrap().plan.code
     }
 
@@ -174,7 +174,7 @@ impl Scene {
 
     /// Nothing is wrong with the books.
     pub async fn proved(&self) {
-        let found = ledger::prove(&mut *self.pool.acquire().await.unwrap()).await.unwrap();
+        let found = ledger::prove(&mut self.pool.acquire().await.unwrap()).await.unwrap();
         assert!(found.is_empty(), "{found:?}");
     }
 }
@@ -182,7 +182,7 @@ impl Scene {
 pub async fn tenant(pool: &PgPool) -> UserId {
     let user = UserId::new(&SystemClock);
     let email = Email::parse(&format!("{user}@example.org")).unwrap();
-    store::users::insert(&mut *pool.acquire().await.unwrap(), user, &email, "hash", NOW).await.unwrap();
+    store::users::insert(&mut pool.acquire().await.unwrap(), user, &email, "hash", NOW).await.unwrap();
     user
 }
 
@@ -280,7 +280,7 @@ async fn a_payment_is_given_up_when_its_time_is_over_and_the_provider_was_asked(
     assert_eq!(step(NOW).await, domain::payment::Step::Wait(NOW + TimeDelta::seconds(20)));
     let over = NOW + TimeDelta::hours(3);
     assert_eq!(step(over).await, domain::payment::Step::Ask);
-    let due = payments::overdue(&mut *scene.pool.acquire().await.unwrap(), over + TimeDelta::seconds(1), 10).await;
+    let due = payments::overdue(&mut scene.pool.acquire().await.unwrap(), over + TimeDelta::seconds(1), 10).await;
     assert_eq!(due.unwrap(), [id], "should its workflow sleep");
     scene.hear(id, &heard(&[]), over).await;
     assert_eq!(step(over).await, domain::payment::Step::Expire);
@@ -290,6 +290,6 @@ async fn a_payment_is_given_up_when_its_time_is_over_and_the_provider_was_asked(
     payments::ended(&mut transaction, id, over).await.unwrap();
     transaction.commit().await.unwrap();
     assert_eq!(step(over).await, domain::payment::Step::Rest(Some(over + TimeDelta::minutes(10))));
-    let watched = payments::watched(&mut *scene.pool.acquire().await.unwrap(), over + TimeDelta::minutes(10), 10).await;
+    let watched = payments::watched(&mut scene.pool.acquire().await.unwrap(), over + TimeDelta::minutes(10), 10).await;
     assert_eq!(watched.unwrap(), [id]);
 }

@@ -69,7 +69,8 @@ fn the_first_reason_is_told() {
         ..wrong.terms
     };
     let mut usage = Usage { has_paid: true, by_user: 1, by_all: 10 };
-    let mends: [(Refusal, fn(&mut Coupon, &mut Usage)); 10] = [
+    type Mend = fn(&mut Coupon, &mut Usage);
+    let mends: [(Refusal, Mend); 10] = [
         (Refusal::Inactive, |coupon, _| coupon.is_active = true),
         (Refusal::NotStarted, |coupon, _| coupon.terms.starts_at = Some(NOW)),
         (Refusal::Expired, |coupon, _| coupon.terms.ends_at = Some(NOW + TimeDelta::hours(1))),
@@ -153,7 +154,7 @@ fn percentages_come_before_amounts_and_nothing_is_taken_twice() {
     assert_eq!(cut(1_000, &[five.clone(), half.clone()], &[]), Ok(vec![(2, 500), (1, 500)]));
     assert_eq!(cut(999, std::slice::from_ref(&third), &[]), Ok(vec![(3, 329)]), "the odd unit stays");
     assert_eq!(cut(100, std::slice::from_ref(&five), &[]), Ok(vec![(1, 100)]));
-    assert_eq!(cut(1_000, &[half.clone(), third], &[five.clone()]), Ok(vec![(2, 500), (3, 165), (1, 335)]));
+    assert_eq!(cut(1_000, &[half.clone(), third], std::slice::from_ref(&five)), Ok(vec![(2, 500), (3, 165), (1, 335)]));
     assert_eq!(cut(0, &[half], &[five]), Ok(vec![]));
 }
 

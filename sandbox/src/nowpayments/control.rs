@@ -9,7 +9,7 @@ use super::{
     acts::{self, Change, Deposit},
     api::chosen,
     faults::Fault,
-    ipn::{Order, State},
+    ipn::{Sequence, State},
     model::{Payment, Status},
     reply::{Answer, Call, Refusal, Reply},
     server::Sandbox,
@@ -114,7 +114,7 @@ fn ipns(sandbox: &Sandbox, call: &Call) -> Answer {
 /// Sends what was held back, in the order that is asked for.
 fn release(sandbox: &Sandbox, call: &Call) -> Answer {
     let asked: Value = call.body()?;
-    let order: Order = serde_json::from_value(asked.get("order").cloned().unwrap_or_else(|| json!("in_order")))
+    let order: Sequence = serde_json::from_value(asked.get("order").cloned().unwrap_or_else(|| json!("in_order")))
         .map_err(|error| Refusal::invalid(error.to_string()))?;
     let mut released = sandbox.core().ipns.release(asked["payment"].as_u64(), State::Sending);
     for ipn in &mut released {

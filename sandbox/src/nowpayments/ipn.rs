@@ -19,7 +19,7 @@ const REMEMBERED: usize = 20_000;
 /// In which order those of one act go.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Order {
+pub enum Sequence {
     /// One after the other, as things happened.
     #[default]
     InOrder,
@@ -40,7 +40,7 @@ pub struct Delivery {
     /// How often each goes; at least once.
     pub copies: u32,
     /// In which order.
-    pub order: Order,
+    pub order: Sequence,
     /// How amounts are spelled.
     pub spelling: Spelling,
     /// How they are signed.
@@ -65,7 +65,7 @@ impl Default for Delivery {
             hold: false,
             drop: false,
             copies: 1,
-            order: Order::InOrder,
+            order: Sequence::InOrder,
             spelling: Spelling::Javascript,
             signing: Signing::Javascript,
             announce: true,

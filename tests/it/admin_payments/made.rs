@@ -124,7 +124,8 @@ pub async fn insert_event(stack: &Stack, provider: &str, external: &str) {
     };
     let mut database = pool.acquire().await.expect("the database answers");
     for new in [1, 0] {
-        let inserted = payment_events::insert(&mut database, &harness::sealer(), &[event.clone()], then).await;
+        let inserted =
+            payment_events::insert(&mut database, &harness::sealer(), std::slice::from_ref(&event), then).await;
         assert_eq!(inserted.unwrap(), new, "the same event is kept once");
     }
 }

@@ -32,13 +32,13 @@ async fn every_payment_of_an_agreement_is_a_payment_and_a_period() {
     for _ in 0..3 {
         scene.hear(first, &said(AgreementState::Active, &sales), month).await;
     }
-    let all = payments::list(&mut *scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
+    let all = payments::list(&mut scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
     assert_eq!(all.len(), 2, "{all:#?}");
     let (second, first) = (&all[0], scene.payment(first).await);
     assert_eq!((second.state, second.agreement), (PaymentState::Settled, first.agreement));
     assert_eq!(second.period.map(|(from, _)| from), first.period.map(|(_, to)| to), "without a gap");
     assert_eq!(scene.count("SELECT count(*) FROM invoices").await, 2);
-    let agreement = agreements::find(&mut *scene.pool.acquire().await.unwrap(), first.agreement.unwrap()).await;
+    let agreement = agreements::find(&mut scene.pool.acquire().await.unwrap(), first.agreement.unwrap()).await;
     assert_eq!(agreement.unwrap().unwrap().state, AgreementState::Active);
     scene.proved().await;
 }
@@ -48,13 +48,13 @@ async fn a_payment_of_another_amount_waits_and_one_that_is_taken_back_ends_the_a
     let (scene, first) = agreed().await;
     let sales = [receipt("S-1", 1_000), receipt("S-2", 700)];
     scene.hear(first, &said(AgreementState::Active, &sales), NOW + TimeDelta::days(1)).await;
-    let all = payments::list(&mut *scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
+    let all = payments::list(&mut scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
     assert_eq!((all[0].state, all[1].state), (PaymentState::Review, PaymentState::Settled));
     let gone = Heard { reversals: vec![reversal("D-1", "S-1", 1_000, true)], ..said(AgreementState::Active, &sales) };
     scene.hear(first, &gone, NOW).await;
     assert_eq!(scene.plan().await, "free");
     let agreement = scene.payment(first).await.agreement.unwrap();
-    let agreement = agreements::find(&mut *scene.pool.acquire().await.unwrap(), agreement).await.unwrap().unwrap();
+    let agreement = agreements::find(&mut scene.pool.acquire().await.unwrap(), agreement).await.unwrap().unwrap();
     assert!(agreement.is_ending, "nobody who takes a payment back wants the next one");
     let mut transaction = scene.pool.begin().await.unwrap();
     let chosen = payments::choose(&mut transaction, first, NOW).await.unwrap().unwrap();
@@ -84,13 +84,13 @@ async fn an_agreement_ends_with_the_tenant_and_what_it_takes_afterwards_is_not_l
     assert!(store::erasure::begin(&mut transaction, scene.user, None, None, NOW).await.unwrap());
     transaction.commit().await.unwrap();
     let agreement = scene.payment(first).await.agreement.unwrap();
-    let ending = agreements::find(&mut *scene.pool.acquire().await.unwrap(), agreement).await.unwrap().unwrap();
+    let ending = agreements::find(&mut scene.pool.acquire().await.unwrap(), agreement).await.unwrap().unwrap();
     assert!(ending.is_ending);
     sqlx::query("DELETE FROM users").execute(&scene.pool).await.unwrap();
     let sales = [receipt("S-1", 1_000), receipt("S-2", 1_000)];
     scene.hear(first, &said(AgreementState::Ended, &sales), NOW).await;
     let asked = payments::Asked { undecided: true, ..payments::Asked::default() };
-    let waiting = payments::list_all(&mut *scene.pool.acquire().await.unwrap(), &asked, 10).await.unwrap();
+    let waiting = payments::list_all(&mut scene.pool.acquire().await.unwrap(), &asked, 10).await.unwrap();
     assert_eq!(waiting.len(), 1, "staff gives it back");
     assert_eq!(waiting[0].payment.state, PaymentState::Review);
     scene.proved().await;

@@ -87,7 +87,7 @@ async fn a_refund_whose_answer_was_lost_is_the_one_that_the_provider_tells_of() 
         scene.hear(id, &gone, NOW).await;
     }
     settle(&scene, asked[0], &done("R-1")).await;
-    let refund = refunds::find(&mut *scene.pool.acquire().await.unwrap(), asked[0]).await.unwrap().unwrap();
+    let refund = refunds::find(&mut scene.pool.acquire().await.unwrap(), asked[0]).await.unwrap().unwrap();
     assert_eq!((refund.state, refund.external.as_deref()), (RefundState::Done, Some("R-1")));
     assert_eq!(scene.payment(id).await.refunded, usd(250));
     // Named by the provider, and made there.

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use futures::future::join_all;
 use tokio::{sync::mpsc::UnboundedReceiver, task::JoinSet};
 
-use super::{Ipn, Order, State};
+use super::{Ipn, Sequence, State};
 use crate::nowpayments::{clock::any_below, server::Sandbox};
 
 /// Whoever is told must have answered by then.
@@ -30,13 +30,13 @@ pub async fn deliver(sandbox: Arc<Sandbox>, mut batches: UnboundedReceiver<Batch
 }
 
 async fn send(sandbox: Arc<Sandbox>, http: reqwest::Client, mut batch: Batch) {
-    let order = batch.first().map_or(Order::InOrder, |ipn| ipn.delivery.order);
-    if order == Order::Reversed {
+    let order = batch.first().map_or(Sequence::InOrder, |ipn| ipn.delivery.order);
+    if order == Sequence::Reversed {
         batch.reverse();
     }
     let (sandbox, http) = (&*sandbox, &http);
     let late = batch.iter().any(|ipn| ipn.delivery.late_ms_max > 0);
-    let mut left = if late || order == Order::Together {
+    let mut left = if late || order == Sequence::Together {
         let sent =
             join_all(batch.into_iter().map(|ipn| async move { once(sandbox, http, &ipn, 0).await.then_some(ipn) }));
         sent.await.into_iter().flatten().collect()
