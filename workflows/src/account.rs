@@ -11,7 +11,7 @@ use temporalio_workflow::{
     workflow_methods,
 };
 
-use crate::{contract::STATE, options};
+use crate::{contract::STATE, entity, options};
 
 mod activities;
 mod health;
@@ -62,9 +62,7 @@ impl AccountSession {
             }
             let outcome = Self::host(ctx).await?;
             Self::settle(ctx, outcome).await?;
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let handlers = ctx.clone();
                 ctx.wait_condition(move |_| handlers.all_handlers_finished()).await?;
                 if !ctx.state(|s| s.log_out) {

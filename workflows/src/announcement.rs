@@ -13,11 +13,11 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
-    select, workflow, workflow_methods,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
+    workflow_methods,
 };
 
-use crate::options;
+use crate::{entity, options};
 
 /// The longest sleep without a look at the row: what a signal has not said is seen by then.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(3_600);
@@ -106,20 +106,12 @@ impl AnnouncementWorkflow {
             if progress.over {
                 return Ok(progress);
             }
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let input = ctx.state(|s| s.input);
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }
             let wait = progress.next_in_ms.map_or(LOOK_AGAIN_AFTER, Duration::from_millis).min(LOOK_AGAIN_AFTER);
-            if !wait.is_zero() {
-                let token = ctx.cancellation_token().child_token();
-                select! {
-                    _ = ctx.timer(TimerOptions::builder(wait).cancellation_token(token.clone()).build()) => (),
-                    changed = ctx.wait_condition(|s| s.changed) => { changed?; token.cancel(); }
-                }
-            }
+            entity::sleep(ctx, Some(wait), |s| s.changed).await?;
         }
     }
 

@@ -16,7 +16,7 @@ use temporalio_workflow::{
     workflow, workflow_methods,
 };
 
-use crate::options;
+use crate::{entity, options};
 
 /// First wait after a hosting ended in a way that may pass.
 const REHOST_FIRST: Duration = Duration::from_millis(500);
@@ -109,9 +109,7 @@ impl NotificationBot {
                 }
                 Err(error) => return Err(error.into()),
             }
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let input = ctx.state(|s| s.input);
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }

@@ -15,7 +15,7 @@ use temporalio_workflow::{
     ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult, workflow, workflow_methods,
 };
 
-use crate::options;
+use crate::{entity, options};
 
 /// Which act.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -100,9 +100,7 @@ impl BulkActWorkflow {
             if reply.ended {
                 return Ok(progress);
             }
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let input = ctx.state(|s| s.input);
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }

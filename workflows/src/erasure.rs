@@ -16,7 +16,7 @@ use temporalio_workflow::{
     ContinueAsNewOptions, WorkflowContext, WorkflowContextView, WorkflowResult, workflow, workflow_methods,
 };
 
-use crate::options;
+use crate::{entity, options};
 
 /// Between two looks at what still runs; doubled up to [`LOOK_MAX`].
 const LOOK_FIRST: Duration = Duration::from_millis(500);
@@ -139,9 +139,7 @@ impl DeleteUserWorkflow {
             ctx.state_mut(|s| s.input.stopped = true);
         }
         while !ctx.execute_activity(ErasureActivities::erase, user, options::erase()).await?.done {
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let input = ctx.state(|s| s.input.clone());
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }

@@ -13,11 +13,11 @@ use domain::PairStatus;
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
-    ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext,
-    WorkflowContextView, WorkflowResult, select, workflow, workflow_methods,
+    ActivityExecutionError, ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView,
+    WorkflowResult, workflow, workflow_methods,
 };
 
-use crate::{contract::STATE, options};
+use crate::{contract::STATE, entity, options};
 
 mod payload;
 
@@ -91,9 +91,7 @@ impl PairForwarding {
                 return Self::end(ctx).await;
             }
             Self::note(ctx, &next);
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let open = next != Next::Idle && next != Next::Paused;
                 let input = ctx.state(|s| PairInput {
                     woken: s.input.woken || s.roused || open,
@@ -120,17 +118,7 @@ impl PairForwarding {
         // A wake says that there is a new message: it must not shorten the wait for a destination that refuses us.
         let patient = matches!(next, Next::Blocked { .. } | Next::Retry { .. } | Next::In { .. } | Next::Paused);
         let roused = move |s: &Self| s.deleted || s.roused || s.input.woken && !s.paused && !patient;
-        match wait {
-            Some(wait) if wait.is_zero() => (),
-            None => ctx.wait_condition(roused).await?,
-            Some(wait) => {
-                let token = ctx.cancellation_token().child_token();
-                select! {
-                    _ = ctx.timer(TimerOptions::builder(wait).cancellation_token(token.clone()).build()) => (),
-                    woken = ctx.wait_condition(roused) => { woken?; token.cancel(); }
-                }
-            }
-        }
+        entity::sleep(ctx, wait, roused).await?;
         Ok(!ctx.state(|s| s.deleted))
     }
 

@@ -14,6 +14,7 @@ pub mod bulk_act;
 pub mod chats;
 pub mod codec;
 pub mod contract;
+mod entity;
 pub mod erasure;
 pub mod forwarding;
 pub mod health;

@@ -12,11 +12,11 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
-    select, workflow, workflow_methods,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
+    workflow_methods,
 };
 
-use crate::options;
+use crate::{entity, options};
 
 /// What the workflow is started with.
 #[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
@@ -80,29 +80,12 @@ impl OutboxWorkflow {
             ctx.state_mut(|s| s.woken = false);
             let drained =
                 ctx.execute_activity(OutboxActivities::drain_mail, DrainMailInput {}, options::drain_mail()).await?;
-            let max =
-                ctx.state(|s| if s.input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { s.input.history_max });
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, ctx.state(|s| s.input.history_max)) {
                 let input = ctx.state(|s| s.input);
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }
-            Self::sleep(ctx, drained.next_in_ms).await?;
+            entity::sleep(ctx, drained.next_in_ms.map(Duration::from_millis), |s| s.woken).await?;
         }
-    }
-
-    async fn sleep(ctx: &mut WorkflowContext<Self>, next_in_ms: Option<u64>) -> WorkflowResult<()> {
-        match next_in_ms.map(Duration::from_millis) {
-            None => ctx.wait_condition(|s| s.woken).await?,
-            Some(wait) if wait.is_zero() => (),
-            Some(wait) => {
-                let token = ctx.cancellation_token().child_token();
-                select! {
-                    _ = ctx.timer(TimerOptions::builder(wait).cancellation_token(token.clone()).build()) => (),
-                    woken = ctx.wait_condition(|s| s.woken) => { woken?; token.cancel(); }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// There is a new e-mail.

@@ -18,13 +18,13 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
-    select, workflow, workflow_methods,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
+    workflow_methods,
 };
 
 use crate::{
     contract::{STATE, USER_ID},
-    options,
+    entity, options,
 };
 
 /// What the workflow is started with.
@@ -145,27 +145,11 @@ impl PaymentWorkflow {
             if report.is_over && !ctx.state(|s| s.woken) {
                 return Ok(());
             }
-            let max = if input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { input.history_max };
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, input.history_max) {
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }
-            Self::sleep(ctx, report.next_in_ms).await?;
+            entity::sleep(ctx, report.next_in_ms.map(Duration::from_millis), |s| s.woken).await?;
         }
-    }
-
-    async fn sleep(ctx: &mut WorkflowContext<Self>, next_in_ms: Option<u64>) -> WorkflowResult<()> {
-        match next_in_ms.map(Duration::from_millis) {
-            None => ctx.wait_condition(|s| s.woken).await?,
-            Some(wait) if wait.is_zero() => (),
-            Some(wait) => {
-                let token = ctx.cancellation_token().child_token();
-                select! {
-                    _ = ctx.timer(TimerOptions::builder(wait).cancellation_token(token.clone()).build()) => (),
-                    woken = ctx.wait_condition(|s| s.woken) => { woken?; token.cancel(); }
-                }
-            }
-        }
-        Ok(())
     }
 
     /// Something has happened to the payment: its step is due.

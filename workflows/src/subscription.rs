@@ -17,11 +17,11 @@ use serde::{Deserialize, Serialize};
 use temporalio_common::ActivityError;
 use temporalio_macros::activity_definitions;
 use temporalio_workflow::{
-    ContinueAsNewOptions, SyncWorkflowContext, TimerOptions, WorkflowContext, WorkflowContextView, WorkflowResult,
-    select, workflow, workflow_methods,
+    ContinueAsNewOptions, SyncWorkflowContext, WorkflowContext, WorkflowContextView, WorkflowResult, workflow,
+    workflow_methods,
 };
 
-use crate::{contract::STATE, options};
+use crate::{contract::STATE, entity, options};
 
 /// The longest sleep without a look at the row: another schedule of the operator's is seen by then.
 const LOOK_AGAIN_AFTER: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -104,24 +104,13 @@ impl SubscriptionWorkflow {
                 }
                 return Ok(());
             };
-            let max = if input.history_max == 0 { options::HISTORY_EVENTS_MAX } else { input.history_max };
-            if ctx.continue_as_new_suggested() || ctx.history_length() > max {
+            if entity::is_long(ctx, input.history_max) {
                 ctx.continue_as_new(input, ContinueAsNewOptions::default())?;
             }
             let wait = u64::try_from(next_at_ms.saturating_sub(now_ms(ctx))).unwrap_or(0);
-            Self::sleep(ctx, Duration::from_millis(wait).min(LOOK_AGAIN_AFTER)).await?;
+            let wait = Duration::from_millis(wait).min(LOOK_AGAIN_AFTER);
+            entity::sleep(ctx, Some(wait), |s| s.woken).await?;
         }
-    }
-
-    async fn sleep(ctx: &mut WorkflowContext<Self>, wait: Duration) -> WorkflowResult<()> {
-        if !wait.is_zero() {
-            let token = ctx.cancellation_token().child_token();
-            select! {
-                _ = ctx.timer(TimerOptions::builder(wait).cancellation_token(token.clone()).build()) => (),
-                woken = ctx.wait_condition(|s| s.woken) => { woken?; token.cancel(); }
-            }
-        }
-        Ok(())
     }
 
     /// Something has happened to the subscription: look at it.
