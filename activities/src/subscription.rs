@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::UserId;
-use store::{StoreError, payments::Books, subscriptions as stored};
+use store::{StoreError, subscriptions as stored};
 use temporalio_client::{Client, WorkflowStartOptions};
 use temporalio_common::search_attributes::SearchAttributes;
 use temporalio_macros::activities;
@@ -39,7 +39,7 @@ impl Subscriptions {
 impl Context {
     async fn advance(&self, client: &Client, input: AdvanceInput) -> Result<AdvanceReport, StoreError> {
         let now = DateTime::<Utc>::from_timestamp_millis(input.now_ms).unwrap_or(DateTime::UNIX_EPOCH);
-        let books = Books { sealer: &self.sealer, invoices: &self.invoices, site: None, paid_by: None, now };
+        let books = self.books(None, now);
         let mut transaction = self.pool.begin().await?;
         let done = stored::advance(&mut transaction, &books, input.user, &self.subscription_schedule).await?;
         transaction.commit().await?;

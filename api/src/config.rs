@@ -66,6 +66,8 @@ pub struct Config {
     pub staff_second_factor: StaffSecondFactor,
     /// `PUBLIC_URL`: where readers of mails reach the API; without it, mails have codes and no links.
     pub public_url: Option<url::Url>,
+    /// `CHECKOUT_RETURN_URL`: where tenants look at their payments; without it, letters about money have no link.
+    pub checkout_return_url: Option<url::Url>,
     /// `PAYPAL_*` and those of other payment providers.
     pub payments: Providers,
     /// `INVOICE_*`: who makes invoices out.
@@ -140,7 +142,8 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         let admin_allow = self.networks("ADMIN_ALLOW", ADMIN_ALLOW_DEFAULT);
         let registration = self.parsed("REGISTRATION", "verified", "verified or open");
         let staff_second_factor = self.parsed("STAFF_SECOND_FACTOR", "required", "required or optional");
-        let public_url = self.public_url();
+        let public_url = self.web_address("PUBLIC_URL", "https://causeway.example");
+        let checkout_return_url = self.web_address("CHECKOUT_RETURN_URL", "https://app.example/billing");
         let payments = self.payments();
         let invoices = self.invoices();
         let checkout_expires = self.checkout_expires();
@@ -164,6 +167,7 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
             registration: registration?,
             staff_second_factor: staff_second_factor?,
             public_url,
+            checkout_return_url,
             payments: payments?,
             invoices: invoices?,
             checkout_expires: checkout_expires?,
@@ -241,11 +245,11 @@ impl<F: Fn(&str) -> Option<String>> Reader<F> {
         key
     }
 
-    fn public_url(&mut self) -> Option<url::Url> {
-        let url = self.optional("PUBLIC_URL")?.parse().ok();
+    fn web_address(&mut self, name: &str, example: &str) -> Option<url::Url> {
+        let url = self.optional(name)?.parse().ok();
         let url = url.filter(|url: &url::Url| matches!(url.scheme(), "http" | "https") && url.has_host());
         if url.is_none() {
-            self.problems.push("PUBLIC_URL must be a URL such as https://causeway.example".into());
+            self.problems.push(format!("{name} must be a URL such as {example}"));
         }
         url
     }

@@ -16,7 +16,8 @@ impl Shared {
     pub(crate) fn books(&self, provider: Option<&str>, now: DateTime<Utc>) -> Books<'_> {
         let provider = provider.and_then(|code| self.payments.get(code));
         let paid_by = provider.map(|provider| provider.title());
-        Books { sealer: &self.sealer, invoices: &self.invoices, site: None, paid_by, now }
+        let site = self.checkout_return_url.as_ref().map(url::Url::as_str);
+        Books { sealer: &self.sealer, invoices: &self.invoices, site, paid_by, now }
     }
 }
 

@@ -13,6 +13,7 @@ use crate::{
 
 mod bargain;
 mod rhythm;
+pub mod standing;
 #[cfg(test)]
 mod tests;
 
@@ -67,7 +68,7 @@ states! {
         Pending = "pending",
         /// It makes payments.
         Active = "active",
-        /// It makes none until it is resumed.
+        /// It makes none until it is resumed: too many have failed, or somebody has suspended it at the provider.
         Suspended = "suspended",
         /// Ended.
         Ended = "ended",
@@ -150,7 +151,7 @@ pub enum Phase {
     Approved,
     /// Money is on its way and not final.
     Processing,
-    /// Nothing more is to come.
+    /// Nothing more is to come of it but what [`standing::Standing::receipts`] has; for an agreement: it runs.
     Done,
     /// Refused for good.
     Failed,

@@ -2,6 +2,10 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+pub use domain::payment::{
+    AgreementState, Handover, Phase,
+    standing::{AgreementStanding, Receipt, Reversal, Standing},
+};
 use domain::{
     Money, PaymentId, RefundId,
     billing::{Interval, PaymentPurpose},
@@ -96,33 +100,6 @@ pub struct Created {
     pub handover: Handover,
 }
 
-/// What the payer needs to pay.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Handover {
-    /// A page of the provider.
-    Page {
-        /// Its address.
-        url: String,
-        /// When it is of no use any more, if the provider says so.
-        valid_until: Option<DateTime<Utc>>,
-    },
-    /// An address to send coins to.
-    Address {
-        /// The address.
-        address: String,
-        /// The memo or tag without which the payment is lost, for networks that have one.
-        memo: Option<String>,
-        /// How many coins, as a decimal.
-        amount: String,
-        /// The ticker of the coins.
-        currency: String,
-        /// The network.
-        network: Option<String>,
-        /// When the price does not hold any more, if the provider says so.
-        valid_until: Option<DateTime<Utc>>,
-    },
-}
-
 /// Which order is meant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Reference {
@@ -136,96 +113,6 @@ pub struct Reference {
     pub amount: Money,
     /// Since when receipts of an agreement matter.
     pub since: DateTime<Utc>,
-}
-
-/// Where an order stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
-    /// Nobody has paid.
-    Waiting,
-    /// The payer has agreed: [`Provider::capture`] takes the money.
-    Approved,
-    /// Money is on its way and not final.
-    Processing,
-    /// Nothing more is to come of it but what [`Standing::receipts`] has; for an agreement: it runs.
-    Done,
-    /// Refused for good.
-    Failed,
-    /// Nobody has paid in time.
-    Expired,
-}
-
-/// What the provider knows of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Standing {
-    /// Where it stands.
-    pub phase: Phase,
-    /// Money that has come and is final, oldest first.
-    pub receipts: Vec<Receipt>,
-    /// Money that has gone back, oldest first.
-    pub reversals: Vec<Reversal>,
-    /// For an agreement, how it stands.
-    pub agreement: Option<AgreementStanding>,
-    /// A code and words for people, for a phase that wants explaining: why it failed, what is pending, how much is missing.
-    pub reason: Option<(String, String)>,
-}
-
-/// Money that has come.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Receipt {
-    /// The provider's id of this movement of money (capture, sale, payment): the same one is the same money.
-    pub external: String,
-    /// How much, in the currency of the order.
-    pub amount: Money,
-    /// What the provider has kept of it, in the same currency.
-    pub fee: Option<Money>,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Why it must not be granted by itself, as a code and words: another asset than agreed, a second deposit, too little.
-    pub review: Option<(String, String)>,
-}
-
-/// Money that has gone back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Reversal {
-    /// The provider's id of this movement.
-    pub external: String,
-    /// The receipt that it takes back.
-    pub receipt: String,
-    /// How much.
-    pub amount: Money,
-    /// Taken back by the payer's bank or the provider, not given back by us.
-    pub chargeback: bool,
-    /// Our refund, when it is one that we asked for.
-    pub refund: Option<RefundId>,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// How an agreement stands.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgreementStanding {
-    /// Its state.
-    pub state: AgreementState,
-    /// When it makes the next payment.
-    pub next_payment_at: Option<DateTime<Utc>>,
-    /// Payments in a row that failed.
-    pub failed_payments: u32,
-    /// When and why the last one failed.
-    pub last_failure: Option<(DateTime<Utc>, String)>,
-}
-
-/// The state of an agreement.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AgreementState {
-    /// The payer has not agreed yet.
-    Pending,
-    /// It makes payments.
-    Active,
-    /// It makes none until it is resumed: too many have failed, or somebody has suspended it at the provider.
-    Suspended,
-    /// Ended.
-    Ended,
 }
 
 /// Money to be given back.

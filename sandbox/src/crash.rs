@@ -23,9 +23,8 @@ use self::{
     stage::Stage,
 };
 use crate::{
-    chaos,
-    commands::{StackArgs, stop_on_signal, with_stack},
-    stack::{Stack, remove_state},
+    chaos::{self, RunArgs},
+    stack::Stack,
 };
 
 /// Messages written per second, unless told otherwise: 2,000 in the default run.
@@ -35,11 +34,7 @@ const MESSAGES_PER_SECOND: usize = 14;
 #[derive(Args, Clone, Debug)]
 pub struct CrashArgs {
     #[command(flatten)]
-    stack: StackArgs,
-
-    /// Decides who writes what, who is killed when, and which faults strike; random unless given.
-    #[arg(long)]
-    seed: Option<u64>,
+    run: RunArgs,
 
     /// For how long there is writing and killing, in seconds.
     #[arg(long, default_value_t = 150)]
@@ -56,14 +51,6 @@ pub struct CrashArgs {
     /// Of 100 messages, so many are edited, and half as many are deleted.
     #[arg(long, default_value_t = 20)]
     changed_percent: usize,
-
-    /// Kill nobody: for telling apart what a kill breaks and what is broken.
-    #[arg(long)]
-    no_kills: bool,
-
-    /// Inject no faults.
-    #[arg(long)]
-    no_faults: bool,
 }
 
 /// Runs the suite; true when nothing was wrong.
@@ -71,34 +58,7 @@ pub struct CrashArgs {
 /// # Errors
 /// When a step fails or a part dies by itself.
 pub async fn crash(args: CrashArgs) -> anyhow::Result<bool> {
-    let stop = stop_on_signal()?;
-    let seed = match args.seed {
-        Some(seed) => seed,
-        None => chaos::any_seed()?,
-    };
-    println!("crash: seed={seed}");
-    let mut options = args.stack.options("crash")?;
-    options.fresh = true;
-    let (progress, state, logs) = (options.progress, options.state_dir.clone(), options.log_dir.clone());
-    let started = Instant::now();
-    progress.heading("Starting Causeway");
-    let outcome = with_stack(Stack::start(options), &stop, async |stack| perform(stack, &args, seed).await).await;
-    let outcome = match outcome {
-        Ok(Some(outcome)) => outcome,
-        Ok(None) => {
-            println!("crash: interrupted; seed={seed}");
-            return Ok(false);
-        }
-        Err(error) => return Err(error.context(format!("the run of seed {seed} came to no end"))),
-    };
-    progress.line(&format!("the run took {}", crate::stack::span(started.elapsed())));
-    if outcome.is_clean() {
-        remove_state(&state)?;
-    } else {
-        println!("crash: the state is kept in {}, the logs are in {}", state.display(), logs.display());
-    }
-    println!("{outcome}");
-    Ok(outcome.is_clean())
+    chaos::run("crash", &args.run, |_| (), async |stack, seed| perform(stack, &args, seed).await).await
 }
 
 async fn perform(stack: &Stack, args: &CrashArgs, seed: u64) -> anyhow::Result<Outcome> {
@@ -110,10 +70,10 @@ async fn perform(stack: &Stack, args: &CrashArgs, seed: u64) -> anyhow::Result<O
         changed_percent: args.changed_percent,
     };
     let mut schedule = Schedule::new(seed, size);
-    if args.no_kills {
+    if args.run.no_kills {
         schedule.kills.clear();
     }
-    if args.no_faults {
+    if args.run.no_faults {
         schedule.faults.clear();
     }
     progress.heading("Setting the stage");

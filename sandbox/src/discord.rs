@@ -32,20 +32,22 @@ mod wire;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use anyhow::{Context, ensure};
+use anyhow::Context as _;
 use salvo::{
-    Listener, Router, Server, Service,
+    Listener as _, Router,
     conn::{
-        Acceptor, TcpListener,
+        Acceptor as _, TcpListener,
         rustls::{Keycert, RustlsConfig},
+        tcp::TcpAcceptor,
     },
 };
-use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use front::{Front, Kinds};
 use gate::Gate;
 use server::Sandbox;
+
+use crate::serving::{self, Works};
 
 /// Where the server listens and keeps its data. Loopback only; port 0 takes a free port.
 #[derive(Clone, Debug, clap::Args)]
@@ -75,7 +77,7 @@ pub struct Running {
     pub control: SocketAddr,
     /// The authority's certificate, PEM.
     pub ca_pem: String,
-    tasks: JoinSet<std::io::Result<()>>,
+    works: Works,
 }
 
 /// Serves until `stop` is cancelled.
@@ -91,9 +93,7 @@ pub async fn serve(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
 /// # Errors
 /// An address that is not loopback or not free, or a data directory that cannot be used.
 pub async fn start(args: Args, stop: CancellationToken) -> anyhow::Result<Running> {
-    for address in [args.listen_tls, args.listen, args.control] {
-        ensure!(address.ip().is_loopback(), "the sandbox listens on loopback only, not on {address}");
-    }
+    serving::ensure_loopback(args.listen_tls)?;
     std::fs::create_dir_all(&args.data).with_context(|| format!("cannot make {}", args.data.display()))?;
     let identity = tls::identity(&args.data)?;
     // HTTP/1.1 only: a lost answer must end one request's connection and no other's.
@@ -101,18 +101,20 @@ pub async fn start(args: Args, stop: CancellationToken) -> anyhow::Result<Runnin
     let config = RustlsConfig::new(keycert).alpn_protocols(vec![b"http/1.1".to_vec()]);
     let tls = TcpListener::new(args.listen_tls).rustls(config).try_bind().await;
     let tls = tls.with_context(|| format!("cannot listen on {}", args.listen_tls))?;
-    let plain = bind(args.listen).await?;
-    let control = bind(args.control).await?;
-    let (tls_addr, plain_addr, control_addr) = (local(&tls)?, local(&plain)?, local(&control)?);
+    let holding = tls.holdings().first().context("a listener without an address")?;
+    let tls_addr = holding.local_addr.clone().into_std().context("a listener without an internet address")?;
+    let (plain, control) = (serving::listen(args.listen).await?, serving::listen(args.control).await?);
+    let (plain_addr, control_addr) = (plain.local_addr()?, control.local_addr()?);
+    let (plain, control) = (TcpAcceptor::try_from(plain)?, TcpAcceptor::try_from(control)?);
 
     let sandbox = Arc::new(Sandbox::open(&args.data, identity.ca.clone(), plain_addr, stop.clone())?);
-    let mut tasks = JoinSet::new();
-    let public = |sandbox: &Arc<Sandbox>| service(Front { sandbox: Arc::clone(sandbox), kinds: Kinds::Public });
-    tasks.spawn(until(stop.clone(), Gate::new(tls, Arc::clone(&sandbox)), public(&sandbox)));
-    tasks.spawn(until(stop.clone(), Gate::new(plain, Arc::clone(&sandbox)), public(&sandbox)));
-    tasks.spawn(until(stop, control, service(Front { sandbox, kinds: Kinds::Control })));
+    let front = |kinds| Router::with_path("{**path}").goal(Front { sandbox: Arc::clone(&sandbox), kinds });
+    let mut works = Works::until(stop);
+    works.serve(Gate::new(tls, Arc::clone(&sandbox)), front(Kinds::Public));
+    works.serve(Gate::new(plain, Arc::clone(&sandbox)), front(Kinds::Public));
+    works.serve(control, front(Kinds::Control));
     tracing::info!(tls = %tls_addr, plain = %plain_addr, control = %control_addr, "The Discord sandbox listens");
-    Ok(Running { tls: tls_addr, plain: plain_addr, control: control_addr, ca_pem: identity.ca, tasks })
+    Ok(Running { tls: tls_addr, plain: plain_addr, control: control_addr, ca_pem: identity.ca, works })
 }
 
 impl Running {
@@ -120,34 +122,7 @@ impl Running {
     ///
     /// # Errors
     /// When a listener failed.
-    pub async fn wait(mut self) -> anyhow::Result<()> {
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.context("a listener died")??;
-        }
-        Ok(())
+    pub async fn wait(self) -> anyhow::Result<()> {
+        self.works.wait().await
     }
-}
-
-async fn until<A>(stop: CancellationToken, acceptor: A, service: Service) -> std::io::Result<()>
-where
-    A: Acceptor + 'static,
-{
-    tokio::select! {
-        // Connections are owned by the serving future and end with it.
-        served = Server::new(acceptor).try_serve(service) => served,
-        () = stop.cancelled() => Ok(()),
-    }
-}
-
-async fn bind(address: SocketAddr) -> anyhow::Result<impl Acceptor + 'static> {
-    TcpListener::new(address).try_bind().await.with_context(|| format!("cannot listen on {address}"))
-}
-
-fn local(acceptor: &impl Acceptor) -> anyhow::Result<SocketAddr> {
-    let holding = acceptor.holdings().first().context("a listener without an address")?;
-    holding.local_addr.clone().into_std().context("a listener without an internet address")
-}
-
-fn service(front: Front) -> Service {
-    Service::new(Router::with_path("{**path}").goal(front))
 }

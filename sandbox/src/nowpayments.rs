@@ -19,9 +19,9 @@ mod server;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, ensure};
-use salvo::{Router, Server, Service, conn::tcp::TcpAcceptor};
-use tokio::{net::TcpListener, sync::mpsc, task::JoinSet};
+use anyhow::Context as _;
+use salvo::{Router, conn::tcp::TcpAcceptor};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 pub use self::ipn::signature;
@@ -30,6 +30,7 @@ use self::{
     ipn::Delivery,
     server::{Keys, Sandbox},
 };
+use crate::serving::{self, Works};
 
 /// Where the server listens and keeps its data, and what clients must show. Loopback only; port 0 takes a free port.
 #[derive(Clone, Debug, clap::Args)]
@@ -67,7 +68,7 @@ pub struct Running {
     pub api: SocketAddr,
     /// The control API.
     pub control: SocketAddr,
-    tasks: JoinSet<std::io::Result<()>>,
+    works: Works,
 }
 
 /// Serves until `stop` is cancelled.
@@ -83,29 +84,23 @@ pub async fn serve(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
 /// # Errors
 /// An address that is not loopback or not free, or a data directory that cannot be used.
 pub async fn start(args: Args, stop: CancellationToken) -> anyhow::Result<Running> {
-    for address in [args.listen, args.control] {
-        ensure!(address.ip().is_loopback(), "the sandbox listens on loopback only, not on {address}");
-    }
     let (email, password) = args.login.split_once(':').context("expected a login of the form email:password")?;
     let (email, password) = (email.to_owned(), password.to_owned());
     let keys = Keys { api_key: args.api_key, ipn_secret: args.ipn_secret, email, password };
     std::fs::create_dir_all(&args.data).with_context(|| format!("cannot make {}", args.data.display()))?;
-    let listen = async |at| TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"));
-    let (public, control) = (listen(args.listen).await?, listen(args.control).await?);
+    let (public, control) = (serving::listen(args.listen).await?, serving::listen(args.control).await?);
     let (api, control_address) = (public.local_addr()?, control.local_addr()?);
     let (sender, batches) = mpsc::unbounded_channel();
     let delivery = Delivery { retries: args.ipn_retries, pause_ms: args.ipn_pause_ms, ..Delivery::default() };
     let sandbox = Arc::new(Sandbox::open(&args.data, keys, api, delivery, sender)?);
-    let mut tasks = JoinSet::new();
+    let mut works = Works::until(stop);
     for (listener, kinds) in [(public, Kinds::Public), (control, Kinds::Control)] {
         let front = Front { sandbox: Arc::clone(&sandbox), kinds };
-        let server = Server::new(TcpAcceptor::try_from(listener)?);
-        let service = Service::new(Router::with_path("{**path}").goal(front));
-        tasks.spawn(until(stop.clone(), async move { server.try_serve(service).await }));
+        works.serve(TcpAcceptor::try_from(listener)?, Router::with_path("{**path}").goal(front));
     }
-    tasks.spawn(until(stop, ipn::deliver(sandbox, batches)));
+    works.spawn(ipn::deliver(sandbox, batches));
     tracing::info!(api = %api, control = %control_address, "The NOWPayments sandbox listens");
-    Ok(Running { api, control: control_address, tasks })
+    Ok(Running { api, control: control_address, works })
 }
 
 impl Running {
@@ -113,17 +108,7 @@ impl Running {
     ///
     /// # Errors
     /// When a listener failed.
-    pub async fn wait(mut self) -> anyhow::Result<()> {
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.context("a listener died")??;
-        }
-        Ok(())
-    }
-}
-
-async fn until(stop: CancellationToken, work: impl Future<Output = std::io::Result<()>>) -> std::io::Result<()> {
-    tokio::select! {
-        ended = work => ended,
-        () = stop.cancelled() => Ok(()),
+    pub async fn wait(self) -> anyhow::Result<()> {
+        self.works.wait().await
     }
 }

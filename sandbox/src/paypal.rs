@@ -18,13 +18,13 @@ mod world;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, ensure};
-use salvo::{Router, conn::tcp::TcpAcceptor, prelude::Server as HttpServer};
-use tokio::{net::TcpListener, task::JoinSet};
+use anyhow::Context as _;
+use salvo::conn::tcp::TcpAcceptor;
 use tokio_util::sync::CancellationToken;
 
 use self::server::{Merchant, Sandbox, Settings};
 pub use self::{delivery::message, id::transmission, identity::Identity};
+use crate::serving::{self, Works};
 
 /// Where the server listens and keeps its state, and who the one merchant is. Loopback only; port 0 takes a free port.
 #[derive(Clone, Debug, clap::Args)]
@@ -62,7 +62,7 @@ pub struct Running {
     /// The authority that signs the certificate of webhooks, PEM.
     pub ca_pem: String,
     sandbox: Arc<Sandbox>,
-    tasks: JoinSet<std::io::Result<()>>,
+    works: Works,
 }
 
 /// Serves until `stop` is cancelled, and keeps what there is then.
@@ -78,23 +78,19 @@ pub async fn serve(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
 /// # Errors
 /// An address that is not loopback or not free, or a data directory that cannot be used.
 pub async fn start(args: Args, stop: CancellationToken) -> anyhow::Result<Running> {
-    for address in [args.listen, args.control] {
-        ensure!(address.ip().is_loopback(), "the sandbox listens on loopback only, not on {address}");
-    }
     std::fs::create_dir_all(&args.data).with_context(|| format!("cannot make {}", args.data.display()))?;
-    let listen = async |at| TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"));
-    let (service, control) = (listen(args.listen).await?, listen(args.control).await?);
+    let (service, control) = (serving::listen(args.listen).await?, serving::listen(args.control).await?);
     let (service_address, control_address) = (service.local_addr()?, control.local_addr()?);
     let settings = Settings { webhook_url: args.webhook_url, webhook_id: args.webhook_id, ..Settings::default() };
     let merchant = Merchant { client_id: args.client_id, client_secret: args.client_secret };
     let base = format!("http://{service_address}");
     let sandbox = Sandbox::open(&args.data, base, merchant, settings, stop.clone())?;
-    let mut tasks = JoinSet::new();
-    tasks.spawn(listening(service, rest::router(Arc::clone(&sandbox)), stop.clone())?);
-    tasks.spawn(listening(control, control::router(Arc::clone(&sandbox)), stop)?);
+    let mut works = Works::until(stop);
+    works.serve(TcpAcceptor::try_from(service)?, rest::router(Arc::clone(&sandbox)));
+    works.serve(TcpAcceptor::try_from(control)?, control::router(Arc::clone(&sandbox)));
     tracing::info!(service = %service_address, control = %control_address, "The PayPal sandbox listens");
     let ca_pem = sandbox.identity.ca.clone();
-    Ok(Running { service: service_address, control: control_address, ca_pem, sandbox, tasks })
+    Ok(Running { service: service_address, control: control_address, ca_pem, sandbox, works })
 }
 
 impl Running {
@@ -102,24 +98,8 @@ impl Running {
     ///
     /// # Errors
     /// When a listener failed, or nothing can be kept.
-    pub async fn wait(mut self) -> anyhow::Result<()> {
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.context("a listener died")??;
-        }
+    pub async fn wait(self) -> anyhow::Result<()> {
+        self.works.wait().await?;
         self.sandbox.keep().context("the world cannot be kept")
     }
-}
-
-fn listening(
-    listener: TcpListener,
-    routes: Router,
-    stop: CancellationToken,
-) -> anyhow::Result<impl Future<Output = std::io::Result<()>> + Send + 'static> {
-    let server = HttpServer::new(TcpAcceptor::try_from(listener)?);
-    Ok(async move {
-        tokio::select! {
-            served = server.try_serve(routes) => served,
-            () = stop.cancelled() => Ok(()),
-        }
-    })
 }

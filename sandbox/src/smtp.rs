@@ -14,12 +14,13 @@ mod sink;
 
 use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
-use anyhow::{Context as _, ensure};
-use salvo::{conn::tcp::TcpAcceptor, prelude::Server as HttpServer};
+use anyhow::Context as _;
+use salvo::conn::tcp::TcpAcceptor;
 use tokio::{net::TcpListener, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use self::sink::{Login, Sink};
+use crate::serving::{self, Works};
 
 /// Mails are this long at most unless told otherwise: what large providers take, before their encoding is undone.
 const SIZE_BYTES_MAX: usize = 25 << 20;
@@ -51,7 +52,7 @@ pub struct Running {
     pub smtp: SocketAddr,
     /// The control API.
     pub control: SocketAddr,
-    tasks: JoinSet<std::io::Result<()>>,
+    works: Works,
 }
 
 /// Serves until `stop` is cancelled.
@@ -67,28 +68,16 @@ pub async fn serve(args: Args, stop: CancellationToken) -> anyhow::Result<()> {
 /// # Errors
 /// An address that is not loopback or not free, or a data directory that cannot be used.
 pub async fn start(args: Args, stop: CancellationToken) -> anyhow::Result<Running> {
-    for address in [args.listen, args.control] {
-        ensure!(address.ip().is_loopback(), "the sandbox listens on loopback only, not on {address}");
-    }
     let login = args.login.as_deref().map(Login::parse).transpose()?;
     std::fs::create_dir_all(&args.data).with_context(|| format!("cannot make {}", args.data.display()))?;
     let sink = Arc::new(Sink::open(&args.data, login, args.size_max)?);
-    let listen = async |at| TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"));
-    let (clients, control) = (listen(args.listen).await?, listen(args.control).await?);
+    let (clients, control) = (serving::listen(args.listen).await?, serving::listen(args.control).await?);
     let (smtp, control_address) = (clients.local_addr()?, control.local_addr()?);
-    let mut tasks = JoinSet::new();
-    let http = HttpServer::new(TcpAcceptor::try_from(control)?);
-    let routes = control::router(Arc::clone(&sink));
-    let stopped = stop.clone();
-    tasks.spawn(async move {
-        tokio::select! {
-            served = http.try_serve(routes) => served,
-            () = stopped.cancelled() => Ok(()),
-        }
-    });
-    tasks.spawn(accept(sink, clients, stop));
+    let mut works = Works::until(stop);
+    works.serve(TcpAcceptor::try_from(control)?, control::router(Arc::clone(&sink)));
+    works.spawn(accept(sink, clients));
     tracing::info!(smtp = %smtp, control = %control_address, "The mail sandbox listens");
-    Ok(Running { smtp, control: control_address, tasks })
+    Ok(Running { smtp, control: control_address, works })
 }
 
 impl Running {
@@ -96,20 +85,16 @@ impl Running {
     ///
     /// # Errors
     /// When a listener failed.
-    pub async fn wait(mut self) -> anyhow::Result<()> {
-        while let Some(ended) = self.tasks.join_next().await {
-            ended.context("a listener died")??;
-        }
-        Ok(())
+    pub async fn wait(self) -> anyhow::Result<()> {
+        self.works.wait().await
     }
 }
 
 /// Connections are owned by the accepting task and end with it.
-async fn accept(sink: Arc<Sink>, listener: TcpListener, stop: CancellationToken) -> std::io::Result<()> {
+async fn accept(sink: Arc<Sink>, listener: TcpListener) -> std::io::Result<()> {
     let mut connections = JoinSet::new();
     loop {
         let accepted = tokio::select! {
-            () = stop.cancelled() => return Ok(()),
             Some(_ended) = connections.join_next() => continue,
             accepted = listener.accept() => accepted,
         };

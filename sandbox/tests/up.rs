@@ -89,7 +89,7 @@ fn all_processes() -> Vec<i32> {
 #[test]
 fn an_interrupt_stops_everything_and_is_no_failure() {
     let up = Up::start("interrupt");
-    assert_eq!(up.parts.len(), 7, "seven parts");
+    assert_eq!(up.parts.len(), 9, "PostgreSQL, Temporal, five stand-ins, the worker, the API");
     kill(up.pid(), Signal::SIGINT).unwrap();
     let (code, said) = up.ended();
     assert_eq!(code, Some(0), "{said}");

@@ -42,7 +42,7 @@ mod steps;
 
 pub use begin::{Begun, CheckoutError, NewCheckout, begin};
 pub use close::{Closing, cancel, expire, fail};
-pub use hear::{AgreementNews, Heard, NewReceipt, NewReversal, handed_over, hear, unheard};
+pub use hear::{handed_over, hear, unheard};
 pub use leaving::{forget_some, leave};
 pub use list::{Asked, Figures, Listed, figures, find, find_any, list, list_all};
 pub use renew::{Renewed, renew_from_balance};

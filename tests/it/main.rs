@@ -42,6 +42,7 @@ mod mail;
 mod media;
 mod member;
 mod nowpayments;
+mod offline_queries;
 mod operations;
 mod pace;
 mod pairs;

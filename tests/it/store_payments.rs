@@ -6,14 +6,15 @@ use domain::{
     Currency, Email, FixedClock, Money, PaymentId, PlanId, SystemClock, UserId,
     billing::{Interval, PaymentState, Price, invoice::InvoiceSettings},
     ledger::{Account, EntryKind, Posting},
-    payment::{Handover, Phase, ReceiptState},
+    payment::{
+        Handover, Phase, ReceiptState,
+        standing::{Receipt, Reversal, Standing},
+    },
 };
 use store::{
     PgPool, ledger,
     ledger::NewEntry,
-    payments::{
-        self, Begun, Books, CheckoutError, Effects, Heard, NewCheckout, NewReceipt, NewReversal, Payment, receipts,
-    },
+    payments::{self, Begun, Books, CheckoutError, Effects, NewCheckout, Payment, receipts},
     seal::Sealer,
 };
 
@@ -37,18 +38,18 @@ pub fn pro() -> Price {
     Price { plan: PlanId::PRO, interval: Interval::Month, amount: usd(1_000) }
 }
 
-pub fn receipt(external: &str, minor: i64) -> NewReceipt {
-    NewReceipt { external: external.into(), amount: usd(minor), fee: Some(usd(30)), at: NOW, review: None }
+pub fn receipt(external: &str, minor: i64) -> Receipt {
+    Receipt { external: external.into(), amount: usd(minor), fee: Some(usd(30)), at: NOW, review: None }
 }
 
 /// What a provider says of an order of which this money has come.
-pub fn heard(receipts: &[NewReceipt]) -> Heard {
+pub fn heard(receipts: &[Receipt]) -> Standing {
     let phase = if receipts.is_empty() { Phase::Waiting } else { Phase::Done };
-    Heard { phase, receipts: receipts.to_vec(), reversals: Vec::new(), agreement: None, reason: None }
+    Standing { phase, receipts: receipts.to_vec(), reversals: Vec::new(), agreement: None, reason: None }
 }
 
-pub fn reversal(external: &str, receipt: &str, minor: i64, chargeback: bool) -> NewReversal {
-    NewReversal {
+pub fn reversal(external: &str, receipt: &str, minor: i64, chargeback: bool) -> Reversal {
+    Reversal {
         external: external.into(),
         receipt: receipt.into(),
         amount: usd(minor),
@@ -117,7 +118,7 @@ impl Scene {
         transaction.commit().await.unwrap();
     }
 
-    pub async fn hear(&self, id: PaymentId, said: &Heard, now: DateTime<Utc>) -> Effects {
+    pub async fn hear(&self, id: PaymentId, said: &Standing, now: DateTime<Utc>) -> Effects {
         let mut transaction = self.pool.begin().await.unwrap();
         let effects = payments::hear(&mut transaction, &self.books(now), id, said).await.unwrap().unwrap();
         transaction.commit().await.unwrap();
@@ -190,7 +191,7 @@ pub async fn tenant(pool: &PgPool) -> UserId {
 async fn the_same_money_counts_once_however_often_and_by_however_many_it_is_told() {
     let scene = Scene::new().await;
     let id = scene.order("O-1", NOW).await;
-    scene.hear(id, &Heard { phase: Phase::Approved, ..heard(&[]) }, NOW).await;
+    scene.hear(id, &Standing { phase: Phase::Approved, ..heard(&[]) }, NOW).await;
     assert_eq!(scene.payment(id).await.state, PaymentState::Processing);
     let said = heard(&[receipt("C-1", 1_000)]);
     let mut at_once = Vec::new();
@@ -202,7 +203,7 @@ async fn the_same_money_counts_once_however_often_and_by_however_many_it_is_told
     assert_eq!(news.iter().filter(|effects| effects.subscription == Some(scene.user)).count(), 1);
     // What was said before, and arrives later.
     for late in [Phase::Waiting, Phase::Approved, Phase::Processing, Phase::Expired, Phase::Failed] {
-        scene.hear(id, &Heard { phase: late, ..heard(&[]) }, NOW).await;
+        scene.hear(id, &Standing { phase: late, ..heard(&[]) }, NOW).await;
     }
     let payment = scene.payment(id).await;
     assert_eq!((payment.state, payment.settled_at, payment.reason), (PaymentState::Settled, Some(NOW), None));

@@ -1,10 +1,9 @@
 //! Between what is on record of a payment and what its provider is asked for and answers.
 
-use domain::payment::{self, AgreementState};
-use payments::{Handover, Kind, Order, Phase, Provider, ProviderError, RefundStanding, RefundState, Standing, Verdict};
+use payments::{Kind, Order, Provider, ProviderError, RefundStanding, RefundState, Verdict};
 use store::{
     StoreError,
-    payments::{AgreementNews, Heard, NewReceipt, NewReversal, Payment, refunds::Outcome},
+    payments::{Payment, refunds::Outcome},
 };
 
 use crate::context::Context;
@@ -41,64 +40,6 @@ pub(super) async fn order(
         cancel_url: addresses.given_up,
         webhook_url: addresses.webhook,
     }))
-}
-
-/// What a payer needs, as it is kept.
-pub(super) fn handover(handover: Handover) -> payment::Handover {
-    match handover {
-        Handover::Page { url, valid_until } => payment::Handover::Page { url, valid_until },
-        Handover::Address { address, memo, amount, currency, network, valid_until } => {
-            payment::Handover::Address { address, memo, amount, currency, network, valid_until }
-        }
-    }
-}
-
-/// What the provider says, as it is taken in.
-pub(super) fn heard(standing: &Standing) -> Heard {
-    let receipts = standing.receipts.iter().map(|receipt| NewReceipt {
-        external: receipt.external.clone(),
-        amount: receipt.amount,
-        fee: receipt.fee,
-        at: receipt.at,
-        review: receipt.review.clone(),
-    });
-    let reversals = standing.reversals.iter().map(|reversal| NewReversal {
-        external: reversal.external.clone(),
-        receipt: reversal.receipt.clone(),
-        amount: reversal.amount,
-        chargeback: reversal.chargeback,
-        refund: reversal.refund,
-        at: reversal.at,
-    });
-    let agreement = standing.agreement.as_ref().map(|agreement| AgreementNews {
-        state: match agreement.state {
-            payments::AgreementState::Pending => AgreementState::Pending,
-            payments::AgreementState::Active => AgreementState::Active,
-            payments::AgreementState::Suspended => AgreementState::Suspended,
-            payments::AgreementState::Ended => AgreementState::Ended,
-        },
-        next_payment_at: agreement.next_payment_at,
-        failed_payments: agreement.failed_payments,
-        last_failure: agreement.last_failure.clone(),
-    });
-    Heard {
-        phase: phase(standing.phase),
-        receipts: receipts.collect(),
-        reversals: reversals.collect(),
-        agreement,
-        reason: standing.reason.clone(),
-    }
-}
-
-fn phase(phase: Phase) -> payment::Phase {
-    match phase {
-        Phase::Waiting => payment::Phase::Waiting,
-        Phase::Approved => payment::Phase::Approved,
-        Phase::Processing => payment::Phase::Processing,
-        Phase::Done => payment::Phase::Done,
-        Phase::Failed => payment::Phase::Failed,
-        Phase::Expired => payment::Phase::Expired,
-    }
 }
 
 /// What became of a refund.

@@ -1,14 +1,14 @@
 //! One step of a payment: what is due is chosen under the row's lock, done without it, and taken in under it again.
 
 use chrono::{DateTime, Utc};
-use domain::{PaymentId, RefundId, billing::PaymentState, billing::invoice::InvoiceSettings, payment::Step};
-use payments::{Phase, Provider, ProviderError, Reference, RefundOrder, Verdict};
+use domain::{PaymentId, RefundId, billing::PaymentState, payment::Step};
+use payments::{Phase, Provider, ProviderError, Reference, RefundOrder, Standing, Verdict};
 use store::{
     StoreError,
     payments::{self as stored, Books, Effects, Payment, refunds},
-    seal::Sealer,
 };
 use temporalio_client::Client;
+use url::Url;
 use workflows::payment::StepReport;
 
 use super::ask;
@@ -28,16 +28,14 @@ pub(super) struct Done {
     pub is_news: bool,
 }
 
-/// What the transactions of a payment need.
-pub(super) fn books<'a>(
-    (sealer, invoices): (&'a Sealer, &'a InvoiceSettings),
-    provider: Option<&'a dyn Provider>,
-    now: DateTime<Utc>,
-) -> Books<'a> {
-    Books { sealer, invoices, site: None, paid_by: provider.map(Provider::title), now }
-}
-
 impl Context {
+    /// What a transaction of money needs; `provider` is the one that is concerned.
+    pub(crate) fn books(&self, provider: Option<&dyn Provider>, now: DateTime<Utc>) -> Books<'_> {
+        let site = self.payment_settings.return_url.as_ref().map(Url::as_str);
+        let paid_by = provider.map(Provider::title);
+        Books { sealer: &self.sealer, invoices: &self.invoices, site, paid_by, now }
+    }
+
     /// Does all that is due for a payment.
     pub(super) async fn step_payment(&self, client: &Client, id: PaymentId) -> Result<Done, StoreError> {
         let mut done = Done::default();
@@ -107,10 +105,9 @@ impl Context {
         };
         match provider.create(&order).await {
             Ok(created) => {
-                let handover = ask::handover(created.handover);
                 let mut transaction = self.pool.begin().await?;
                 let now = self.clock.now();
-                stored::handed_over(&mut transaction, payment.id, &created.external, &handover, now).await?;
+                stored::handed_over(&mut transaction, payment.id, &created.external, &created.handover, now).await?;
                 transaction.commit().await?;
                 Ok(())
             }
@@ -168,13 +165,12 @@ impl Context {
         client: &Client,
         payment: &Payment,
         provider: &dyn Provider,
-        standing: &payments::Standing,
+        standing: &Standing,
     ) -> Result<bool, StoreError> {
         let now = self.clock.now();
-        let books = books((&self.sealer, &self.invoices), Some(provider), now);
-        let heard = ask::heard(standing);
+        let books = self.books(Some(provider), now);
         let mut transaction = self.pool.begin().await?;
-        let effects = stored::hear(&mut transaction, &books, payment.id, &heard).await?;
+        let effects = stored::hear(&mut transaction, &books, payment.id, standing).await?;
         transaction.commit().await?;
         let Some(effects) = effects else { return Ok(false) };
         self.follow_others(client, payment.id, &effects, now).await?;
@@ -231,7 +227,7 @@ impl Context {
             tracing::warn!(refund.id = %id, reason, "A refund was refused.");
         }
         let now = self.clock.now();
-        let books = books((&self.sealer, &self.invoices), provider, now);
+        let books = self.books(provider, now);
         let mut transaction = self.pool.begin().await?;
         let effects = refunds::settle(&mut transaction, &books, id, outcome).await?;
         transaction.commit().await?;
@@ -264,7 +260,7 @@ impl Context {
         error: &ProviderError,
     ) -> Result<(), StoreError> {
         tracing::warn!(payment.id = %payment.id, %error, "A provider says nothing of a payment.");
-        let books = books((&self.sealer, &self.invoices), Some(provider), self.clock.now());
+        let books = self.books(Some(provider), self.clock.now());
         let mut transaction = self.pool.begin().await?;
         let why = (error.code.as_str(), error.reason.as_str());
         stored::unheard(&mut transaction, &books, payment.id, why).await?;

@@ -9,7 +9,7 @@ use super::{
     killer::Kills,
     stage::Stage,
 };
-use crate::{scene::nearest_rank, stack::Stack};
+use crate::{chaos, scene::nearest_rank, stack::Stack};
 
 /// So many offences are described; all are counted.
 const SHOWN_MAX: usize = 40;
@@ -73,12 +73,6 @@ impl Outcome {
         })
     }
 
-    /// Nothing was wrong, and the accounts came back in time.
-    #[must_use]
-    pub fn is_clean(&self) -> bool {
-        self.verdict.is_clean() && !self.is_slow()
-    }
-
     /// After kills of the worker the accounts took too long to be hosted again.
     fn is_slow(&self) -> bool {
         let median = nearest_rank(&self.rehosted(), 50);
@@ -88,6 +82,13 @@ impl Outcome {
     /// How long each account took after each start of the worker, ascending.
     fn rehosted(&self) -> Vec<Duration> {
         sorted(self.kills.starts.iter().flat_map(|start| start.accounts.iter().copied()).collect())
+    }
+}
+
+impl chaos::Outcome for Outcome {
+    /// Nothing was wrong, and the accounts came back in time.
+    fn is_clean(&self) -> bool {
+        self.verdict.is_clean() && !self.is_slow()
     }
 }
 
@@ -196,7 +197,7 @@ fn percentile(sorted: &[Duration], percent: usize) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash::killer::Rehosted;
+    use crate::{chaos::Outcome as _, crash::killer::Rehosted};
 
     fn seconds(from: u64, to: u64) -> Vec<Duration> {
         (from..=to).map(Duration::from_secs).collect()

@@ -6,6 +6,7 @@ use super::{
     check::{Fault, Verdict},
     stage::Tally,
 };
+use crate::chaos;
 
 /// So many offences are described; all are counted.
 const SHOWN_MAX: usize = 60;
@@ -26,10 +27,10 @@ impl Outcome {
     pub fn new(seed: u64, kills: usize, tally: &Tally, verdict: Verdict) -> Self {
         Self { seed, kills, checkouts: tally.checkouts(), others: tally.others(), verdict }
     }
+}
 
-    /// Nothing was wrong.
-    #[must_use]
-    pub const fn is_clean(&self) -> bool {
+impl chaos::Outcome for Outcome {
+    fn is_clean(&self) -> bool {
         self.verdict.is_clean()
     }
 }
@@ -62,7 +63,7 @@ impl fmt::Display for Outcome {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::crash_billing::check::Offence;
+    use crate::{chaos::Outcome as _, crash_billing::check::Offence};
 
     #[test]
     fn the_last_line_has_its_shape() {

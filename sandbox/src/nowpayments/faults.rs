@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::clock::any_below;
+use crate::faults::Tally;
 
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,45 +50,17 @@ pub struct Fault {
 }
 
 /// The faults in force.
-#[derive(Debug, Default)]
-pub struct Faults {
-    last: u64,
-    active: Vec<Fault>,
-}
+pub(crate) type Faults = crate::faults::Faults<Fault>;
 
-impl Faults {
-    /// Adds a fault; its number.
-    pub fn add(&mut self, fault: Fault) -> u64 {
-        self.last += 1;
-        self.active.push(Fault { id: self.last, struck: 0, ..fault });
-        self.last
-    }
-
-    /// Removes one, or all of them.
-    pub fn remove(&mut self, id: Option<u64>) {
-        self.active.retain(|fault| id.is_some_and(|id| fault.id != id));
-    }
-
-    /// Those that still strike.
-    #[must_use]
-    pub fn active(&self) -> &[Fault] {
-        &self.active
-    }
-
-    /// Those that strike this request, each counted once.
-    pub fn strike(&mut self, method: &str, path: &str) -> Vec<Fault> {
-        let mut struck = Vec::new();
-        for fault in self.active.iter_mut().filter(|fault| fault.fits(method, path)) {
-            fault.struck += 1;
-            struck.push(fault.clone());
-        }
-        self.active.retain(|fault| fault.times == Some(0) || fault.struck < fault.times.unwrap_or(1));
-        struck
+impl crate::faults::Fault for Fault {
+    fn tally(&mut self) -> Tally<'_> {
+        Tally { id: &mut self.id, struck: &mut self.struck, times: self.times.unwrap_or(1) }
     }
 }
 
 impl Fault {
-    fn fits(&self, method: &str, path: &str) -> bool {
+    /// Whether it strikes this request; those that strike some throw dice.
+    pub fn fits(&self, method: &str, path: &str) -> bool {
         self.route.as_ref().is_none_or(|route| path.contains(route))
             && self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.percent.is_none_or(|percent| any_below(100) < percent)
@@ -99,15 +72,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fault_strikes_what_it_names_as_often_as_it_says() {
-        let mut faults = Faults::default();
-        let fault = serde_json::from_str(r#"{"kind":"lose_answer","method":"post","route":"/v1/payment","times":2}"#);
-        faults.add(fault.unwrap());
-        assert!(faults.strike("GET", "/v1/payment").is_empty() && faults.strike("POST", "/v1/invoice").is_empty());
-        assert_eq!(faults.strike("POST", "/v1/payment").len() + faults.strike("POST", "/v1/payment").len(), 2);
-        assert!(faults.strike("POST", "/v1/payment").is_empty() && faults.active().is_empty());
-        let never = serde_json::from_str(r#"{"kind":"delay","percent":0,"times":0}"#);
-        faults.add(never.unwrap());
-        assert!((0..100).all(|_| faults.strike("GET", "/").is_empty()));
+    fn a_fault_strikes_the_requests_that_it_names() {
+        let fault = |text| serde_json::from_str::<Fault>(text).unwrap();
+        let lost = fault(r#"{"kind":"lose_answer","method":"post","route":"/v1/payment","times":2}"#);
+        assert!(lost.fits("POST", "/v1/payment"));
+        assert!(!lost.fits("GET", "/v1/payment") && !lost.fits("POST", "/v1/invoice"));
+        let never = fault(r#"{"kind":"delay","percent":0,"times":0}"#);
+        assert!((0..100).all(|_| !never.fits("GET", "/")));
     }
 }

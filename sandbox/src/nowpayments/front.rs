@@ -64,7 +64,7 @@ impl Handler for Front {
 impl Front {
     /// `None` when the connection is to end without an answer.
     async fn public(&self, call: &Call) -> Option<Reply> {
-        let struck = self.sandbox.faults().strike(&call.method, &call.path);
+        let struck = self.sandbox.faults().strike(|fault| fault.fits(&call.method, &call.path));
         let has = |kind: Kind| struck.iter().find(|fault| fault.kind == kind);
         if has(Kind::RefuseConnections).is_some() {
             return None;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Tally;
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -51,53 +53,20 @@ pub struct Fault {
 }
 
 /// The faults in force.
-#[derive(Debug, Default)]
-pub struct Faults {
-    last: u64,
-    active: Vec<Fault>,
-}
+pub(crate) type Faults = crate::faults::Faults<Fault>;
 
-impl Faults {
-    /// Adds a fault; its number.
-    pub fn add(&mut self, fault: Fault) -> u64 {
-        self.last += 1;
-        self.active.push(Fault { id: self.last, struck: 0, ..fault });
-        self.last
-    }
-
-    /// Removes one, or all of them.
-    pub fn remove(&mut self, id: Option<u64>) {
-        self.active.retain(|fault| id.is_some_and(|id| fault.id != id));
-    }
-
-    /// Those that still strike.
-    #[must_use]
-    pub fn active(&self) -> &[Fault] {
-        &self.active
-    }
-
-    /// The faults that strike this request, each counted once. `dice` is a number from 0 to 99.
-    pub fn strike(&mut self, method: &str, path: &str, mut dice: impl FnMut() -> u8) -> Vec<Fault> {
-        let mut struck = Vec::new();
-        for fault in self.active.iter_mut().filter(|fault| fault.fits(method, path)) {
-            if fault.percent.is_none_or(|percent| dice() < percent) {
-                fault.struck += 1;
-                struck.push(fault.clone());
-            }
-        }
-        self.active.retain(|fault| fault.times() == 0 || fault.struck < fault.times());
-        struck
+impl crate::faults::Fault for Fault {
+    fn tally(&mut self) -> Tally<'_> {
+        Tally { id: &mut self.id, struck: &mut self.struck, times: self.times.unwrap_or(1) }
     }
 }
 
 impl Fault {
-    fn times(&self) -> u64 {
-        self.times.unwrap_or(1)
-    }
-
-    fn fits(&self, method: &str, path: &str) -> bool {
+    /// Whether it strikes this request. `dice` throws a number from 0 to 99 for those that strike some.
+    pub fn fits(&self, method: &str, path: &str, dice: impl FnOnce() -> u8) -> bool {
         self.path.as_ref().is_none_or(|part| path.contains(part))
             && self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
+            && self.percent.is_none_or(|percent| dice() < percent)
     }
 }
 
@@ -112,25 +81,16 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_strikes_its_requests_so_often_as_it_was_asked_to() {
-        let mut faults = Faults::default();
-        faults.add(fault(json!({ "kind": "server_error", "path": "/capture", "method": "post", "times": 2 })));
-        assert!(
-            faults.strike("GET", "/v2/x/capture", || 0).is_empty() && faults.strike("POST", "/v2/x", || 0).is_empty()
-        );
-        assert_eq!(faults.strike("POST", "/v2/x/capture", || 0).len(), 1);
-        assert_eq!(faults.strike("POST", "/v2/x/capture", || 0).len(), 1);
-        assert!(faults.strike("POST", "/v2/x/capture", || 0).is_empty() && faults.active().is_empty());
+    fn a_fault_strikes_the_requests_that_it_names() {
+        let fault = fault(json!({ "kind": "server_error", "path": "/capture", "method": "post" }));
+        assert!(fault.fits("POST", "/v2/x/capture", || 0));
+        assert!(!fault.fits("GET", "/v2/x/capture", || 0) && !fault.fits("POST", "/v2/x", || 0));
+        assert!(serde_json::from_value::<Fault>(json!({ "kind": "delay", "path_": "x" })).is_err());
     }
 
     #[test]
     fn one_that_strikes_some_strikes_by_the_dice() {
-        let mut faults = Faults::default();
-        let id = faults.add(fault(json!({ "kind": "lose_answer", "percent": 20, "times": 0 })));
-        assert!(faults.strike("POST", "/", || 20).is_empty());
-        assert_eq!(faults.strike("POST", "/", || 19).len(), 1);
-        faults.remove(Some(id));
-        assert!(faults.active().is_empty());
-        assert!(serde_json::from_value::<Fault>(json!({ "kind": "delay", "path_": "x" })).is_err());
+        let fault = fault(json!({ "kind": "lose_answer", "percent": 20, "times": 0 }));
+        assert!(!fault.fits("POST", "/", || 20) && fault.fits("POST", "/", || 19));
     }
 }

@@ -31,7 +31,7 @@ pub async fn faults(request: &mut Request, depot: &mut Depot, response: &mut Res
     let Ok(sandbox) = sandbox(depot) else { return };
     let (method, path) = (request.method().clone(), request.uri().path().to_owned());
     let dice = || u8::try_from(sandbox.postman.random() % 100).unwrap_or(0);
-    let struck = sandbox.faults().strike(method.as_str(), &path, dice);
+    let struck = sandbox.faults().strike(|fault| fault.fits(method.as_str(), &path, dice));
     for fault in &struck {
         match fault.kind {
             Kind::Delay => tokio::time::sleep(Duration::from_millis(fault.ms.unwrap_or(1_000))).await,

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::faults::Tally;
+
 /// What goes wrong.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -69,65 +71,33 @@ pub enum Effect {
 }
 
 /// The faults in force.
-#[derive(Debug, Default)]
-pub struct Faults {
-    last: u64,
-    active: Vec<Fault>,
+pub(crate) type Faults = crate::faults::Faults<Fault>;
+
+impl crate::faults::Fault for Fault {
+    fn tally(&mut self) -> Tally<'_> {
+        Tally { id: &mut self.id, struck: &mut self.struck, times: self.times.unwrap_or(1) }
+    }
 }
 
 impl Faults {
-    /// Adds a fault; its number.
-    pub fn add(&mut self, fault: Fault) -> u64 {
-        self.last += 1;
-        self.active.push(Fault { id: self.last, struck: 0, ..fault });
-        self.last
-    }
-
-    /// Removes one, or all of them.
-    pub fn remove(&mut self, id: Option<u64>) {
-        self.active.retain(|fault| id.is_some_and(|id| fault.id != id));
-    }
-
-    /// Those that still strike.
-    #[must_use]
-    pub fn active(&self) -> &[Fault] {
-        &self.active
-    }
-
     /// What happens to a mail to `recipients` here.
-    pub fn strike(&mut self, stage: Stage, recipients: &[String]) -> Vec<Effect> {
-        let met = |fault: &Fault| {
-            fault.stage() == Some(stage)
-                && fault.recipient.as_ref().is_none_or(|part| {
-                    let part = part.to_ascii_lowercase();
-                    recipients.iter().any(|address| address.contains(&part))
-                })
-        };
-        self.strike_those(met)
+    pub(crate) fn strike_mail(&mut self, stage: Stage, recipients: &[String]) -> Vec<Effect> {
+        let struck = self.strike(|fault| fault.stage() == Some(stage) && fault.means(recipients));
+        struck.iter().filter_map(Fault::effect).collect()
     }
 
     /// True when a new connection is to be closed.
-    pub fn refuses_connection(&mut self) -> bool {
-        let met = |fault: &Fault| fault.kind == Kind::RefuseConnections;
-        let before = self.active.iter().any(met);
-        self.strike_those(met);
-        before
-    }
-
-    fn strike_those(&mut self, met: impl Fn(&Fault) -> bool) -> Vec<Effect> {
-        let mut effects = Vec::new();
-        for fault in self.active.iter_mut().filter(|fault| met(fault)) {
-            fault.struck += 1;
-            effects.extend(fault.effect());
-        }
-        self.active.retain(|fault| fault.times() == 0 || fault.struck < fault.times());
-        effects
+    pub(crate) fn refuses_connection(&mut self) -> bool {
+        !self.strike(|fault| fault.kind == Kind::RefuseConnections).is_empty()
     }
 }
 
 impl Fault {
-    fn times(&self) -> u64 {
-        self.times.unwrap_or(1)
+    fn means(&self, recipients: &[String]) -> bool {
+        self.recipient.as_ref().is_none_or(|part| {
+            let part = part.to_ascii_lowercase();
+            recipients.iter().any(|address| address.contains(&part))
+        })
     }
 
     fn stage(&self) -> Option<Stage> {
@@ -168,11 +138,11 @@ mod tests {
         let mut faults = Faults::default();
         faults.add(fault(json!({ "kind": "refuse", "recipient": "Bob@", "code": 550, "times": 2 })));
         let (bob, eve) = (["bob@b.co".to_owned()], ["eve@b.co".to_owned()]);
-        assert!(faults.strike(Stage::Rcpt, &eve).is_empty() && faults.strike(Stage::Data, &bob).is_empty());
+        assert!(faults.strike_mail(Stage::Rcpt, &eve).is_empty() && faults.strike_mail(Stage::Data, &bob).is_empty());
         let refused = Effect::Refuse { code: 550, text: "5.0.0 As you wish".into() };
-        assert_eq!(faults.strike(Stage::Rcpt, &bob), std::slice::from_ref(&refused));
-        assert_eq!(faults.strike(Stage::Rcpt, &bob), [refused]);
-        assert!(faults.strike(Stage::Rcpt, &bob).is_empty() && faults.active().is_empty());
+        assert_eq!(faults.strike_mail(Stage::Rcpt, &bob), std::slice::from_ref(&refused));
+        assert_eq!(faults.strike_mail(Stage::Rcpt, &bob), [refused]);
+        assert!(faults.strike_mail(Stage::Rcpt, &bob).is_empty() && faults.active().is_empty());
     }
 
     #[test]
@@ -183,7 +153,7 @@ mod tests {
         assert!(faults.refuses_connection() && faults.refuses_connection());
         faults.remove(Some(id));
         assert!(!faults.refuses_connection());
-        assert_eq!(faults.strike(Stage::Data, &[]), [Effect::Delay(5)]);
+        assert_eq!(faults.strike_mail(Stage::Data, &[]), [Effect::Delay(5)]);
         assert!(serde_json::from_value::<Fault>(json!({ "kind": "refuse", "cod": 1 })).is_err());
     }
 }

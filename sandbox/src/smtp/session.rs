@@ -202,7 +202,7 @@ impl Session<'_> {
         if envelope.to.len() >= RECIPIENTS_MAX {
             return self.answer(Err(Reply::new(452, "4.5.3 Too many recipients"))).await;
         }
-        let effects = self.sink.faults().strike(Stage::Rcpt, std::slice::from_ref(&address));
+        let effects = self.sink.faults().strike_mail(Stage::Rcpt, std::slice::from_ref(&address));
         if let Some(refusal) = self.suffer(&effects).await {
             return self.answer(Err(refusal)).await;
         }
@@ -226,7 +226,7 @@ impl Session<'_> {
             Ok(raw) => raw,
             Err(refusal) => return self.answer(Err(refusal)).await,
         };
-        let effects = self.sink.faults().strike(Stage::Data, &envelope.to);
+        let effects = self.sink.faults().strike_mail(Stage::Data, &envelope.to);
         if let Some(refusal) = self.suffer(&effects).await {
             return self.answer(Err(refusal)).await;
         }

@@ -19,10 +19,10 @@ mod wire;
 mod world;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use clap::Args as ClapArgs;
 use salvo::conn::tcp::TcpAcceptor;
 use salvo::prelude::Server as HttpServer;
@@ -31,6 +31,7 @@ use tokio_util::sync::CancellationToken;
 
 use self::net::connection;
 use self::state::Server;
+use crate::serving;
 
 /// How the Telegram sandbox is started.
 #[derive(Clone, Debug, ClapArgs)]
@@ -64,14 +65,13 @@ struct Sandbox {
 
 impl Sandbox {
     async fn bind(args: &Args) -> anyhow::Result<Self> {
-        ensure!(
-            args.listen.ip().is_loopback() && args.control.ip().is_loopback(),
-            "the sandbox has no secrets and serves loopback addresses only"
-        );
-        let listen = async |at| TcpListener::bind(at).await.with_context(|| format!("cannot listen on {at}"));
-        let (clients, control) = (listen(args.listen).await?, listen(args.control).await?);
-        let server = Server::open(&args.data, clients.local_addr()?.port())
-            .with_context(|| format!("cannot use the data folder {}", args.data.display()))?;
+        let (clients, control) = (serving::listen(args.listen).await?, serving::listen(args.control).await?);
+        Self::open(&args.data, clients, control)
+    }
+
+    fn open(data: &Path, clients: TcpListener, control: TcpListener) -> anyhow::Result<Self> {
+        let server = Server::open(data, clients.local_addr()?.port())
+            .with_context(|| format!("cannot use the data folder {}", data.display()))?;
         Ok(Self { server: Arc::new(server), clients, control })
     }
 

@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use domain::{
     AgreementId, FixedClock, Money, PaymentId, PlanId, UserId,
     billing::{Interval, Price},
-    payment::AgreementState,
+    payment::{AgreementState, standing::AgreementStanding},
     subscription::AgreementChange,
 };
 use sqlx::PgConnection;
 
-use super::{AgreementNews, Payment, clipped, currency};
+use super::{Payment, clipped, currency};
 use crate::{StoreError, seal::Sealer, subscriptions};
 
 /// One agreement.
@@ -200,7 +200,7 @@ pub(super) async fn hear(
     connection: &mut PgConnection,
     sealer: &Sealer,
     agreement: &Agreement,
-    news: &AgreementNews,
+    news: &AgreementStanding,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let (failed_at, failure) = news.last_failure.as_ref().map(|(at, why)| (*at, clipped(why))).unzip();
@@ -236,7 +236,7 @@ pub(super) async fn hear(
 }
 
 /// What of the news the subscription has to know.
-fn changes(agreement: &Agreement, news: &AgreementNews) -> Vec<AgreementChange> {
+fn changes(agreement: &Agreement, news: &AgreementStanding) -> Vec<AgreementChange> {
     let mut changes = Vec::new();
     let known = agreement.last_failure.as_ref().map(|(at, _)| *at);
     if let Some((at, why)) = &news.last_failure

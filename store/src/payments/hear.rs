@@ -2,11 +2,13 @@
 
 use chrono::{DateTime, Utc};
 use domain::{
-    FixedClock, Money, PaymentId, RefundId,
+    FixedClock, PaymentId,
     billing::PaymentState,
     payment::{
-        self, AgreementState, Handover, Phase, Worth, agreement_watch, is_accounted, is_given_up, is_unpaid,
-        late_watch, poll_after, settled_watch, worth,
+        self, AgreementState, Handover, Worth, agreement_watch, is_accounted, is_given_up, is_unpaid, late_watch,
+        poll_after, settled_watch,
+        standing::{self, AgreementStanding, Standing},
+        worth,
     },
 };
 use sqlx::PgConnection;
@@ -19,66 +21,6 @@ use super::{
     renew, reversals, review, settle,
 };
 use crate::{StoreError, payment_events};
-
-/// Money that has come, as the provider tells of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewReceipt {
-    /// The provider's id of this movement: the same one is the same money.
-    pub external: String,
-    /// How much.
-    pub amount: Money,
-    /// What the provider has kept of it.
-    pub fee: Option<Money>,
-    /// When.
-    pub at: DateTime<Utc>,
-    /// Why it must not be granted by itself, as a code and words.
-    pub review: Option<(String, String)>,
-}
-
-/// Money that has gone back, as the provider tells of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NewReversal {
-    /// The provider's id of this movement.
-    pub external: String,
-    /// The provider's id of the receipt that it takes back.
-    pub receipt: String,
-    /// How much.
-    pub amount: Money,
-    /// Taken back by the payer's bank or the provider.
-    pub chargeback: bool,
-    /// Our refund, when the provider says so.
-    pub refund: Option<RefundId>,
-    /// When.
-    pub at: DateTime<Utc>,
-}
-
-/// What the provider says of an agreement.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct AgreementNews {
-    /// Its state.
-    pub state: AgreementState,
-    /// When it makes the next payment.
-    pub next_payment_at: Option<DateTime<Utc>>,
-    /// Payments in a row that failed.
-    pub failed_payments: u32,
-    /// When and why the last one failed.
-    pub last_failure: Option<(DateTime<Utc>, String)>,
-}
-
-/// What the provider says of an order.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
-    /// Where it stands.
-    pub phase: Phase,
-    /// Money that has come, oldest first.
-    pub receipts: Vec<NewReceipt>,
-    /// Money that has gone back, oldest first.
-    pub reversals: Vec<NewReversal>,
-    /// How the agreement stands, for one.
-    pub agreement: Option<AgreementNews>,
-    /// Why it stands where it does, as a code and words.
-    pub reason: Option<(String, String)>,
-}
 
 /// The provider knows of the payment by `external`, and this is what the payer needs. The same twice is as once. A payment
 /// that was given up meanwhile is going to be ended at the provider. False when there is no such payment.
@@ -128,7 +70,7 @@ pub async fn hear(
     connection: &mut PgConnection,
     books: &Books<'_>,
     id: PaymentId,
-    heard: &Heard,
+    heard: &Standing,
 ) -> Result<Option<Effects>, StoreError> {
     let Some(payment) = lock(connection, id).await? else { return Ok(None) };
     let Some(provider) = payment.provider.clone() else { return Ok(Some(Effects::default())) };
@@ -156,7 +98,7 @@ async fn take(
     connection: &mut PgConnection,
     books: &Books<'_>,
     (payment, agreement, provider): (&Payment, Option<&Agreement>, &str),
-    new: &NewReceipt,
+    new: &standing::Receipt,
     effects: &mut Effects,
 ) -> Result<(), StoreError> {
     let known = receipts::find(connection, provider, &new.external).await?;
@@ -233,7 +175,7 @@ async fn advance(
     connection: &mut PgConnection,
     books: &Books<'_>,
     id: PaymentId,
-    heard: &Heard,
+    heard: &Standing,
 ) -> Result<(), StoreError> {
     let Some(payment) = find_any(connection, id).await? else { return Ok(()) };
     let state = payment::after(payment.state, heard.phase);
@@ -269,7 +211,7 @@ async fn ask_again(
     connection: &mut PgConnection,
     books: &Books<'_>,
     id: PaymentId,
-    agreement: Option<&AgreementNews>,
+    agreement: Option<&AgreementStanding>,
 ) -> Result<(), StoreError> {
     let Some(payment) = find_any(connection, id).await? else { return Ok(()) };
     let now = books.now;

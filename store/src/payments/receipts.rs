@@ -3,11 +3,11 @@
 use chrono::{DateTime, Utc};
 use domain::{
     FixedClock, Money, PaymentId, ReceiptId,
-    payment::{Came, ReceiptState},
+    payment::{Came, ReceiptState, standing},
 };
 use sqlx::PgConnection;
 
-use super::{NewReceipt, clipped, currency};
+use super::{clipped, currency};
 use crate::StoreError;
 
 /// One movement of money.
@@ -123,7 +123,7 @@ pub(super) async fn record(
     connection: &mut PgConnection,
     payment: PaymentId,
     provider: &str,
-    new: &NewReceipt,
+    new: &standing::Receipt,
     now: DateTime<Utc>,
 ) -> Result<bool, StoreError> {
     let (code, words) = new.review.as_ref().map(|(code, words)| (code.as_str(), clipped(words))).unzip();

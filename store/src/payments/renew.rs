@@ -5,11 +5,12 @@ use domain::{
     AgreementId, Money, PaymentId, PlanId, UserId,
     billing::{Interval, PaymentPurpose, Price},
     ledger::Account,
+    payment::standing::Receipt,
 };
 use sqlx::{Connection as _, PgConnection};
 
 use super::{
-    Books, Effects, NewReceipt,
+    Books, Effects,
     agreements::Agreement,
     begin::{CheckoutError, NewCheckout, begin},
     hear::new_payment_id,
@@ -22,7 +23,7 @@ pub(super) async fn by_agreement(
     connection: &mut PgConnection,
     books: &Books<'_>,
     agreement: &Agreement,
-    new: &NewReceipt,
+    new: &Receipt,
 ) -> Result<PaymentId, StoreError> {
     let id = new_payment_id(books.now);
     let amount = agreement.price.amount;

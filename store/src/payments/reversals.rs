@@ -5,12 +5,12 @@ use domain::{
     FixedClock, Money, PaymentId, ReceiptId, RefundId, ReversalId,
     billing::{PaymentState, invoice::InvoiceSettings},
     ledger::{Account, EntryKind},
-    payment::ReceiptState,
+    payment::{ReceiptState, standing},
 };
 use sqlx::PgConnection;
 
 use super::{
-    Books, Effects, NewReversal, Payment, agreements,
+    Books, Effects, Payment, agreements,
     bookings::Bookings,
     letters, lock_alone,
     receipts::{self, Receipt},
@@ -70,7 +70,7 @@ pub(super) async fn hear(
     connection: &mut PgConnection,
     books: &Books<'_>,
     provider: &str,
-    new: &NewReversal,
+    new: &standing::Reversal,
     effects: &mut Effects,
 ) -> Result<(), StoreError> {
     if is_known(connection, provider, &new.external).await? {
@@ -116,7 +116,7 @@ pub(super) struct Gone<'a> {
 }
 
 impl<'a> Gone<'a> {
-    fn of(new: &'a NewReversal) -> Self {
+    fn of(new: &'a standing::Reversal) -> Self {
         Self {
             external: &new.external,
             amount: new.amount,

@@ -4,13 +4,16 @@ use chrono::TimeDelta;
 use domain::{
     Clock as _, Currency, FixedClock, Money, PaymentId, SystemClock, UserId,
     billing::{Interval, Price, invoice::InvoiceSettings},
-    payment::{Handover, Phase},
+    payment::{
+        Handover, Phase,
+        standing::{Receipt, Standing},
+    },
 };
 use sandbox::{client::Http, stack::Stack};
 use serde_json::{Value, json};
 use store::{
     payment_events::{self, NewEvent},
-    payments::{self, Books, Heard, NewCheckout, NewReceipt, Payment},
+    payments::{self, Books, NewCheckout, Payment},
     seal::Sealer,
 };
 
@@ -87,15 +90,15 @@ impl Desk {
         payments::begin(&mut transaction, &books, &checkout).await.expect("it can be bought");
         let page = Handover::Page { url: "https://pay.example".into(), valid_until: None };
         payments::handed_over(&mut transaction, id, &format!("order-{id}"), &page, now).await.unwrap();
-        let receipt = NewReceipt {
-            external: format!("money-{id}"),
-            amount: usd(minor),
-            fee: Some(usd(10)),
-            at: now,
-            review: None,
+        let receipt =
+            Receipt { external: format!("money-{id}"), amount: usd(minor), fee: Some(usd(10)), at: now, review: None };
+        let heard = Standing {
+            phase: Phase::Done,
+            receipts: vec![receipt],
+            reversals: Vec::new(),
+            agreement: None,
+            reason: None,
         };
-        let heard =
-            Heard { phase: Phase::Done, receipts: vec![receipt], reversals: Vec::new(), agreement: None, reason: None };
         payments::hear(&mut transaction, &books, id, &heard).await.unwrap().expect("there is the payment");
         let payment = payments::find_any(&mut transaction, id).await.unwrap().expect("there is the payment");
         transaction.commit().await.expect("it is paid");

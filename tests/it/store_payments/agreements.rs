@@ -1,18 +1,25 @@
 //! Agreements: each payment that a provider makes by itself is a payment of its own.
 
 use chrono::TimeDelta;
-use domain::{PaymentId, billing::PaymentState, payment::AgreementState};
-use store::payments::{self, AgreementNews, CheckoutError, Heard, NewReceipt, agreements};
+use domain::{
+    PaymentId,
+    billing::PaymentState,
+    payment::{
+        AgreementState,
+        standing::{AgreementStanding, Receipt, Standing},
+    },
+};
+use store::payments::{self, CheckoutError, agreements};
 
 use super::{NOW, Scene, heard, receipt, reversal, usd};
 
-fn news(state: AgreementState) -> Option<AgreementNews> {
+fn news(state: AgreementState) -> Option<AgreementStanding> {
     let next_payment_at = Some(NOW + TimeDelta::days(30));
-    Some(AgreementNews { state, next_payment_at, failed_payments: 0, last_failure: None })
+    Some(AgreementStanding { state, next_payment_at, failed_payments: 0, last_failure: None })
 }
 
-fn said(state: AgreementState, receipts: &[NewReceipt]) -> Heard {
-    Heard { agreement: news(state), ..heard(receipts) }
+fn said(state: AgreementState, receipts: &[Receipt]) -> Standing {
+    Standing { agreement: news(state), ..heard(receipts) }
 }
 
 /// An agreement to a month of Pro, whose first payment has come.
@@ -50,7 +57,8 @@ async fn a_payment_of_another_amount_waits_and_one_that_is_taken_back_ends_the_a
     scene.hear(first, &said(AgreementState::Active, &sales), NOW + TimeDelta::days(1)).await;
     let all = payments::list(&mut scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
     assert_eq!((all[0].state, all[1].state), (PaymentState::Review, PaymentState::Settled));
-    let gone = Heard { reversals: vec![reversal("D-1", "S-1", 1_000, true)], ..said(AgreementState::Active, &sales) };
+    let gone =
+        Standing { reversals: vec![reversal("D-1", "S-1", 1_000, true)], ..said(AgreementState::Active, &sales) };
     scene.hear(first, &gone, NOW).await;
     assert_eq!(scene.plan().await, "free");
     let agreement = scene.payment(first).await.agreement.unwrap();

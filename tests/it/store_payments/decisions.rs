@@ -5,10 +5,13 @@ use domain::{
     PaymentId,
     billing::PaymentState,
     ledger::Account,
-    payment::{Decision, ReceiptState, RefundState},
+    payment::{
+        Decision, ReceiptState, RefundState,
+        standing::{Receipt, Standing},
+    },
 };
 use store::payments::{
-    self, Effects, Heard, NewReceipt,
+    self, Effects,
     refunds::{self, Outcome, Wanted},
     review::{self, ReviewError},
 };
@@ -121,8 +124,8 @@ async fn another_asset_waits_even_when_the_payment_is_settled() {
     let scene = Scene::new().await;
     let id = scene.order("O-1", NOW).await;
     scene.hear(id, &heard(&[receipt("C-1", 1_000)]), NOW).await;
-    let other = NewReceipt { review: Some(("wrong_asset".into(), "LTC".into())), ..receipt("C-2", 500) };
-    let said = Heard { receipts: vec![receipt("C-1", 1_000), other], ..heard(&[receipt("C-1", 1_000)]) };
+    let other = Receipt { review: Some(("wrong_asset".into(), "LTC".into())), ..receipt("C-2", 500) };
+    let said = Standing { receipts: vec![receipt("C-1", 1_000), other], ..heard(&[receipt("C-1", 1_000)]) };
     scene.hear(id, &said, NOW + TimeDelta::seconds(1)).await;
     assert_eq!(scene.payment(id).await.state, PaymentState::Settled);
     assert_eq!(scene.receipts(id).await, [ReceiptState::Granted, ReceiptState::Undecided]);

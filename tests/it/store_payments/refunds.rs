@@ -1,8 +1,16 @@
 //! Money that goes back: by staff, by the provider, by payers' banks.
 
-use domain::{Money, PaymentId, RefundId, billing::PaymentState, ledger::Account, payment::RefundState};
+use domain::{
+    Money, PaymentId, RefundId,
+    billing::PaymentState,
+    ledger::Account,
+    payment::{
+        RefundState,
+        standing::{Reversal, Standing},
+    },
+};
 use store::payments::{
-    self, Effects, Heard, NewReversal,
+    self, Effects,
     refunds::{self, Outcome, RefundError, Wanted},
 };
 
@@ -82,7 +90,7 @@ async fn a_part_changes_nothing_and_the_last_of_it_ends_what_was_paid_for() {
 async fn a_refund_whose_answer_was_lost_is_the_one_that_the_provider_tells_of() {
     let (scene, id) = paid().await;
     let (asked, _) = ask(&scene, id, Some(usd(250)), "k1").await.unwrap();
-    let gone = Heard { reversals: vec![reversal("R-1", "C-1", 250, false)], ..heard(&[receipt("C-1", 600)]) };
+    let gone = Standing { reversals: vec![reversal("R-1", "C-1", 250, false)], ..heard(&[receipt("C-1", 600)]) };
     for _ in 0..2 {
         scene.hear(id, &gone, NOW).await;
     }
@@ -93,10 +101,10 @@ async fn a_refund_whose_answer_was_lost_is_the_one_that_the_provider_tells_of() 
     // Named by the provider, and made there.
     let (named, _) = ask(&scene, id, Some(usd(100)), "k2").await.unwrap();
     let reversals = vec![
-        NewReversal { refund: Some(named[0]), ..reversal("R-2", "C-1", 100, false) },
+        Reversal { refund: Some(named[0]), ..reversal("R-2", "C-1", 100, false) },
         reversal("R-3", "C-1", 50, false),
     ];
-    scene.hear(id, &Heard { reversals, ..heard(&[receipt("C-1", 600)]) }, NOW).await;
+    scene.hear(id, &Standing { reversals, ..heard(&[receipt("C-1", 600)]) }, NOW).await;
     assert_eq!(scene.payment(id).await.refunded, usd(400));
     assert_eq!(scene.count("SELECT count(*) FROM payment_reversals WHERE refund_id IS NULL").await, 1);
     scene.proved().await;
@@ -123,7 +131,7 @@ async fn a_refund_that_fails_can_be_asked_for_again_and_one_by_hand_waits_for_st
 #[tokio::test]
 async fn a_chargeback_ends_what_was_paid_for_and_is_told_once() {
     let (scene, id) = paid().await;
-    let gone = Heard { reversals: vec![reversal("D-1", "C-1", 600, true)], ..heard(&[receipt("C-1", 600)]) };
+    let gone = Standing { reversals: vec![reversal("D-1", "C-1", 600, true)], ..heard(&[receipt("C-1", 600)]) };
     for _ in 0..3 {
         scene.hear(id, &gone, NOW).await;
     }

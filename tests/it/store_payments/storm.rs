@@ -1,8 +1,12 @@
 //! Everything at once and in any order: the books agree with what the provider says has come and gone.
 
 use chrono::{DateTime, TimeDelta, Utc};
-use domain::{PaymentId, ledger::Account, payment::Phase};
-use store::payments::{self, Effects, Heard, refunds};
+use domain::{
+    PaymentId,
+    ledger::Account,
+    payment::{Phase, standing::Standing},
+};
+use store::payments::{self, Effects, refunds};
 
 use super::{NOW, Scene, receipt, reversal, tenant};
 
@@ -24,7 +28,7 @@ struct Order {
 }
 
 impl Order {
-    fn heard(&self, dice: &mut Dice) -> Heard {
+    fn heard(&self, dice: &mut Dice) -> Standing {
         let phases = [Phase::Waiting, Phase::Approved, Phase::Processing, Phase::Done, Phase::Expired, Phase::Failed];
         let mut receipts: Vec<_> = self.came.iter().map(|(id, minor)| receipt(id, *minor)).collect();
         if dice.below(2) == 0 {
@@ -33,7 +37,7 @@ impl Order {
         let reversals = self.gone.iter().map(|(id, of, minor, back)| reversal(id, of, *minor, *back)).collect();
         // Only what is final is ever said to be done.
         let phase = phases[usize::try_from(dice.below(6)).unwrap()];
-        Heard { phase, receipts, reversals, agreement: None, reason: None }
+        Standing { phase, receipts, reversals, agreement: None, reason: None }
     }
 }
 
@@ -84,7 +88,7 @@ async fn whatever_is_told_in_whatever_order_the_books_are_those_of_the_provider(
                 }
             }
         }
-        scene.hear(id, &Heard { phase: Phase::Done, ..order.heard(&mut dice) }, NOW).await;
+        scene.hear(id, &Standing { phase: Phase::Done, ..order.heard(&mut dice) }, NOW).await;
         scene.proved().await;
     }
     // Undecided money is in nobody's books.

@@ -14,14 +14,16 @@ use grammers_session::types::{DcOption, PeerAuth, PeerId, PeerRef};
 use grammers_session::updates::UpdatesLike;
 use grammers_session::{Session as _, SessionData};
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use super::handshake;
+use crate::serving;
+use crate::telegram::Sandbox;
 use crate::telegram::net::crypto::random;
 use crate::telegram::world::peer::{Peer, access_hash};
-use crate::telegram::{Args, Sandbox};
 
 /// How long a test waits for something that must happen.
 pub(super) const PATIENCE: Duration = Duration::from_secs(20);
@@ -31,6 +33,7 @@ pub(super) struct World {
     pub(super) address: SocketAddr,
     control: SocketAddr,
     data: PathBuf,
+    listeners: [std::net::TcpListener; 2],
     stop: CancellationToken,
     task: JoinHandle<anyhow::Result<()>>,
     http: reqwest::Client,
@@ -41,24 +44,26 @@ impl World {
     pub(super) async fn start() -> Self {
         let data = std::env::temp_dir().join(format!("causeway-telegram-{}", hex::encode(random::<8>())));
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self::launch(data, any, any).await
+        let listeners = [serving::listen(any).await.unwrap(), serving::listen(any).await.unwrap()];
+        Self::launch(data, listeners.map(|listener| listener.into_std().unwrap()))
     }
 
-    async fn launch(data: PathBuf, listen: SocketAddr, control: SocketAddr) -> Self {
-        let sandbox = Sandbox::bind(&Args { listen, control, data: data.clone() }).await.unwrap();
-        let (address, control) = (sandbox.clients.local_addr().unwrap(), sandbox.control.local_addr().unwrap());
+    /// The listeners stay open between two lives of the server, so that nobody else takes its ports.
+    fn launch(data: PathBuf, listeners: [std::net::TcpListener; 2]) -> Self {
+        let [clients, control] = [0, 1].map(|n: usize| listeners[n].try_clone().unwrap());
+        let (address, control_address) = (clients.local_addr().unwrap(), control.local_addr().unwrap());
+        let [clients, control] = [clients, control].map(|listener| TcpListener::from_std(listener).unwrap());
+        let sandbox = Sandbox::open(&data, clients, control).unwrap();
         let stop = CancellationToken::new();
         let task = tokio::spawn(sandbox.run(stop.clone()));
-        Self { address, control, data, stop, task, http: reqwest::Client::new() }
+        Self { address, control: control_address, data, listeners, stop, task, http: reqwest::Client::new() }
     }
 
     /// The same sandbox after its process died: nothing is flushed or closed in good order, only the folder remains.
     pub(super) async fn restart(self) -> Self {
-        let (address, control, data) = (self.address, self.control, self.data.clone());
         self.stop.cancel();
-        let mut task = self.task;
-        (&mut task).await.unwrap().unwrap();
-        Self::launch(data, address, control).await
+        self.task.await.unwrap().unwrap();
+        Self::launch(self.data, self.listeners)
     }
 
     /// Ends the sandbox and removes its folder.

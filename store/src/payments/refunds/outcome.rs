@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{
     RefundId,
-    payment::{RefundState, backoff},
+    payment::{RefundState, backoff, standing::Reversal},
 };
 use sqlx::PgConnection;
 
@@ -13,7 +13,7 @@ use super::{Refund, find, of_payment};
 use crate::{
     StoreError, ledger,
     payments::{
-        Books, Effects, NewReversal, Payment, clipped, lock,
+        Books, Effects, Payment, clipped, lock,
         receipts::{self, Receipt},
         reversals::{self, Gone},
         unbooked,
@@ -28,7 +28,7 @@ const PENDING_EVERY: TimeDelta = TimeDelta::minutes(10);
 pub(in crate::payments) async fn behind(
     connection: &mut PgConnection,
     receipt: &Receipt,
-    new: &NewReversal,
+    new: &Reversal,
 ) -> Result<Option<Refund>, StoreError> {
     let refunds = of_payment(connection, receipt.payment).await?;
     let mut own = refunds.into_iter().filter(|refund| refund.receipt == Some(receipt.id)).collect::<Vec<_>>();
