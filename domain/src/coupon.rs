@@ -17,7 +17,7 @@ mod choice;
 mod refusal;
 mod terms;
 
-pub use choice::{Candidates, Cut, choose};
+pub use choice::{Candidates, Cut, Run, choose, run};
 pub use refusal::Refusal;
 pub use terms::{NOTE_CHARS_MAX, PERIODS_MAX, TermsError};
 

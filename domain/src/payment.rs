@@ -142,6 +142,23 @@ impl Handover {
     }
 }
 
+/// What each of the payments that an agreement makes after its first costs, as long as coupons take something off it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Reduced {
+    /// How much: more than nothing, less than the price.
+    pub amount: Money,
+    /// How many payments; `None`: all of them.
+    pub payments: Option<u32>,
+}
+
+impl Reduced {
+    /// True when the payment that follows after `made` others still costs so much.
+    #[must_use]
+    pub fn holds_after(&self, made: u64) -> bool {
+        self.payments.is_none_or(|payments| made < u64::from(payments))
+    }
+}
+
 /// Where an order stands at the provider.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {

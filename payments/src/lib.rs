@@ -12,7 +12,7 @@ mod settings;
 
 pub use error::{ProviderError, Verdict, WebhookError};
 pub use provider::{
-    AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reference,
-    RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,
+    AgreementStanding, AgreementState, Created, Event, Handover, Kind, Order, Phase, Provider, Receipt, Reduced,
+    Reference, RefundOrder, RefundStanding, RefundState, Reversal, Standing, WebhookHeaders,
 };
 pub use providers::Providers;

@@ -127,8 +127,9 @@ impl Provider for PayPal {
             Kind::Agreement { .. } if order.purpose == PaymentPurpose::Upgrade => {
                 Err(ProviderError::fatal("no_agreement_for_upgrade", "an upgrade within a period is paid once"))
             }
-            Kind::Agreement { interval, renewal } => {
-                subscriptions::create(&self.client, &self.catalog, order, Terms { interval, renewal }).await
+            Kind::Agreement { interval, renewal, reduced } => {
+                let terms = Terms { interval, renewal, reduced };
+                subscriptions::create(&self.client, &self.catalog, order, terms).await
             }
         }
     }

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 pub use domain::payment::{
-    AgreementState, Handover, Phase,
+    AgreementState, Handover, Phase, Reduced,
     standing::{AgreementStanding, Receipt, Reversal, Standing},
 };
 use domain::{
@@ -63,6 +63,8 @@ pub enum Kind {
         interval: Interval,
         /// What each of the following periods costs.
         renewal: Money,
+        /// What the first of them cost, while coupons take something off them.
+        reduced: Option<Reduced>,
     },
 }
 

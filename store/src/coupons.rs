@@ -19,12 +19,14 @@ use crate::StoreError;
 
 mod catalogue;
 mod choose;
+mod follow;
 mod kept;
 mod reserve;
 mod statistics;
 mod used;
 
 pub use catalogue::{COUPON_CODE, CouponFilter, Listed, Written, find, insert, list, lock, remove, set_active, update};
+pub use follow::{follow, lasting};
 pub use kept::{GaveUp, KEPT_DAYS, Owned, give_up, keep, owned};
 pub use reserve::{Redeemed, redeem, release, reserve};
 pub use statistics::{Day, DayDiscount, Given, RedemptionRow, Statistics, redemptions, statistics};

@@ -11,7 +11,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     AgreementId, Currency, HoldId, Money, PaymentId, PlanId, UserId,
     billing::{Interval, PaymentPurpose, PaymentState, Price, invoice::InvoiceSettings},
-    payment::Handover,
+    payment::{Handover, Reduced},
 };
 use sqlx::PgConnection;
 use uuid::Uuid;
@@ -130,6 +130,8 @@ pub struct Payment {
     pub pay_currency: Option<String>,
     /// The payer is asked to agree to the payments of the following periods.
     pub recurring: bool,
+    /// What those payments cost while coupons take something off them.
+    pub reduced: Option<Reduced>,
     /// The agreement that it began, or that paid it.
     pub agreement: Option<AgreementId>,
     /// The provider's id.
@@ -190,6 +192,8 @@ pub(crate) struct Row {
     pub provider: Option<String>,
     pub pay_currency: Option<String>,
     pub recurring: bool,
+    pub reduced_amount: Option<i64>,
+    pub reduced_payments: Option<i32>,
     pub agreement_id: Option<AgreementId>,
     pub external_id: Option<String>,
     pub handover: Option<serde_json::Value>,
@@ -228,6 +232,7 @@ impl TryFrom<Row> for Payment {
             provider: row.provider,
             pay_currency: row.pay_currency,
             recurring: row.recurring,
+            reduced: reduced(row.reduced_amount, row.reduced_payments, currency),
             agreement: row.agreement_id,
             external: row.external_id,
             handover: row.handover.map(serde_json::from_value).transpose()?,
@@ -251,7 +256,7 @@ macro_rules! select_payments {
             crate::payments::Row,
             r#"SELECT p.id, p.user_id, p.state, p.purpose, p.plan_id, p.period, p.currency, p.price, p.list, p.credit,
                       p.discount, p.from_balance, p.amount, p.coupons, p.hold_id, p.provider, p.pay_currency, p.recurring,
-                      p.agreement_id, p.external_id, p.handover, p.reason_code, p.reason, p.expires_at, p.asked_at,
+                      p.reduced_amount, p.reduced_payments, p.agreement_id, p.external_id, p.handover, p.reason_code, p.reason, p.expires_at, p.asked_at,
                       p.refunded, p.period_start, p.period_end, p.settled_at, p.closed_at, p.created_at, p.updated_at
                FROM payments p "# + $tail,
             $($argument),*
@@ -259,6 +264,17 @@ macro_rules! select_payments {
     };
 }
 pub(crate) use select_payments;
+
+/// What later payments cost, as columns have it.
+fn reduced(amount: Option<i64>, payments: Option<i32>, currency: Currency) -> Option<Reduced> {
+    let payments = payments.map(|payments| u32::try_from(payments).unwrap_or(0));
+    amount.map(|amount| Reduced { amount: Money::new(amount, currency), payments })
+}
+
+/// The number of payments, as a column has it.
+fn reduced_payments(reduced: Option<Reduced>) -> Option<i32> {
+    reduced.and_then(|reduced| reduced.payments).map(|payments| i32::try_from(payments).unwrap_or(i32::MAX))
+}
 
 /// The currency in a column: what is there was one when it was written.
 pub(crate) fn currency(code: &str) -> Result<Currency, StoreError> {

@@ -97,7 +97,7 @@ fn usd(minor: i64) -> Money {
 }
 
 fn monthly() -> Kind {
-    Kind::Agreement { interval: Interval::Month, renewal: usd(1_000) }
+    Kind::Agreement { interval: Interval::Month, renewal: usd(1_000), reduced: None }
 }
 
 fn reference(order: &Order, created: &Created) -> Reference {

@@ -24,7 +24,8 @@ pub(super) async fn order(
     let catalogue = store::plans::catalogue(&mut *context.database().await?).await?;
     let plan = catalogue.iter().find(|plan| plan.id == payment.price.plan).map_or("", |plan| plan.name.as_str());
     let kind = if payment.recurring {
-        Kind::Agreement { interval: payment.price.interval, renewal: payment.price.amount }
+        let (interval, renewal) = (payment.price.interval, payment.price.amount);
+        Kind::Agreement { interval, renewal, reduced: payment.reduced }
     } else {
         Kind::Once
     };

@@ -63,6 +63,26 @@ fn share_out(list: Money, mut coupons: Vec<&Coupon>) -> Vec<Cut<'_>> {
     cuts
 }
 
+/// What coupons take off each of the payments that follow one, as long as all of them do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// What is taken off each.
+    pub discount: Money,
+    /// How many payments; `None`: all that follow.
+    pub payments: Option<u32>,
+}
+
+/// What these coupons, each with the payments that it has left (`None`: all that follow), take off payments of `list` that
+/// follow each other. Of several the run ends with the first that has none left: what the others have left stays. `None`:
+/// nothing is taken off.
+#[must_use]
+pub fn run(list: Money, coupons: &[(Coupon, Option<u32>)]) -> Option<Run> {
+    let lasting: Vec<&(Coupon, Option<u32>)> = coupons.iter().filter(|(_, left)| *left != Some(0)).collect();
+    let discount = total(&share_out(list, lasting.iter().map(|(coupon, _)| coupon).collect()));
+    let payments = lasting.iter().filter_map(|(_, left)| *left).min();
+    (discount > 0).then(|| Run { discount: Money::new(discount, list.currency), payments })
+}
+
 fn total(cuts: &[Cut<'_>]) -> i64 {
     cuts.iter().map(|cut| cut.amount.minor).sum()
 }

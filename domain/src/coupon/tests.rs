@@ -229,3 +229,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_run_of_payments_ends_with_the_first_coupon_that_has_none_left() {
+    let (half, fixed) = (coupon(1, terms(Reduction::Percent(50))), coupon(2, terms(Reduction::Fixed(usd(100)))));
+    let of = |coupons: &[(&Coupon, Option<u32>)]| {
+        let coupons: Vec<_> = coupons.iter().map(|(coupon, left)| ((*coupon).clone(), *left)).collect();
+        run(usd(1_000), &coupons).map(|run| (run.discount.minor, run.payments))
+    };
+    assert_eq!(of(&[]), None);
+    assert_eq!(of(&[(&half, Some(0))]), None, "it was good for the first payment alone");
+    assert_eq!(of(&[(&half, Some(2))]), Some((500, Some(2))));
+    assert_eq!(of(&[(&half, None)]), Some((500, None)));
+    assert_eq!(of(&[(&half, Some(0)), (&fixed, Some(3))]), Some((100, Some(3))));
+    assert_eq!(of(&[(&half, Some(2)), (&fixed, None)]), Some((600, Some(2))));
+    let other = coupon(3, terms(Reduction::Fixed(Money::new(100, Currency::EUR))));
+    assert_eq!(of(&[(&other, None)]), None);
+}

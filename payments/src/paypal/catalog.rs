@@ -1,8 +1,8 @@
 //! Products and plans at `PayPal`, which a subscription needs: made when they are first wanted, and found again.
 //!
 //! A product has an id of our choice, made from its name. A plan cannot have one: it is found among the product's plans by
-//! its name, which says all that it is known by here: interval, amount, currency, and whether the first period may have a
-//! price of its own. What somebody has changed or deactivated at `PayPal` is passed over, and made anew.
+//! its name, which says all that it is known by here: interval, amount, currency, and how many periods at the beginning have
+//! prices of their own. What somebody has changed or deactivated at `PayPal` is passed over, and made anew.
 
 use std::collections::HashMap;
 
@@ -34,8 +34,8 @@ pub(super) struct PlanKey {
     pub(super) interval: Interval,
     /// What a period costs.
     pub(super) amount: Money,
-    /// The first period may have another price, which the subscription names.
-    pub(super) intro: bool,
+    /// How many periods at the beginning have a price of their own, which the subscription names; at most two such runs.
+    pub(super) own: Vec<u32>,
 }
 
 /// Ids of plans that were found or made.
@@ -123,7 +123,15 @@ impl PlanKey {
             Interval::Month => "month",
             Interval::Year => "year",
         };
-        let first = if self.intro { ", first period at another price" } else { "" };
+        let first = match self.own.as_slice() {
+            [] => String::new(),
+            [1] => ", first period at another price".to_owned(),
+            [periods] => format!(", first {periods} periods at another price"),
+            runs => {
+                let runs: Vec<String> = runs.iter().map(u32::to_string).collect();
+                format!(", first {} periods at other prices", runs.join(" and "))
+            }
+        };
         // The product's name may be cut, what tells plans apart may not.
         let product: String = self.product.chars().filter(|c| !c.is_control()).take(60).collect();
         format!("{product}, {} a {interval}{first}", self.amount)
@@ -141,7 +149,8 @@ impl PlanKey {
             total_cycles,
             pricing_scheme: Pricing { fixed_price: self.amount.into() },
         };
-        if self.intro { vec![cycle(1, "TRIAL", 1), cycle(2, "REGULAR", 0)] } else { vec![cycle(1, "REGULAR", 0)] }
+        let runs = self.own.iter().map(|periods| ("TRIAL", *periods)).chain([("REGULAR", 0)]);
+        (1..).zip(runs).map(|(sequence, (tenure, periods))| cycle(sequence, tenure, periods)).collect()
     }
 
     /// True when a plan costs what its name says.
@@ -250,23 +259,27 @@ mod tests {
 
     #[test]
     fn the_name_of_a_plan_tells_all_that_it_is_known_by() {
-        let key = |product: &str, interval, minor, intro| PlanKey {
+        let key = |product: &str, interval, minor, own: &[u32]| PlanKey {
             product: product.into(),
             interval,
             amount: Money::new(minor, Currency::USD),
-            intro,
+            own: own.to_vec(),
         };
-        let pro = key("Pro", Interval::Month, 1_000, false);
+        let pro = key("Pro", Interval::Month, 1_000, &[]);
         assert_eq!(pro.name(), "Pro, 10.00 USD a month");
         let others = [
-            key("Pro", Interval::Year, 1_000, false),
-            key("Pro", Interval::Month, 1_001, false),
-            key("Pro", Interval::Month, 1_000, true),
+            key("Pro", Interval::Year, 1_000, &[]),
+            key("Pro", Interval::Month, 1_001, &[]),
+            key("Pro", Interval::Month, 1_000, &[1]),
+            key("Pro", Interval::Month, 1_000, &[4]),
+            key("Pro", Interval::Month, 1_000, &[1, 3]),
         ];
         assert!(others.iter().all(|other| other.name() != pro.name() && other.product_id() == pro.product_id()));
-        assert_ne!(key("Elite", Interval::Month, 1_000, false).product_id(), pro.product_id());
+        let names: std::collections::HashSet<String> = others.iter().map(PlanKey::name).collect();
+        assert_eq!(names.len(), others.len());
+        assert_ne!(key("Elite", Interval::Month, 1_000, &[]).product_id(), pro.product_id());
         assert!((6..=50).contains(&pro.product_id().len()));
-        assert!(key(&"x".repeat(500), Interval::Month, 1_000, true).name().chars().count() <= 127);
+        assert!(key(&"x".repeat(500), Interval::Month, 1_000, &[1, 119]).name().chars().count() <= 127);
     }
 
     #[test]
@@ -275,7 +288,7 @@ mod tests {
             product: "Pro".into(),
             interval: Interval::Month,
             amount: Money::new(1_000, Currency::USD),
-            intro: true,
+            own: vec![1],
         };
         let plan =
             |cycles| WirePlan { id: "P-1".into(), name: key.name(), status: "ACTIVE".into(), billing_cycles: cycles };

@@ -15,7 +15,9 @@ use super::{
 };
 use crate::{
     error::ProviderError,
-    provider::{AgreementStanding, AgreementState, Created, Handover, Order, Phase, Receipt, Reference, Standing},
+    provider::{
+        AgreementStanding, AgreementState, Created, Handover, Order, Phase, Receipt, Reduced, Reference, Standing,
+    },
 };
 
 /// How far behind ours `PayPal`'s clock may be, and transactions that come while they are asked for.
@@ -48,7 +50,7 @@ struct Context {
 /// Prices of this subscription alone.
 #[derive(Serialize)]
 struct Override {
-    billing_cycles: [OverrideCycle; 1],
+    billing_cycles: Vec<OverrideCycle>,
 }
 
 #[derive(Serialize)]
@@ -121,11 +123,30 @@ struct Breakdown {
     fee_amount: Option<Amount>,
 }
 
-/// What an agreement is to be: how long a period is, and what the following ones cost.
+/// What an agreement is to be: how long a period is, and what the following ones cost, at first and then.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terms {
     pub(super) interval: Interval,
     pub(super) renewal: Money,
+    pub(super) reduced: Option<Reduced>,
+}
+
+impl Terms {
+    /// The periods that begin it and have prices of their own, as how many of which, and what all others cost.
+    fn schedule(&self, first: Money) -> (Vec<(u32, Money)>, Money) {
+        let (reduced, then) = match self.reduced {
+            None => (None, self.renewal),
+            Some(Reduced { amount, payments: None }) => (None, amount),
+            Some(Reduced { amount, payments: Some(payments) }) => (Some((payments, amount)), self.renewal),
+        };
+        let begins = match reduced {
+            Some((payments, amount)) if amount == first => vec![(payments.saturating_add(1), amount)],
+            Some(reduced) => vec![(1, first), reduced],
+            None if first != then => vec![(1, first)],
+            None => Vec::new(),
+        };
+        (begins, then)
+    }
 }
 
 /// Makes a subscription, or finds the one that was made for the payment before.
@@ -135,11 +156,16 @@ pub(super) async fn create(
     order: &Order,
     terms: Terms,
 ) -> Result<Created, ProviderError> {
-    let intro = order.amount != terms.renewal;
-    let key = PlanKey { product: order.product.clone(), interval: terms.interval, amount: terms.renewal, intro };
+    let (begins, amount) = terms.schedule(order.amount);
+    let own = begins.iter().map(|(periods, _)| *periods).collect();
+    let key = PlanKey { product: order.product.clone(), interval: terms.interval, amount, own };
     let plan_id = catalog.plan(client, &key).await?;
-    let first =
-        OverrideCycle { sequence: 1, total_cycles: 1, pricing_scheme: Pricing { fixed_price: order.amount.into() } };
+    let cycles = (1..).zip(&begins).map(|(sequence, (total_cycles, price))| OverrideCycle {
+        sequence,
+        total_cycles: *total_cycles,
+        pricing_scheme: Pricing { fixed_price: (*price).into() },
+    });
+    let billing_cycles: Vec<_> = cycles.collect();
     let subscription = NewSubscription {
         plan_id,
         custom_id: order.payment.to_string(),
@@ -149,7 +175,7 @@ pub(super) async fn create(
             user_action: "SUBSCRIBE_NOW",
             shipping_preference: "NO_SHIPPING",
         },
-        plan: intro.then_some(Override { billing_cycles: [first] }),
+        plan: (!billing_cycles.is_empty()).then_some(Override { billing_cycles }),
     };
     let path = ["v1", "billing", "subscriptions"];
     let made = client.post::<WireSubscription>(&path, &request_id(order.payment, "subscription"), &subscription).await;

@@ -65,7 +65,11 @@ async fn known(
 }
 
 /// One payment more of a redemption that the tenant has. `None` when it has none left.
-async fn take_from(connection: &mut PgConnection, redemption: i64, counts: bool) -> Result<Option<i64>, StoreError> {
+pub(super) async fn take_from(
+    connection: &mut PgConnection,
+    redemption: i64,
+    counts: bool,
+) -> Result<Option<i64>, StoreError> {
     let id = sqlx::query_scalar!(
         "UPDATE coupon_redemptions SET periods_taken = periods_taken + $2::boolean::integer
          WHERE id = $1 AND state IN ('kept', 'used') AND (periods_max IS NULL OR periods_taken < periods_max)
@@ -101,7 +105,7 @@ async fn redeem_anew(
     Ok(Some(id))
 }
 
-async fn insert_discount(
+pub(super) async fn insert_discount(
     connection: &mut PgConnection,
     payment: PaymentId,
     redemption: i64,

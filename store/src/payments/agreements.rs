@@ -7,12 +7,12 @@ use chrono::{DateTime, Utc};
 use domain::{
     AgreementId, FixedClock, Money, PaymentId, PlanId, UserId,
     billing::{Interval, Price},
-    payment::{AgreementState, standing::AgreementStanding},
+    payment::{AgreementState, Reduced, standing::AgreementStanding},
     subscription::AgreementChange,
 };
 use sqlx::PgConnection;
 
-use super::{Payment, clipped, currency};
+use super::{Payment, clipped, currency, reduced, reduced_payments};
 use crate::{StoreError, seal::Sealer, subscriptions};
 
 /// One agreement.
@@ -32,6 +32,8 @@ pub struct Agreement {
     pub state: AgreementState,
     /// The plan, the interval, and what each period costs.
     pub price: Price,
+    /// What they cost while coupons take something off them.
+    pub reduced: Option<Reduced>,
     /// When it makes the next payment.
     pub next_payment_at: Option<DateTime<Utc>>,
     /// Payments in a row that failed.
@@ -59,6 +61,8 @@ struct Row {
     period: Interval,
     currency: String,
     amount: i64,
+    reduced_amount: Option<i64>,
+    reduced_payments: Option<i32>,
     next_payment_at: Option<DateTime<Utc>>,
     failed_payments: i32,
     last_failed_at: Option<DateTime<Utc>>,
@@ -82,6 +86,7 @@ impl TryFrom<Row> for Agreement {
             external: row.external_id,
             state: row.state,
             price: Price { plan: row.plan_id, interval: row.period, amount },
+            reduced: reduced(row.reduced_amount, row.reduced_payments, amount.currency),
             next_payment_at: row.next_payment_at,
             failed_payments: row.failed_payments,
             last_failure: row.last_failed_at.zip(row.last_failure),
@@ -98,7 +103,7 @@ macro_rules! select {
         sqlx::query_as!(
             Row,
             r#"SELECT id, user_id, payment_id, provider, external_id, state, plan_id, period, currency, amount,
-                      next_payment_at, failed_payments, last_failed_at, last_failure, end_at, end_reason, ended_at, created_at
+                      reduced_amount, reduced_payments, next_payment_at, failed_payments, last_failed_at, last_failure, end_at, end_reason, ended_at, created_at
                FROM agreements "# + $tail,
             $($argument),*
         )
@@ -134,8 +139,8 @@ pub(super) async fn insert(
     let amount = payment.price.amount;
     sqlx::query!(
         "INSERT INTO agreements (id, user_id, payment_id, provider, external_id, state, plan_id, period, currency, amount,
-                                 created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $10)",
+                                 created_at, updated_at, reduced_amount, reduced_payments)
+         VALUES ($1, $2, $3, $4, $5, 'pending', $6, $7, $8, $9, $10, $10, $11, $12)",
         id as AgreementId,
         payment.user as Option<UserId>,
         payment.id as PaymentId,
@@ -145,7 +150,9 @@ pub(super) async fn insert(
         payment.price.interval as Interval,
         amount.currency.code(),
         amount.minor,
-        now
+        now,
+        payment.reduced.map(|reduced| reduced.amount.minor),
+        reduced_payments(payment.reduced)
     )
     .execute(&mut *connection)
     .await?;

@@ -6,11 +6,12 @@ use domain::{
     billing::{Interval, PaymentPurpose, PaymentState, Price},
     coupon::Purchase,
     ledger::Account,
+    payment::Reduced,
     subscription::Refusal,
 };
 use sqlx::PgConnection;
 
-use super::{Books, Effects, Payment, find_any, settle, unbooked};
+use super::{Books, Effects, Payment, find_any, reduced_payments, settle, unbooked};
 use crate::{
     StoreError,
     coupons::{self, CouponError},
@@ -133,6 +134,11 @@ pub async fn begin(
     } else {
         0
     };
+    let run = if new.recurring { coupons::lasting(connection, new.id, quote.price.amount).await? } else { None };
+    let reduced = run.map(|run| {
+        let amount = Money::new(quote.price.amount.minor - run.discount.minor, currency);
+        Reduced { amount, payments: run.payments }
+    });
     let terms = Terms {
         price: quote.price,
         purpose: quote.purpose,
@@ -141,6 +147,7 @@ pub async fn begin(
         discount: Money::new(quote.due.minor - rest, currency),
         from_balance: Money::new(from_balance, currency),
         amount: Money::new(rest - from_balance, currency),
+        reduced,
     };
     if terms.amount.minor > 0 && new.provider.is_none() {
         return Err(CheckoutError::ProviderMissing(terms.amount));
@@ -198,6 +205,8 @@ pub(super) struct Terms {
     pub discount: Money,
     pub from_balance: Money,
     pub amount: Money,
+    /// What the payments that follow cost while coupons take something off them.
+    pub reduced: Option<Reduced>,
 }
 
 /// The payment that was asked for under the same key before.
@@ -244,8 +253,9 @@ async fn insert(
     sqlx::query!(
         "INSERT INTO payments (id, user_id, state, purpose, plan_id, period, currency, price, list, credit, discount,
                                from_balance, amount, coupons, provider, pay_currency, recurring, idempotency_key,
-                               request_hash, expires_at, due_at, created_at, updated_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21, $21)",
+                               request_hash, expires_at, due_at, created_at, updated_at, reduced_amount, reduced_payments)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $21, $21,
+                 $22, $23)",
         new.id as PaymentId,
         new.user as UserId,
         PaymentState::Created as PaymentState,
@@ -266,7 +276,9 @@ async fn insert(
         new.key.map(|(key, _)| key),
         new.key.map(|(_, hash)| hash),
         new.expires_at,
-        books.now
+        books.now,
+        terms.reduced.map(|reduced| reduced.amount.minor),
+        reduced_payments(terms.reduced)
     )
     .execute(connection)
     .await?;

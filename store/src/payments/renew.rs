@@ -15,7 +15,7 @@ use super::{
     begin::{CheckoutError, NewCheckout, begin},
     hear::new_payment_id,
 };
-use crate::{StoreError, ledger};
+use crate::{StoreError, coupons, ledger};
 
 /// Makes the payment that an agreement has made by itself, for the period that follows. What it buys is decided with its
 /// money: it stands as one that was asked for on the agreement's terms.
@@ -26,28 +26,49 @@ pub(super) async fn by_agreement(
     new: &Receipt,
 ) -> Result<PaymentId, StoreError> {
     let id = new_payment_id(books.now);
-    let amount = agreement.price.amount;
+    let list = agreement.price.amount;
+    let amount = due(connection, agreement).await?;
+    let discount = Money::new(list.minor - amount.minor, list.currency);
     // Its money is decided about at once, in this transaction; the tenant may be paying for a period of their own meanwhile.
     // Its workflow has nothing to do: the agreement's asks for it.
     sqlx::query!(
         "INSERT INTO payments (id, user_id, state, purpose, plan_id, period, currency, price, list, credit, discount,
                                from_balance, amount, provider, agreement_id, expires_at, created_at, updated_at)
-         VALUES ($1, $2, 'review', $3, $4, $5, $6, $7, $7, 0, 0, 0, $7, $8, $9, $10, $11, $11)",
+         VALUES ($1, $2, 'review', $3, $4, $5, $6, $7, $7, 0, $12, 0, $13, $8, $9, $10, $11, $11)",
         id as PaymentId,
         agreement.user as Option<UserId>,
         PaymentPurpose::Renew as PaymentPurpose,
         agreement.price.plan as PlanId,
         agreement.price.interval as Interval,
         amount.currency.code(),
-        amount.minor,
+        list.minor,
         agreement.provider,
         agreement.id as AgreementId,
         new.at + TimeDelta::days(1),
-        books.now
+        books.now,
+        discount.minor,
+        amount.minor
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
+    if discount.minor > 0 && agreement.user.is_some() {
+        coupons::follow(connection, (agreement.payment, id), list, discount, books.now).await?;
+    }
     Ok(id)
+}
+
+/// What the next payment of an agreement costs, by what was agreed on.
+async fn due(connection: &mut PgConnection, agreement: &Agreement) -> Result<Money, StoreError> {
+    let Some(reduced) = agreement.reduced else { return Ok(agreement.price.amount) };
+    let made = sqlx::query_scalar!(
+        r#"SELECT count(*) AS "made!" FROM payments WHERE agreement_id = $1 AND id <> $2"#,
+        agreement.id as AgreementId,
+        agreement.payment as PaymentId
+    )
+    .fetch_one(connection)
+    .await?;
+    let holds = reduced.holds_after(u64::try_from(made).unwrap_or(0));
+    Ok(if holds { reduced.amount } else { agreement.price.amount })
 }
 
 /// A period that the balance has paid.

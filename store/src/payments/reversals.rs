@@ -190,7 +190,7 @@ async fn ungrant(
     let how = match state {
         PaymentState::ChargedBack => GoneBack::ChargedBack,
         PaymentState::Refunded => GoneBack::Refunded,
-        _ => GoneBack::Partly,
+        _ => GoneBack::Partly(gone.amount),
     };
     take_back(connection, books, payment, how, effects).await
 }

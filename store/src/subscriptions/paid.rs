@@ -134,8 +134,8 @@ async fn end_lower_grant(connection: &mut PgConnection, user: UserId, price: &Pr
 /// How a payment went back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum GoneBack {
-    /// We gave back a part of it.
-    Partly,
+    /// So much of it went back, and not all.
+    Partly(Money),
     /// We gave all of it back.
     Refunded,
     /// The payer's bank or the provider took it back.
@@ -152,8 +152,8 @@ pub struct TakenBack {
 }
 
 /// The payment was given back or taken back. As a whole, what it has paid for ends now: the subscription, when that is the
-/// running period, or a later period. In part, nothing changes. `None` when nothing had to change; so it is the second
-/// time. To be called within a transaction; afterwards workflows are told, and the subscription's is woken.
+/// running period, or a later period. In part, its rest is worth less when something higher is bought. `None` when nothing
+/// had to end; so it is the second time a whole payment goes back. To be called within a transaction; afterwards workflows are told, and the subscription's is woken.
 pub async fn taken_back(
     connection: &mut PgConnection,
     sealer: &Sealer,
@@ -162,14 +162,17 @@ pub async fn taken_back(
     how: GoneBack,
     now: DateTime<Utc>,
 ) -> Result<Option<TakenBack>, StoreError> {
-    let ending = match how {
-        GoneBack::Partly => return Ok(None),
-        GoneBack::Refunded => Ending::Refunded,
-        GoneBack::ChargedBack => Ending::ChargedBack,
-    };
     if !plans::lock_user(connection, user).await? {
         return Ok(None);
     }
+    let ending = match how {
+        GoneBack::Partly(amount) => {
+            payments::lower(connection, (user, payment), amount, now).await?;
+            return Ok(None);
+        }
+        GoneBack::Refunded => Ending::Refunded,
+        GoneBack::ChargedBack => Ending::ChargedBack,
+    };
     let Some(mut one) = lock(connection, user).await? else { return Ok(None) };
     let known = payments::known(connection, user, payment).await?.filter(|known| !known.taken_back);
     let Some(covers) = known.and_then(|known| known.covers) else { return Ok(None) };

@@ -99,6 +99,34 @@ pub(super) async fn insert(
     Ok(())
 }
 
+/// Lowers what a payment is worth, of which a part has gone back: its own time, or that of the payment that has replaced it.
+pub(super) async fn lower(
+    connection: &mut PgConnection,
+    (user, payment): (UserId, PaymentId),
+    amount: Money,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE subscription_payments SET value = greatest(value - $3, 0)
+         WHERE payment_id = (
+             SELECT counts.payment_id FROM subscription_payments counts
+             WHERE counts.user_id = $1 AND counts.currency = $4 AND counts.covers_to > $5
+               AND counts.superseded_at IS NULL AND counts.taken_back_at IS NULL
+               AND EXISTS (SELECT FROM subscription_payments paid
+                           WHERE paid.payment_id = $2 AND paid.user_id = $1 AND paid.taken_back_at IS NULL
+                             AND (paid.payment_id = counts.payment_id OR paid.superseded_at IS NOT NULL))
+             ORDER BY counts.payment_id <> $2, counts.covers_from LIMIT 1)",
+        user as UserId,
+        payment as PaymentId,
+        amount.minor,
+        amount.currency.code(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
 /// Notes that a payment was refunded in whole or taken back.
 pub(super) async fn take_back(
     connection: &mut PgConnection,

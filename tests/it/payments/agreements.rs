@@ -3,7 +3,7 @@
 use sandbox::{client::NewCheckout, scene::until};
 use serde_json::{Value, json};
 
-use super::Shop;
+use super::{Shop, dollars};
 use crate::{harness, staff::Staff, world::PATIENCE};
 
 async fn agree(shop: &Shop) -> (String, String) {
@@ -73,4 +73,37 @@ async fn an_agreement_ends_with_its_tenant_and_when_its_payment_is_taken_back() 
         Ok((status(&shop, &subscription).await == "CANCELLED").then_some(()))
     });
     ended.await.unwrap();
+}
+
+#[tokio::test]
+async fn paypal_takes_less_for_as_long_as_a_coupon_is_good() {
+    let stack = harness::shared().await;
+    let (shop, staff) = (Shop::new(&stack).await, Staff::new(&stack, "admin").await);
+    let code = format!("TWICE-{}", &staff.id[staff.id.len() - 12..]);
+    let terms = json!({ "percent": 50, "duration": "repeating", "periods": 2 });
+    let coupon = json!({ "code": code, "note": "", "terms": terms, "reason": "a test" });
+    let coupon = staff.post("/billing/coupons", coupon).await;
+    let checkout = NewCheckout { recurring: true, coupon: Some(code), ..NewCheckout::month("pro", "paypal") };
+    let payment = shop.checkout(&checkout).await;
+    assert_eq!(payment.rest["reduced"], json!({ "amount": dollars("5.00"), "payments": 1 }), "{payment:#?}");
+    let subscription = payment.paypal_id().expect("a page of PayPal's");
+    shop.paypal.approve_subscription(&subscription).await.unwrap();
+    shop.is(&payment.id, "settled").await;
+    for (count, amount) in [(2, "5.00"), (3, "10.00")] {
+        shop.paypal.renew(&subscription).await.unwrap();
+        let renewed = until("the payment of a period", PATIENCE, async || {
+            let list: Value = shop.world.api.http().get("/billing/payments").await?;
+            let settled: Vec<_> =
+                list["payments"].as_array().unwrap().iter().filter(|one| one["state"] == "settled").cloned().collect();
+            Ok((settled.len() == count).then(|| settled[0].clone()))
+        });
+        let renewed = renewed.await.unwrap();
+        assert_eq!((&renewed["list"], &renewed["amount"]), (&dollars("10.00"), &dollars(amount)), "{renewed:#}");
+    }
+    let path = format!("/billing/coupons/{}/statistics", coupon["id"].as_str().unwrap());
+    let statistics = staff.get(&path).await;
+    assert_eq!(statistics["discounts"][0]["amount"], dollars("10.00"), "{statistics:#}");
+    let balance: Value = shop.world.api.http().get("/billing/balance").await.unwrap();
+    let rest = balance["balances"].as_array().unwrap().iter().find(|one| one["available"] != dollars("0.00"));
+    assert_eq!(rest, None, "nothing was taken that was not owed");
 }

@@ -2,14 +2,19 @@
 
 use chrono::TimeDelta;
 use domain::{
-    PaymentId,
+    CouponId, FixedClock, PaymentId,
     billing::PaymentState,
+    coupon::{Code, Duration, Reduction, Terms},
+    ledger::Account,
     payment::{
         AgreementState,
         standing::{AgreementStanding, Receipt, Standing},
     },
 };
-use store::payments::{self, CheckoutError, agreements};
+use store::{
+    coupons::{self, Written},
+    payments::{self, CheckoutError, agreements},
+};
 
 use super::{NOW, Scene, heard, receipt, reversal, usd};
 
@@ -119,4 +124,76 @@ async fn nobody_agrees_to_what_costs_nothing_or_is_no_whole_period() {
     };
     let upgrade = scene.try_checkout(NOW, |new| (new.recurring, new.price) = (true, elite)).await;
     assert!(matches!(upgrade, Err(CheckoutError::NothingToAgreeOn)), "{upgrade:?}");
+}
+
+/// A coupon of half the price.
+async fn half_off(scene: &Scene, code: &str, duration: Duration) {
+    let terms = Terms {
+        reduction: Reduction::Percent(50),
+        duration,
+        currency: None,
+        minimum: None,
+        plans: Vec::new(),
+        interval: None,
+        first_purchase: true,
+        combinable: false,
+        per_user_max: None,
+        redemptions_max: None,
+        starts_at: None,
+        ends_at: None,
+    };
+    let written = Written { code: Code::parse(code).unwrap(), note: String::new(), terms };
+    let mut database = scene.pool.acquire().await.unwrap();
+    coupons::insert(&mut database, CouponId::new(&FixedClock::at(NOW)), &written, None, NOW).await.unwrap();
+}
+
+/// An agreement with a coupon of this duration, and what its first five payments come to: what has come, what was taken
+/// off, and whether that is one of those that the coupon is good for.
+async fn payments_with(duration: Duration, comes: [i64; 5]) -> (Scene, Vec<(PaymentState, i64, i64, i64)>) {
+    let scene = Scene::new().await;
+    half_off(&scene, "HALF", duration).await;
+    let codes = ["HALF".to_owned()];
+    let begun = scene.try_checkout(NOW, |new| (new.recurring, new.coupons) = (true, &codes)).await.unwrap();
+    let first = begun.payment.id;
+    scene.hand_over(first, "I-1", NOW).await;
+    let mut sales = Vec::new();
+    for (month, minor) in (0_i64..).zip(comes) {
+        sales.push(receipt(&format!("S-{month}"), minor));
+        for _ in 0..2 {
+            scene.hear(first, &said(AgreementState::Active, &sales), NOW + TimeDelta::days(30 * month)).await;
+        }
+    }
+    let all = payments::list(&mut scene.pool.acquire().await.unwrap(), scene.user, None, 10).await.unwrap();
+    let mut found = Vec::new();
+    for payment in all.iter().rev() {
+        let counted =
+            sqlx::query_scalar("SELECT count(*) FROM coupon_discounts WHERE payment_id = $1 AND state = 'redeemed'");
+        let counted: i64 = counted.bind(payment.id.as_uuid()).fetch_one(&scene.pool).await.unwrap();
+        found.push((payment.state, payment.amount.minor, payment.discount.minor, counted));
+    }
+    scene.proved().await;
+    (scene, found)
+}
+
+#[tokio::test]
+async fn a_coupon_goes_on_in_the_payments_of_an_agreement_for_as_long_as_it_is_good() {
+    use PaymentState::Settled;
+    let (half, whole) = ((Settled, 500, 500, 1), (Settled, 1_000, 0, 0));
+    let (_, found) = payments_with(Duration::Repeating(3), [500, 500, 500, 1_000, 1_000]).await;
+    assert_eq!(found, [half, half, half, whole, whole]);
+    let (_, found) = payments_with(Duration::Forever, [500; 5]).await;
+    assert_eq!(found, [half; 5]);
+    let (_, found) = payments_with(Duration::Once, [500, 1_000, 1_000, 1_000, 1_000]).await;
+    assert_eq!(found, [half, whole, whole, whole, whole]);
+}
+
+#[tokio::test]
+async fn a_provider_that_takes_the_whole_price_too_soon_leaves_the_rest_on_the_balance() {
+    use PaymentState::Settled;
+    let (scene, found) = payments_with(Duration::Repeating(3), [500, 500, 1_000, 1_000, 1_000]).await;
+    let (half, whole) = ((Settled, 500, 500, 1), (Settled, 1_000, 0, 0));
+    assert_eq!(found, [half, half, half, whole, whole]);
+    let mut database = scene.pool.acquire().await.unwrap();
+    let balance = store::ledger::balance(&mut database, &Account::User(scene.user), usd(0).currency).await.unwrap();
+    assert_eq!(balance.available(), usd(500));
 }

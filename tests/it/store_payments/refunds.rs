@@ -1,8 +1,8 @@
 //! Money that goes back: by staff, by the provider, by payers' banks.
 
 use domain::{
-    Money, PaymentId, RefundId,
-    billing::PaymentState,
+    Money, PaymentId, PlanId, RefundId,
+    billing::{Interval, PaymentState, Price},
     ledger::Account,
     payment::{
         RefundState,
@@ -156,5 +156,35 @@ async fn money_on_the_balance_goes_back_as_far_as_it_is_there() {
     }
     assert_eq!((scene.balance().await, scene.plan().await.as_str()), (0, "free"));
     assert_eq!(scene.posted(Account::provider("paypal")).await, 60);
+    scene.proved().await;
+}
+
+#[tokio::test]
+async fn what_has_gone_back_in_part_is_no_credit_for_an_upgrade() {
+    let scene = Scene::new().await;
+    let id = scene.order("O-1", NOW).await;
+    scene.hear(id, &heard(&[receipt("C-1", 1_000)]), NOW).await;
+    let elite = Price { plan: PlanId::ELITE, interval: Interval::Month, amount: usd(3_000) };
+    let credit = async || {
+        let mut database = scene.pool.acquire().await.unwrap();
+        let quote = store::subscriptions::quote(&mut database, scene.user, elite, NOW).await.unwrap().unwrap();
+        quote.credit
+    };
+    assert_eq!(credit().await, usd(1_000));
+    let gone = Standing { reversals: vec![reversal("R-1", "C-1", 400, false)], ..heard(&[receipt("C-1", 1_000)]) };
+    for _ in 0..2 {
+        scene.hear(id, &gone, NOW).await;
+        assert_eq!(credit().await, usd(600));
+    }
+    let upgrade = scene.try_checkout(NOW, |new| new.price = elite).await.unwrap().payment;
+    assert_eq!(upgrade.amount, usd(2_400));
+    scene.hand_over(upgrade.id, "O-2", NOW).await;
+    scene.hear(upgrade.id, &heard(&[receipt("C-2", 2_400)]), NOW).await;
+    // The first payment's time is the upgrade's now.
+    let reversals = vec![reversal("R-1", "C-1", 400, false), reversal("R-2", "C-1", 100, false)];
+    scene.hear(id, &Standing { reversals, ..heard(&[receipt("C-1", 1_000)]) }, NOW).await;
+    let value = "SELECT value FROM subscription_payments WHERE superseded_at IS NULL";
+    let value: i64 = sqlx::query_scalar(value).fetch_one(&scene.pool).await.unwrap();
+    assert_eq!(value, 2_900, "of 600 and 2,400");
     scene.proved().await;
 }

@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{
     PaymentId, Plan,
     billing::{Interval, PaymentPurpose, PaymentState},
-    payment::{self, is_unpaid},
+    payment::{self, Reduced, is_unpaid},
 };
 use payments::Provider;
 use salvo::{
@@ -161,6 +161,22 @@ pub(crate) struct ReasonOut {
     detail: String,
 }
 
+/// What the payments that follow cost, while coupons take something off them.
+#[derive(Serialize, ToSchema)]
+#[salvo(schema(name = ReducedPayments))]
+pub(crate) struct ReducedOut {
+    /// Each of them.
+    amount: MoneyOut,
+    /// How many; null: all that follow.
+    payments: Option<u32>,
+}
+
+impl From<Reduced> for ReducedOut {
+    fn from(reduced: Reduced) -> Self {
+        Self { amount: reduced.amount.into(), payments: reduced.payments }
+    }
+}
+
 /// A payment.
 #[derive(Serialize, ToSchema)]
 #[salvo(schema(name = Payment))]
@@ -199,6 +215,8 @@ pub(crate) struct PaymentOut {
     provider: Option<String>,
     /// It began, or was made by, an agreement that pays the following periods.
     recurring: bool,
+    /// What the payments that follow by the agreement cost at first; null: the whole price.
+    reduced: Option<ReducedOut>,
     /// What the payer needs; null until the provider has said it, and when nobody has to pay any more.
     handover: Option<HandoverOut>,
     /// Why it stands where it does.
@@ -237,6 +255,7 @@ impl PaymentOut {
             coupons: payment.coupons.clone(),
             provider: payment.provider.clone(),
             recurring: payment.recurring || payment.agreement.is_some(),
+            reduced: payment.reduced.map(ReducedOut::from),
             handover: payment.handover.as_ref().filter(|_| is_unpaid(payment.state)).map(HandoverOut::from),
             reason,
             period: payment.period.map(|(from, until)| PeriodOut { from, until }),

@@ -6,13 +6,13 @@ use domain::billing::{Interval, PaymentPurpose};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::provider::{AgreementState, Handover, Phase};
+use crate::provider::{AgreementState, Handover, Phase, Reduced};
 
 const ID: &str = "I-BW452GLLEP1G";
 const SALE: &str = "80021663DE681814L";
 
 fn monthly(renewal: i64) -> Kind {
-    Kind::Agreement { interval: Interval::Month, renewal: usd(renewal) }
+    Kind::Agreement { interval: Interval::Month, renewal: usd(renewal), reduced: None }
 }
 
 /// A catalogue that keeps what is made, and subscriptions that nobody has agreed to.
@@ -98,6 +98,34 @@ async fn a_first_payment_of_another_amount_is_named_by_the_subscription() {
     let cycle = &made(&server, "/v1/billing/subscriptions")[0]["plan"]["billing_cycles"][0];
     let price = json!({ "fixed_price": { "currency_code": "USD", "value": "5.00" } });
     assert_eq!(cycle, &json!({ "sequence": 1, "total_cycles": 1, "pricing_scheme": price }));
+}
+
+/// The runs of periods with prices of their own that a subscription names, and what all others cost.
+async fn schedule(first: i64, reduced: Option<(i64, Option<u32>)>) -> (Vec<(u64, String)>, String) {
+    let server = shop().await;
+    let reduced = reduced.map(|(amount, payments)| Reduced { amount: usd(amount), payments });
+    let kind = Kind::Agreement { interval: Interval::Month, renewal: usd(1_000), reduced };
+    paypal(&server).0.create(&Order { amount: usd(first), ..order(kind) }).await.unwrap();
+    let price = |cycle: &Value| cycle["pricing_scheme"]["fixed_price"]["value"].as_str().unwrap().to_owned();
+    let plan = made(&server, "/v1/billing/plans").remove(0);
+    let cycles = plan["billing_cycles"].as_array().unwrap();
+    let subscription = made(&server, "/v1/billing/subscriptions").remove(0);
+    let named: Vec<&Value> = subscription["plan"]["billing_cycles"].as_array().into_iter().flatten().collect();
+    let own: Vec<_> = named.iter().map(|cycle| (cycle["total_cycles"].as_u64().unwrap(), price(cycle))).collect();
+    let planned = cycles[..cycles.len() - 1].iter().map(|cycle| cycle["total_cycles"].as_u64().unwrap());
+    assert!(planned.eq(own.iter().map(|(periods, _)| *periods)), "the plan has what the subscription names");
+    (own, price(&cycles[cycles.len() - 1]))
+}
+
+#[tokio::test]
+async fn what_coupons_take_off_later_payments_is_named_by_the_subscription() {
+    let named = |runs: &[(u64, &str)]| runs.iter().map(|(periods, price)| (*periods, (*price).to_owned())).collect();
+    let (half, full) = ("5.00", "10.00".to_owned());
+    assert_eq!(schedule(1_000, None).await, (Vec::new(), full.clone()));
+    assert_eq!(schedule(500, Some((500, Some(2)))).await, (named(&[(3, half)]), full.clone()));
+    assert_eq!(schedule(200, Some((500, Some(2)))).await, (named(&[(1, "2.00"), (2, half)]), full));
+    assert_eq!(schedule(500, Some((500, None))).await, (Vec::new(), half.to_owned()));
+    assert_eq!(schedule(200, Some((500, None))).await, (named(&[(1, "2.00")]), half.to_owned()));
 }
 
 #[tokio::test]

@@ -253,7 +253,7 @@ async fn to_balance(
 ) -> Result<(), StoreError> {
     finish(connection, refund.id, None, books.now).await?;
     let state = reversals::count(connection, payment.id, refund.amount, false, books.now).await?;
-    let how = if state == PaymentState::Refunded { GoneBack::Refunded } else { GoneBack::Partly };
+    let how = if state == PaymentState::Refunded { GoneBack::Refunded } else { GoneBack::Partly(refund.amount) };
     reversals::take_back(connection, books, payment, how, effects).await?;
     let mut entry = Bookings::default();
     entry.add(Account::Refunds, Account::User(user), refund.amount);
