@@ -20,8 +20,8 @@ export CARGO_INCREMENTAL ?= 0
 # The profile of `make bench`. The first time, `release` compiles every dependency once more, optimised (half an hour on
 # two cores); `make bench PROFILE=dev` uses what the tests use.
 PROFILE ?= release
-# Tests at once: end-to-end tests mostly wait, so there are more of them than cores.
-TEST_THREADS ?= $(shell echo $$(( $$(nproc) * 2 )))
+# Tests at once: end-to-end tests mostly wait, for others too, so there are many more of them than cores.
+TEST_THREADS ?= $(shell echo $$(( $$(nproc) * 6 )))
 # One scenario of the bench in its full form: `make bench SCENARIO=soak`. Without it, all of them in a bounded one.
 SCENARIO ?=
 

@@ -76,7 +76,7 @@ async fn hold_the_slot(world: &World, flooder: &Writer) {
 async fn in_a_backlog_elite_goes_first_and_a_flood_starves_no_neighbour() {
     const FLOODED: usize = 6;
     const FLOOD: usize = 20;
-    let stack = harness::exclusive().await;
+    let stack = harness::alone().await;
     let worlds = (World::new(&stack).await, World::new(&stack).await, World::new(&stack).await);
     let flooder = Writer::new(&worlds.0, FLOODED).await;
     let (neighbour, elite) = (Writer::new(&worlds.1, 1).await, Writer::new(&worlds.2, 1).await);

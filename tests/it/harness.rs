@@ -1,9 +1,13 @@
-//! One stack for all tests of this binary, and the ways to use it.
+//! The stacks of this binary's tests, and the ways to use them. Most tests share one; those that kill parts of it take turns
+//! at another, beside them: they mostly wait, and on a stack with few accounts for less.
 
-use std::{ops::Deref, sync::OnceLock};
+use std::{
+    ops::Deref,
+    sync::{LazyLock, OnceLock},
+};
 
 use sandbox::stack::{Stack, StackOptions};
-use tokio::sync::{OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
 /// The payload key of this stack: the histories that it records must open in `workflows/tests/replay.rs`.
 pub const PAYLOAD_KEYS: &str = "test:BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=";
@@ -14,8 +18,17 @@ pub const SEAL_KEYS: &str = "test:X0pBlVacaGZmnfxIgfk1mLemJqq1DI2k6p7WdZVL2Ps=";
 /// The key of links to attachments in this stack.
 pub const MEDIA_LINK_KEY: &str = "the link key of the tests' own stack";
 
-static STACK: OnceCell<Stack> = OnceCell::const_new();
-static TURN: RwLock<()> = RwLock::const_new(());
+static SHARED: OnceCell<Stack> = OnceCell::const_new();
+static EXCLUSIVE: OnceCell<Stack> = OnceCell::const_new();
+/// Written by who wants the machine alone.
+static QUIET: RwLock<()> = RwLock::const_new(());
+/// For tests that use the shared stack at once. There are more threads than that, because those that wait for a turn hold
+/// one.
+static PLACES: LazyLock<Semaphore> = LazyLock::new(|| {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    Semaphore::new(2 * cores)
+});
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// The stack runs on a runtime of its own: a test's runtime ends with the test, and with it the threads that started
 /// the processes, which would take the processes along.
@@ -28,23 +41,22 @@ fn runtime() -> &'static tokio::runtime::Handle {
         .handle()
 }
 
-async fn stack() -> &'static Stack {
-    STACK
-        .get_or_init(|| async {
-            let started = on_stack_runtime(async {
-                let mut options = StackOptions::fresh("test")?;
-                // Often enough to be seen, seldom enough for a hundred accounts on one Temporal.
-                options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "10".into()));
-                for env in [&mut options.worker_env, &mut options.api_env] {
-                    env.push(("PAYLOAD_KEYS".into(), PAYLOAD_KEYS.into()));
-                    env.push(("SEAL_KEYS".into(), SEAL_KEYS.into()));
-                    env.push(("MEDIA_LINK_KEY".into(), MEDIA_LINK_KEY.into()));
-                }
-                Stack::start(options).await
-            });
-            started.await.expect("the stack starts")
-        })
-        .await
+async fn stack(cell: &'static OnceCell<Stack>, name: &'static str) -> &'static Stack {
+    cell.get_or_init(|| async {
+        let started = on_stack_runtime(async {
+            let mut options = StackOptions::fresh(name)?;
+            // Often enough to be seen, seldom enough for a hundred accounts on one Temporal.
+            options.worker_env.push(("HEALTH_CHECK_SECONDS".into(), "10".into()));
+            for env in [&mut options.worker_env, &mut options.api_env] {
+                env.push(("PAYLOAD_KEYS".into(), PAYLOAD_KEYS.into()));
+                env.push(("SEAL_KEYS".into(), SEAL_KEYS.into()));
+                env.push(("MEDIA_LINK_KEY".into(), MEDIA_LINK_KEY.into()));
+            }
+            Stack::start(options).await
+        });
+        started.await.expect("the stack starts")
+    })
+    .await
 }
 
 /// Runs on the runtime that keeps the stack's processes: whatever starts a part must go through it.
@@ -52,7 +64,7 @@ pub async fn on_stack_runtime<T: Send + 'static>(work: impl Future<Output = T> +
     runtime().spawn(work).await.expect("the work does not panic")
 }
 
-/// The running stack; as long as this is held, nobody else kills parts of it (or, when exclusive, uses it).
+/// A running stack, as long as this is held.
 pub struct Turn<Guard> {
     stack: &'static Stack,
     _guard: Guard,
@@ -78,16 +90,23 @@ pub fn sealer() -> store::seal::Sealer {
     store::seal::Sealer::parse(&SEAL_KEYS.into()).expect("the key is good")
 }
 
-/// The running stack, shared with other tests.
-pub async fn shared() -> Turn<RwLockReadGuard<'static, ()>> {
-    let guard = TURN.read().await;
-    Turn { stack: stack().await, _guard: guard }
+/// The stack that tests share. Nobody kills parts of it.
+pub async fn shared() -> Turn<(SemaphorePermit<'static>, RwLockReadGuard<'static, ()>)> {
+    let place = PLACES.acquire().await.expect("it is never closed");
+    let guard = (place, QUIET.read().await);
+    Turn { stack: stack(&SHARED, "test").await, _guard: guard }
 }
 
-/// The running stack for this test alone: to kill parts of it.
-pub async fn exclusive() -> Turn<RwLockWriteGuard<'static, ()>> {
-    let guard = TURN.write().await;
-    Turn { stack: stack().await, _guard: guard }
+/// A stack for this test alone, to kill parts of it; others go on beside it, elsewhere.
+pub async fn exclusive() -> Turn<(MutexGuard<'static, ()>, RwLockReadGuard<'static, ()>)> {
+    let guard = (TURN.lock().await, QUIET.read().await);
+    Turn { stack: stack(&EXCLUSIVE, "test-exclusive").await, _guard: guard }
+}
+
+/// The same while no other test runs: to measure.
+pub async fn alone() -> Turn<(MutexGuard<'static, ()>, RwLockWriteGuard<'static, ()>)> {
+    let guard = (TURN.lock().await, QUIET.write().await);
+    Turn { stack: stack(&EXCLUSIVE, "test-exclusive").await, _guard: guard }
 }
 
 /// A database of this test's own on the stack's server, with the schema in it.

@@ -133,7 +133,7 @@ async fn a_slow_chat_delays_only_itself() {
 
 #[tokio::test]
 async fn what_was_learned_survives_a_killed_worker() {
-    let stack = harness::exclusive().await;
+    let stack = harness::alone().await;
     let world = World::new(&stack).await;
     let writer = Writer::new(&world, 1).await;
     writer.flood(&world, 1).await;

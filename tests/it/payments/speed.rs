@@ -76,7 +76,7 @@ async fn purchase(shop: &Shop, pool: &PgPool, pair: PairId) -> TimeDelta {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn from_the_webhook_to_the_resumed_pair_it_takes_less_than_two_seconds() {
-    let stack = harness::exclusive().await;
+    let stack = harness::alone().await;
     let pool = PgPool::connect(&stack.urls().database).await.unwrap();
     let tenants = join_all((0..TENANTS).map(|_| tenant(&stack))).await;
     let took = join_all(tenants.iter().map(async |(shop, pair)| {
