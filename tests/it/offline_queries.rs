@@ -25,6 +25,23 @@ fn written() -> anyhow::Result<Vec<Written>> {
     files.map(read).collect()
 }
 
+/// Whether a column of an outer join may be NULL is read from the plan, which may be another one tomorrow. The queries say it
+/// of such columns themselves, with `?` or `!` in their names.
+fn comparable(mut describe: Value) -> Value {
+    let names: Vec<String> = describe["columns"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|column| column["name"].as_str().unwrap_or_default().to_owned())
+        .collect();
+    for (name, nullable) in names.iter().zip(describe["nullable"].as_array_mut().into_iter().flatten()) {
+        if name.contains(['?', '!']) {
+            *nullable = Value::Null;
+        }
+    }
+    describe
+}
+
 #[tokio::test]
 async fn what_queries_are_compiled_against_is_what_the_database_says() -> anyhow::Result<()> {
     let stack = harness::shared().await;
@@ -34,10 +51,13 @@ async fn what_queries_are_compiled_against_is_what_the_database_says() -> anyhow
     let mut connection = pool.acquire().await?;
     let mut stale = Vec::new();
     for Written { query, describe } in written {
-        match connection.describe(AssertSqlSafe(query.clone()).into_sql_str()).await {
-            Ok(said) if serde_json::to_value(&said)? == describe => (),
-            Ok(said) => stale.push(format!("{query}\n{}\n{describe}", serde_json::to_value(&said)?)),
-            Err(error) => stale.push(format!("{query}\n{error}")),
+        let said = match connection.describe(AssertSqlSafe(query.clone()).into_sql_str()).await {
+            Ok(said) => comparable(serde_json::to_value(&said)?),
+            Err(error) => Value::String(error.to_string()),
+        };
+        let written = comparable(describe);
+        if said != written {
+            stale.push(format!("{query}\nnow: {said}\nwritten: {written}"));
         }
     }
     assert!(stale.is_empty(), "store/.sqlx is stale, run make sqlx:\n{}", stale.join("\n\n"));

@@ -207,7 +207,7 @@ async fn a_refund_in_whole_ends_the_period_and_in_part_it_does_not() {
         transaction.commit().await.unwrap();
         done.unwrap()
     };
-    assert!(back(GoneBack::Partly).await.is_none());
+    assert!(back(GoneBack::Partly(usd(100))).await.is_none());
     assert_eq!(scene.plan().await, PlanId::PRO);
     assert!(back(GoneBack::Refunded).await.is_some());
     assert_eq!((scene.plan().await, scene.status().await), (PlanId::FREE, Some(SubscriptionStatus::Canceled)));

@@ -1,5 +1,7 @@
 //! Agreements: each payment that a provider makes by itself is a payment of its own.
 
+use std::sync::LazyLock;
+
 use chrono::TimeDelta;
 use domain::{
     CouponId, FixedClock, PaymentId,
@@ -152,8 +154,8 @@ async fn half_off(scene: &Scene, code: &str, duration: Duration) {
 async fn payments_with(duration: Duration, comes: [i64; 5]) -> (Scene, Vec<(PaymentState, i64, i64, i64)>) {
     let scene = Scene::new().await;
     half_off(&scene, "HALF", duration).await;
-    let codes = ["HALF".to_owned()];
-    let begun = scene.try_checkout(NOW, |new| (new.recurring, new.coupons) = (true, &codes)).await.unwrap();
+    static CODES: LazyLock<[String; 1]> = LazyLock::new(|| ["HALF".to_owned()]);
+    let begun = scene.try_checkout(NOW, |new| (new.recurring, new.coupons) = (true, &*CODES)).await.unwrap();
     let first = begun.payment.id;
     scene.hand_over(first, "I-1", NOW).await;
     let mut sales = Vec::new();
