@@ -3,10 +3,14 @@
 
 use std::{
     ops::Deref,
-    sync::{LazyLock, OnceLock},
+    sync::{
+        LazyLock, OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 
 use sandbox::stack::{Stack, StackOptions};
+use sqlx::Connection as _;
 use tokio::sync::{Mutex, MutexGuard, OnceCell, RwLock, RwLockReadGuard, RwLockWriteGuard, Semaphore, SemaphorePermit};
 
 /// The payload key of this stack: the histories that it records must open in `workflows/tests/replay.rs`.
@@ -111,17 +115,30 @@ pub async fn alone() -> Turn<(MutexGuard<'static, ()>, RwLockWriteGuard<'static,
 
 /// A database of this test's own on the stack's server, with the schema in it.
 pub async fn database(stack: &Stack) -> store::PgPool {
-    static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
-    let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-    let name = format!("test_{number}");
-    let url = stack.urls().database;
-    let server = sqlx::PgPool::connect(&url).await.expect("the stack's database answers");
-    sqlx::raw_sql(sqlx::AssertSqlSafe(format!("CREATE DATABASE {name}")))
-        .execute(&server)
-        .await
-        .expect("a database can be made");
-    let (base, _) = url.rsplit_once('/').expect("the URL names a database");
-    let pool = store::connect(&format!("{base}/{name}").into()).expect("the URL is good");
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    static TEMPLATE: OnceCell<()> = OnceCell::const_new();
+    let (url, template) = (stack.urls().database, "test_template");
+    TEMPLATE.get_or_init(|| async { migrated(&url, template).await }).await;
+    let name = format!("test_{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+    execute(&url, format!("CREATE DATABASE {name} TEMPLATE {template}")).await;
+    store::connect(&beside(&url, &name)).expect("the URL is good")
+}
+
+/// A database that others are copies of: nobody is connected to it.
+async fn migrated(url: &str, name: &str) {
+    execute(url, format!("CREATE DATABASE {name}")).await;
+    let pool = store::connect(&beside(url, name)).expect("the URL is good");
     store::migrate(&pool).await.expect("the migrations apply");
-    pool
+    pool.close().await;
+}
+
+async fn execute(url: &str, sql: String) {
+    let mut server = sqlx::PgConnection::connect(url).await.expect("the stack's database answers");
+    sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut server).await.expect("a database can be made");
+}
+
+/// The address of another database on the same server.
+fn beside(url: &str, name: &str) -> secrecy::SecretString {
+    let (base, _) = url.rsplit_once('/').expect("the URL names a database");
+    format!("{base}/{name}").into()
 }
