@@ -356,3 +356,31 @@ async fn staff_finds_subscriptions_by_how_they_stand() {
         assert_eq!(admin::subscriptions(&mut database, &filter, 10).await.unwrap().len(), found, "{filter:?}");
     }
 }
+
+#[tokio::test]
+async fn time_that_was_given_up_is_no_credit_and_its_refund_ends_nothing() {
+    let scene = Scene::new().await;
+    let given_up = subscribe(scene.user, PlanId::PRO);
+    scene.paid(&given_up, NOW).await;
+    let mut transaction = scene.pool.begin().await.unwrap();
+    let wish = (CancelWhen::Now, EndReason::Requested);
+    subscriptions::cancel(&mut transaction, &scene.sealer, scene.user, wish, NOW).await.unwrap().unwrap();
+    transaction.commit().await.unwrap();
+    let now = NOW + TimeDelta::hours(1);
+    let again = subscribe(scene.user, PlanId::PRO);
+    scene.paid(&again, now).await;
+    let credit = async || {
+        let mut database = scene.pool.acquire().await.unwrap();
+        let quote = subscriptions::quote(&mut database, scene.user, price(PlanId::ELITE), now).await.unwrap();
+        quote.unwrap().credit
+    };
+    assert_eq!(credit().await, again.net, "and nothing of what was given up");
+    for how in [GoneBack::Partly(usd(100)), GoneBack::Refunded, GoneBack::Refunded] {
+        let mut transaction = scene.pool.begin().await.unwrap();
+        let (user, payment) = (scene.user, given_up.payment);
+        let back = subscriptions::taken_back(&mut transaction, &scene.sealer, user, payment, how, now).await.unwrap();
+        transaction.commit().await.unwrap();
+        assert!(back.is_none(), "{how:?}");
+        assert_eq!((scene.plan().await, credit().await), (PlanId::PRO, again.net), "{how:?}");
+    }
+}

@@ -174,7 +174,7 @@ pub async fn taken_back(
         GoneBack::ChargedBack => Ending::ChargedBack,
     };
     let Some(mut one) = lock(connection, user).await? else { return Ok(None) };
-    let known = payments::known(connection, user, payment).await?.filter(|known| !known.taken_back);
+    let known = payments::known(connection, user, payment).await?.filter(|known| !known.is_over);
     let Some(covers) = known.and_then(|known| known.covers) else { return Ok(None) };
     payments::take_back(connection, payment, now).await?;
     let Changed::Event { kind, dropped } = one.take_back(covers, now) else { return Ok(None) };

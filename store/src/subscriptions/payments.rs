@@ -16,8 +16,8 @@ use crate::{StoreError, prices::money};
 pub(super) struct Known {
     /// The time that it bought; `None`: nothing.
     pub(super) covers: Option<Period>,
-    /// It was refunded in whole or taken back.
-    pub(super) taken_back: bool,
+    /// It was refunded in whole or taken back, or its time was given up with its subscription.
+    pub(super) is_over: bool,
 }
 
 /// The payment, if it is known.
@@ -27,7 +27,8 @@ pub(super) async fn known(
     payment: PaymentId,
 ) -> Result<Option<Known>, StoreError> {
     let row = sqlx::query!(
-        r#"SELECT covers_from, covers_to, taken_back_at IS NOT NULL AS "taken_back!" FROM subscription_payments
+        r#"SELECT covers_from, covers_to, taken_back_at IS NOT NULL OR forfeited_at IS NOT NULL AS "is_over!"
+           FROM subscription_payments
            WHERE payment_id = $1 AND user_id = $2"#,
         payment as PaymentId,
         user as UserId
@@ -36,7 +37,7 @@ pub(super) async fn known(
     .await?;
     Ok(row.map(|row| {
         let covers = row.covers_from.zip(row.covers_to).map(|(start, end)| Period { start, end });
-        Known { covers, taken_back: row.taken_back }
+        Known { covers, is_over: row.is_over }
     }))
 }
 
@@ -49,6 +50,7 @@ pub(super) async fn segments(
     let rows = sqlx::query!(
         r#"SELECT value, currency, covers_from AS "covers_from!", covers_to AS "covers_to!" FROM subscription_payments
            WHERE user_id = $1 AND covers_to > $2 AND superseded_at IS NULL AND taken_back_at IS NULL
+             AND forfeited_at IS NULL
            ORDER BY covers_from, payment_id"#,
         user as UserId,
         now
@@ -111,15 +113,29 @@ pub(super) async fn lower(
          WHERE payment_id = (
              SELECT counts.payment_id FROM subscription_payments counts
              WHERE counts.user_id = $1 AND counts.currency = $4 AND counts.covers_to > $5
-               AND counts.superseded_at IS NULL AND counts.taken_back_at IS NULL
+               AND counts.superseded_at IS NULL AND counts.taken_back_at IS NULL AND counts.forfeited_at IS NULL
                AND EXISTS (SELECT FROM subscription_payments paid
-                           WHERE paid.payment_id = $2 AND paid.user_id = $1 AND paid.taken_back_at IS NULL
+                           WHERE paid.payment_id = $2 AND paid.user_id = $1
+                             AND paid.taken_back_at IS NULL AND paid.forfeited_at IS NULL
                              AND (paid.payment_id = counts.payment_id OR paid.superseded_at IS NOT NULL))
              ORDER BY counts.payment_id <> $2, counts.covers_from LIMIT 1)",
         user as UserId,
         payment as PaymentId,
         amount.minor,
         amount.currency.code(),
+        now
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// Notes that what is left of the tenant's paid time is given up: its subscription has ended.
+pub(super) async fn forfeit(connection: &mut PgConnection, user: UserId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query!(
+        "UPDATE subscription_payments SET forfeited_at = $2
+         WHERE user_id = $1 AND covers_to > $2 AND forfeited_at IS NULL",
+        user as UserId,
         now
     )
     .execute(connection)

@@ -8,6 +8,7 @@ use domain::{
 };
 use sqlx::PgConnection;
 
+use super::payments;
 use crate::{StoreError, prices::money};
 
 struct Row {
@@ -93,7 +94,8 @@ pub(super) async fn lock(connection: &mut PgConnection, user: UserId) -> Result<
     row.map(Subscription::try_from).transpose()
 }
 
-/// Writes the row. `due_at`: when its workflow has something to do.
+/// Writes the row; what was paid for time that an end has cut off is given up. `due_at`: when its workflow has something to
+/// do.
 pub(super) async fn save(
     connection: &mut PgConnection,
     user: UserId,
@@ -145,7 +147,7 @@ pub(super) async fn save(
         due_at,
         now
     )
-    .execute(connection)
+    .execute(&mut *connection)
     .await?;
-    Ok(())
+    if one.status.entitles() { Ok(()) } else { payments::forfeit(connection, user, now).await }
 }
