@@ -24,8 +24,10 @@ use crate::{
 
 /// Connections that send at once.
 const CONNECTIONS: usize = 64;
-/// Users who are about to pay: webhooks are about their payments, so that each belongs to one.
+/// Users who are about to pay, half of them each way: webhooks are about their payments, so that each belongs to one.
 const BUYERS: usize = 20;
+/// What half of them pay with.
+const COIN: &str = "btc";
 /// Webhooks before the measurement: the first one fetches the certificate, others compile plans and fill caches.
 const WARM_UP: usize = 2_000;
 /// Nothing takes longer.
@@ -73,11 +75,23 @@ pub(super) async fn run(bench: &Bench<'_>) -> anyhow::Result<Vec<Figure>> {
     Ok(figures)
 }
 
-/// Payments of users who have not paid yet.
-async fn payments(bench: &Bench<'_>) -> anyhow::Result<Vec<String>> {
-    let checkouts = (0..BUYERS).map(|number| async move {
-        let api = register_unlimited(bench.stack, &format!("buyer{number}@example.org"), PASSWORD).await?;
-        let payment = api.checkout(&format!("bench-{number}"), &NewCheckout::month("pro", "paypal")).await?;
+/// Payments that nobody has paid yet, by provider.
+struct Payments {
+    nowpayments: Vec<String>,
+    paypal: Vec<String>,
+}
+
+async fn payments(bench: &Bench<'_>) -> anyhow::Result<Payments> {
+    let in_coins = NewCheckout { pay_currency: Some(COIN.into()), ..NewCheckout::month("pro", "nowpayments") };
+    let nowpayments = check_out(bench, "coins", &in_coins).await?;
+    let paypal = check_out(bench, "paypal", &NewCheckout::month("pro", "paypal")).await?;
+    Ok(Payments { nowpayments, paypal })
+}
+
+async fn check_out(bench: &Bench<'_>, name: &str, checkout: &NewCheckout) -> anyhow::Result<Vec<String>> {
+    let checkouts = (0..BUYERS / 2).map(|number| async move {
+        let api = register_unlimited(bench.stack, &format!("{name}{number}@example.org"), PASSWORD).await?;
+        let payment = api.checkout(&format!("bench-{name}-{number}"), checkout).await?;
         anyhow::Ok(payment.id)
     });
     try_join_all(checkouts).await.context("nobody can check out")

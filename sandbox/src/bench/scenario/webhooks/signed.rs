@@ -7,7 +7,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::{DateTime, SecondsFormat};
 use serde_json::json;
 
-use super::Provider;
+use super::{Payments, Provider};
 use crate::{
     arrivals::now_us,
     bench::wrk::Post,
@@ -30,7 +30,7 @@ struct Shared {
     /// When everything happens.
     time: String,
     /// What the webhooks are about.
-    payments: Vec<String>,
+    payments: Payments,
 }
 
 impl Signers {
@@ -38,7 +38,7 @@ impl Signers {
     ///
     /// # Errors
     /// When the key cannot be read.
-    pub(super) fn open(stack: &Stack, payments: Vec<String>) -> anyhow::Result<Self> {
+    pub(super) fn open(stack: &Stack, payments: Payments) -> anyhow::Result<Self> {
         let urls = stack.urls();
         let dir = urls.paypal_ca.parent().context("the certificates are in no directory")?;
         let identity = Identity::open(dir)?;
@@ -85,18 +85,14 @@ impl Shared {
         Ok(signed?.into_iter().flatten().collect())
     }
 
-    /// Of the payments, in turn.
-    fn payment(&self, turn: usize) -> &str {
-        self.payments.get(turn % self.payments.len().max(1)).map_or("", String::as_str)
-    }
-
     /// A notification of a payment. Sorted and without spaces, as it is here, it is signed as it stands.
     fn nowpayments(&self, number: u64, turn: usize) -> Post {
+        let payment = in_turn(&self.payments.nowpayments, turn);
         let body = json!({
             "actually_paid": 0.25, "actually_paid_at_fiat": 0, "fee": {
                 "currency": "ltc", "depositFee": 0.125, "serviceFee": 0, "withdrawalFee": 0,
             },
-            "invoice_id": null, "order_description": "Pro, one month", "order_id": self.payment(turn),
+            "invoice_id": null, "order_description": "Pro, one month", "order_id": payment,
             "outcome_amount": 0.125, "outcome_currency": "ltc", "parent_payment_id": null,
             "pay_address": "LKfS1HwsRDCVQL5XzTJf1JYGj3Yc5qcFWw", "pay_amount": 0.25, "pay_currency": "ltc",
             "payin_extra_id": null, "payment_extra_ids": null, "payment_id": 6_000_000_000 + number,
@@ -115,6 +111,7 @@ impl Shared {
     /// An event about a capture.
     fn paypal(&self, number: u64, turn: usize) -> anyhow::Result<Post> {
         let (capture, order) = (format!("{number:017}"), format!("ORDER{turn:012}"));
+        let payment = in_turn(&self.payments.paypal, turn);
         let body = json!({
             "id": format!("WH-{number:017}-{number:017}"), "event_version": "1.0", "create_time": self.time,
             "resource_type": "capture", "resource_version": "2.0", "event_type": "PAYMENT.CAPTURE.PENDING",
@@ -122,7 +119,7 @@ impl Shared {
             "resource": {
                 "id": capture, "status": "PENDING", "status_details": { "reason": "PENDING_REVIEW" },
                 "amount": { "currency_code": "USD", "value": "10.00" }, "final_capture": true,
-                "custom_id": self.payment(turn), "invoice_id": self.payment(turn),
+                "custom_id": payment, "invoice_id": payment,
                 "seller_protection": { "status": "ELIGIBLE", "dispute_categories": ["ITEM_NOT_RECEIVED"] },
                 "supplementary_data": { "related_ids": { "order_id": order } },
                 "create_time": self.time, "update_time": self.time,
@@ -143,4 +140,8 @@ impl Shared {
         );
         Ok(Post { path: "/api/webhooks/paypal".to_owned(), fields, body })
     }
+}
+
+fn in_turn(payments: &[String], turn: usize) -> &str {
+    payments.get(turn % payments.len().max(1)).map_or("", String::as_str)
 }
